@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Diagnostics;
+
+namespace Nomadstack.Cluster;
+
+/// <summary>
+/// Named points around every effect at which a test can kill this process, as a power cut would.
+/// <c>NOMADSTACK_FAULT=before:NAME</c> or <c>after:NAME</c> kills the agent with SIGKILL at that point.
+/// </summary>
+internal static class Fault
+{
+    private static readonly string? s_armed = Environment.GetEnvironmentVariable("NOMADSTACK_FAULT");
+
+    /// <summary>Runs <paramref name="effect"/>, an act that may safely be repeated, between its two fault points.</summary>
+    public static async Task AroundAsync(string name, Func<Task> effect)
+    {
+        At("before:" + name);
+        await effect();
+        At("after:" + name);
+    }
+
+    /// <summary>Dies here when a test armed this point; otherwise does nothing.</summary>
+    public static void At(string point)
+    {
+        if (s_armed == point) Process.GetCurrentProcess().Kill();
+    }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Cluster;
+
+/// <summary>
+/// A failure an operator can meet, in three sentences: what happened, why, and what to do.
+/// </summary>
+/// <param name="Code">Stable name, such as <c>join/wrong-token</c>; scripts may rely on it.</param>
+/// <param name="What">What happened.</param>
+/// <param name="Why">Why it happened.</param>
+/// <param name="Fix">What the operator can do now.</param>
+internal sealed record Problem(string Code, string What, string Why, string Fix)
+{
+    /// <summary>True when the command was refused to protect data (exit code 4), false for a plain failure (exit code 1).</summary>
+    public bool Unsafe { get; init; }
+
+    public override string ToString() => $"{What} {Why} {Fix}";
+}
+
+/// <summary>Carries a <see cref="Problem"/> to the edge (API or command line) that shows it.</summary>
+internal sealed class ProblemException(Problem problem, Exception? inner = null) : Exception(problem.ToString(), inner)
+{
+    public Problem Problem { get; } = problem;
+}

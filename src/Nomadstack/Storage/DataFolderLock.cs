@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Storage;
+
+/// <summary>Exactly one agent owns a data folder. The kernel drops the lock when its holder dies, however it dies.</summary>
+internal sealed class DataFolderLock : IDisposable
+{
+    private readonly SafeFileHandle _handle;
+
+    private DataFolderLock(SafeFileHandle handle) => _handle = handle;
+
+    /// <summary>Takes the lock and writes our pid into it.</summary>
+    /// <exception cref="ProblemException"><c>agent/already-running</c>, naming the owner's pid.</exception>
+    public static DataFolderLock Take(string dataFolder)
+    {
+        var path = Path.Combine(dataFolder, "agent.lock");
+        var fd = Libc.Open(path, Libc.O_RDWR | Libc.O_CREAT | Libc.O_CLOEXEC, Convert.ToInt32("600", 8));
+        if (fd < 0)
+            throw new ProblemException(new("storage/unwritable", $"{path} cannot be opened.", Marshal.GetLastPInvokeErrorMessage(), "Run the agent as the user that owns the data folder, or give another one with --data-dir."));
+        var handle = new SafeFileHandle(fd, ownsHandle: true);
+        if (Libc.FLock(fd, Libc.LOCK_EX | Libc.LOCK_NB) != 0)
+        {
+            var owner = ReadOwner(handle);
+            handle.Dispose();
+            throw new ProblemException(new("agent/already-running", $"An agent already runs on {dataFolder}: pid {owner}.", "A data folder belongs to one agent at a time.", $"Use that one (`nomadstack status --data-dir {dataFolder}`), stop it first, or give this one another --data-dir."));
+        }
+
+        RandomAccess.SetLength(handle, 0);
+        RandomAccess.Write(handle, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n"), 0);
+        return new DataFolderLock(handle);
+    }
+
+    public void Dispose() => _handle.Dispose();
+
+    private static string ReadOwner(SafeFileHandle handle)
+    {
+        Span<byte> buffer = stackalloc byte[32];
+        var n = RandomAccess.Read(handle, buffer, 0);
+        var text = Encoding.ASCII.GetString(buffer[..n]).Trim();
+        return text.Length > 0 ? text : "unknown";
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Runtime.InteropServices;
+
+namespace Nomadstack.Storage;
+
+/// <summary>The few system calls .NET has no words for. Each returns -1 and sets errno on failure.</summary>
+internal static partial class Libc
+{
+    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_NONBLOCK = 0x800, O_DIRECTORY = 0x10000, O_CLOEXEC = 0x80000;
+    public const int LOCK_EX = 2, LOCK_NB = 4;
+    public const int EINTR = 4, EAGAIN = 11, ENXIO = 6, EPIPE = 32, ESRCH = 3, ENOSPC = 28, EROFS = 30, EACCES = 13, EPERM = 1;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int FSync(int fd);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int FLock(int fd, int operation);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Link(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    public static partial uint GetEffectiveUserId();
+}

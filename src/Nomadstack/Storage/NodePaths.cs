@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Nomadstack.Storage;
+
+/// <summary>Where everything of one node lives (design: "On disk"). Pure names; creates nothing.</summary>
+internal sealed class NodePaths
+{
+    public const string SystemData = "/var/lib/nomadstack";
+
+    public NodePaths(string? dataFolder = null)
+    {
+        Data = Path.GetFullPath(dataFolder ?? DefaultData());
+        Run = RunFolder(Data);
+    }
+
+    /// <summary>The data folder, <c>--data-dir</c>.</summary>
+    public string Data { get; }
+
+    /// <summary>Sockets and lifelines; lost at reboot. One per data folder, so that several agents can live on one host.</summary>
+    public string Run { get; }
+
+    public string NodeFile => Path.Combine(Data, "node.json");
+    public string ClusterFile => Path.Combine(Data, "cluster.json");
+    public string Operations => Path.Combine(Data, "operations");
+    public string Pki => Path.Combine(Data, "pki");
+    public string Binaries => Path.Combine(Data, "bin");
+    public string Log => Path.Combine(Data, "log");
+    public string Retired => Path.Combine(Data, "retired");
+    public string Processes => Path.Combine(Data, "processes");
+
+    /// <summary>Folder of a member process: <c>nomad/client</c> or <c>consul/client</c>.</summary>
+    public string Client(string product) => Path.Combine(Data, product, "client");
+
+    /// <summary>Folder that Nomad's client scans for plugins. On the data disk, since /run is often mounted noexec.</summary>
+    public string Plugins => Path.Combine(Data, "nomad", "plugins");
+
+    /// <summary>Folder of a job server: <c>servers/ROLE</c> with config.json, data/ and record.json.</summary>
+    public string Server(string role) => Path.Combine(Data, "servers", role);
+
+    /// <summary>Folder of a bootstrap server, retired after the pivot.</summary>
+    public string BootstrapServer(string role) => Path.Combine(Data, "servers", role + "-bootstrap");
+
+    public string AgentSocket => Path.Combine(Run, "agent.sock");
+    public string DriverSocket => Path.Combine(Run, "driver.sock");
+
+    /// <summary>FIFOs that the plugin's launches create, named after their pid.</summary>
+    public string Lifelines => Path.Combine(Run, "lifelines");
+
+    private static string DefaultData() =>
+        Libc.GetEffectiveUserId() == 0
+            ? SystemData
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local/share/nomadstack");
+
+    private static string RunFolder(string data)
+    {
+        var root = Libc.GetEffectiveUserId() == 0
+            ? "/run"
+            : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") ?? Path.Combine(Path.GetTempPath(), $"nomadstack-{Libc.GetEffectiveUserId()}");
+        // A socket's path may be 107 bytes long at most, so the data folder's name itself is no part of it.
+        return data == DefaultData()
+            ? Path.Combine(root, "nomadstack")
+            : Path.Combine(root, "nomadstack-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(data)))[..8]);
+    }
+}
