@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Api;
+
+/// <summary>What <c>nomadstack status --json</c> prints. Other tools rely on these names: fields may be added, never renamed.</summary>
+internal sealed record StatusDocument(
+    int Schema,
+    NodeStatus Node,
+    ClusterStatus Cluster,
+    EngineStatus Engine,
+    IReadOnlyList<ServerStatus> Servers,
+    IReadOnlyList<MemberStatus> Nodes,
+    IReadOnlyList<Operation> Operations);
+
+internal sealed record NodeStatus(string Name, string Id, string Address, string Version);
+
+/// <param name="State"><c>none|bootstrapping|healthy|degraded|no-quorum|recovering</c>.</param>
+/// <param name="Reason">Empty when healthy; otherwise one sentence that says what is missing and since when.</param>
+internal sealed record ClusterStatus(string Id, string State, string Reason, int DesiredServers);
+
+internal sealed record EngineStatus(EngineVersion Nomad, EngineVersion Consul);
+
+/// <param name="Kind"><c>nomad|embedded</c>, or <c>consul|none</c>.</param>
+internal sealed record EngineVersion(string Kind, string Version);
+
+/// <param name="ManagedBy"><c>job|bootstrap</c>.</param>
+/// <param name="State"><c>running|lingering|stopped|unreachable</c>.</param>
+internal sealed record ServerStatus(string Role, string Node, string Address, string ManagedBy, string State, bool Voter, bool Leader, bool Healthy, int? Pid);
+
+/// <param name="Agent"><c>reachable|unreachable</c>.</param>
+/// <param name="Nomad"><c>ready|down|starting</c>.</param>
+/// <param name="Consul"><c>alive|failed|none</c>.</param>
+internal sealed record MemberStatus(string Name, string Address, string Agent, string Nomad, string Consul, bool Eligible);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Peers;
+
+/// <summary>
+/// <c>cluster.json</c>: the membership, the same on every node once peers have met. Facts only, no decisions.
+/// Every node writes its own entry alone; between two versions of an entry the higher incarnation wins.
+/// </summary>
+internal sealed record ClusterDocument : IHasSchema
+{
+    public const int CurrentSchema = 1;
+
+    public int Schema { get; init; } = CurrentSchema;
+
+    /// <summary>A UUID minted at bootstrap, once. Peers of another cluster id are refused.</summary>
+    public required string ClusterId { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>SHA-256 of the CA's public key (SPKI), lower-case hex: what join tokens pin.</summary>
+    public required string CaPin { get; init; }
+
+    /// <summary>Most servers this cluster may have: 1, 3 or 5. Chosen at bootstrap.</summary>
+    public int MaxServers { get; init; } = 3;
+
+    /// <summary>Whether the stack has Consul. Chosen at bootstrap.</summary>
+    public bool Consul { get; init; } = true;
+
+    /// <summary>By node id.</summary>
+    public IReadOnlyDictionary<string, NodeEntry> Nodes { get; init; } = new Dictionary<string, NodeEntry>();
+
+    /// <summary>By token id.</summary>
+    public IReadOnlyDictionary<string, TokenEntry> Tokens { get; init; } = new Dictionary<string, TokenEntry>();
+}
+
+/// <summary>What one node says of itself.</summary>
+internal sealed record NodeEntry
+{
+    public required string Id { get; init; }
+    public required string Name { get; init; }
+    public required string Address { get; init; }
+    public PortPlan Ports { get; init; } = new();
+
+    /// <summary>Raised by the node at every change of its entry (and by a remover, to win over it).</summary>
+    public long Incarnation { get; init; } = 1;
+
+    /// <summary>nomadstack's version on that node.</summary>
+    public string Version { get; init; } = "";
+
+    /// <summary>Servers recorded on that node, whether or not they run now.</summary>
+    public IReadOnlyList<ServerEntry> Servers { get; init; } = [];
+
+    /// <summary>True once an operator removed the node; its certificate is refused from then on.</summary>
+    public bool Removed { get; init; }
+}
+
+/// <summary>A server recorded on a node: where its peers and clients reach it.</summary>
+/// <param name="Role"><see cref="Cluster.Role"/>.</param>
+/// <param name="RaftId">The server's node-id file, its id in the raft configuration.</param>
+/// <param name="ManagedBy"><c>job</c> or <c>bootstrap</c>.</param>
+/// <param name="State"><c>running</c>, or <c>lingering</c> once no allocation claims it any more.</param>
+internal sealed record ServerEntry(string Role, string RaftId, string ManagedBy, string State, int Http, int Rpc, int Serf);
+
+/// <summary>A join token as every node knows it: only the hash of its secret.</summary>
+internal sealed record TokenEntry
+{
+    public required string Id { get; init; }
+
+    /// <summary>SHA-256 of the secret, lower-case hex. The secret is random and 128 bits long, so a plain hash is enough.</summary>
+    public required string SecretHash { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? ExpiresAt { get; init; }
+    public bool Revoked { get; init; }
+    public long Incarnation { get; init; } = 1;
+}
