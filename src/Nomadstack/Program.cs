@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cli;
+
 namespace Nomadstack;
 
+/// <summary>Parse, run, exit code.</summary>
 internal static class Program
 {
-    private static int Main()
+    private static async Task<int> Main(string[] args)
     {
-        Console.Error.WriteLine("nomadstack: the command line is being laid");
-        return 2;
+        using var signals = new Interrupts();
+        var here = Surroundings.OfThisProcess(signals.Hard);
+        return await CommandLine.RunAsync(args, here, signals.Soft);
     }
 }

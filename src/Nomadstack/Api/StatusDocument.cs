@@ -9,7 +9,11 @@ internal sealed record StatusDocument(
     EngineStatus Engine,
     IReadOnlyList<ServerStatus> Servers,
     IReadOnlyList<MemberStatus> Nodes,
-    IReadOnlyList<Operation> Operations);
+    IReadOnlyList<Operation> Operations)
+{
+    /// <summary>How many servers of each role may still fail. Computed from <see cref="Servers"/>, so that every reader has the same rule.</summary>
+    public IReadOnlyList<FailureTolerance> Tolerates => FailureTolerance.Of(Servers);
+}
 
 internal sealed record NodeStatus(string Name, string Id, string Address, string Version);
 

@@ -5,7 +5,8 @@ namespace Nomadstack.Cluster;
 
 /// <summary>
 /// Named points around every effect at which a test can kill this process, as a power cut would.
-/// <c>NOMADSTACK_FAULT=before:NAME</c> or <c>after:NAME</c> kills the agent with SIGKILL at that point.
+/// <c>NOMADSTACK_FAULT=before:NAME</c> or <c>after:NAME</c> kills the agent with SIGKILL at that point;
+/// <c>trace:FILE</c> writes down every point passed instead, so that a test sweeps over exactly those.
 /// </summary>
 internal static class Fault
 {
@@ -23,5 +24,6 @@ internal static class Fault
     public static void At(string point)
     {
         if (s_armed == point) Process.GetCurrentProcess().Kill();
+        else if (s_armed?.StartsWith("trace:", StringComparison.Ordinal) == true) File.AppendAllText(s_armed["trace:".Length..], point + "\n");
     }
 }

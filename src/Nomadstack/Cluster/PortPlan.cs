@@ -31,6 +31,8 @@ internal static class Role
     public const string Nomad = "nomad";
     public const string Consul = "consul";
 
+    public static IReadOnlyList<string> All { get; } = [Nomad, Consul];
+
     public static bool IsKnown(string role) => role is Nomad or Consul;
 
     public static string JobId(string role) => role + "-server";

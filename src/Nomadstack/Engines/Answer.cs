@@ -25,6 +25,11 @@ internal abstract record Answer<T>
     /// <summary>The agent said no, in its own words.</summary>
     internal sealed record Refused(int Status, string Text) : Answer<T>;
 
+    public bool IsOk => this is Ok;
+
+    /// <summary>The product's index header of a call that went well; 0 otherwise.</summary>
+    public long IndexSeen => this is Ok ok ? ok.Index : 0;
+
     public bool IsNotFound => this is Refused { Status: 404 };
 
     /// <summary>One sentence for a person; empty when the call went well.</summary>

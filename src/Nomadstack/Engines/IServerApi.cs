@@ -43,4 +43,7 @@ internal interface IServerApi
 
     /// <summary>Turns a failed member into one that left. Ok also for names nobody knows.</summary>
     Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>Joins this server to the gossip at <paramref name="address"/> (IP and serf port), once. Gossip is mutual: either side may be asked.</summary>
+    Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel);
 }

@@ -56,6 +56,17 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
     public Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel) =>
         _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member), null, deadline, cancel);
 
+    public async Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel)
+    {
+        // A join that failed is answered with status 200 and the reason inside.
+        var answer = await _http.JsonAsync(HttpMethod.Put, "/v1/agent/join?address=" + Uri.EscapeDataString(address), null, NomadJson.Default.JoinReply, deadline, cancel);
+        return answer switch
+        {
+            Answer<JoinReply>.Ok { Value.NumJoined: 0 } failed => new Answer<Done>.Refused(200, failed.Value.Error ?? "no member joined"),
+            _ => answer.Map(_ => default(Done)),
+        };
+    }
+
     /// <summary>
     /// A read through the leader, which answers only after it has applied all that was in the log when it was elected. The value is the index of the nodes table.
     /// A leader cut off less than half a second ago could still answer; <see cref="BarrierAsync"/> leaves no such doubt.

@@ -48,6 +48,8 @@ internal sealed record MembersReply(IReadOnlyList<MemberReply>? Members)
     public IReadOnlyList<GossipMember> ToMembers() => [.. (Members ?? []).Select(m => m.ToMember())];
 }
 
+internal sealed record JoinReply([property: JsonPropertyName("num_joined")] int NumJoined, [property: JsonPropertyName("error")] string? Error);
+
 internal sealed record JobRegisterReply(string? EvalID, long JobModifyIndex, string? Warnings);
 
 internal sealed record AllocationReply(string ID, string? Name, string? NodeID, string? NodeName, string? TaskGroup, string? DesiredStatus, string? DesiredDescription, string? ClientStatus, string? ClientDescription, long JobVersion, TransitionReply? DesiredTransition, DeploymentStatusReply? DeploymentStatus, string? FollowupEvalID, long CreateIndex, long ModifyIndex, long CreateTime, IReadOnlyDictionary<string, TaskStateReply>? TaskStates)
@@ -89,6 +91,7 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 [JsonSerializable(typeof(SelfReply))]
 [JsonSerializable(typeof(MembersReply))]
 [JsonSerializable(typeof(JobRegisterReply))]
+[JsonSerializable(typeof(JoinReply))]
 [JsonSerializable(typeof(IReadOnlyList<AllocationReply>))]
 [JsonSerializable(typeof(IReadOnlyList<NodeFacts>))]
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]

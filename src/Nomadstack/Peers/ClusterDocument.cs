@@ -46,6 +46,9 @@ internal sealed record NodeEntry
     /// <summary>Raised by the node at every change of its entry (and by a remover, to win over it).</summary>
     public long Incarnation { get; init; } = 1;
 
+    /// <summary>SHA-256 of the node's public key (SPKI), lower-case hex: two machines with one node id differ in it. Empty = not known.</summary>
+    public string KeyPin { get; init; } = "";
+
     /// <summary>nomadstack's version on that node.</summary>
     public string Version { get; init; } = "";
 

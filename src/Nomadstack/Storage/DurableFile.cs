@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Cluster;
@@ -91,7 +90,7 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
 
             KeepPrevious();
             File.Move(temp, Path, overwrite: true);
-            SyncFolder(folder);
+            DurableFolders.Sync(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -104,7 +103,7 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
     {
         File.Delete(Path);
         File.Delete(Path + ".previous");
-        if (System.IO.Path.GetDirectoryName(Path) is { } folder && Directory.Exists(folder)) SyncFolder(folder);
+        if (System.IO.Path.GetDirectoryName(Path) is { } folder && Directory.Exists(folder)) DurableFolders.Sync(folder);
     }
 
     private void KeepPrevious()
@@ -127,19 +126,4 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
 
     private static string Position(JsonException e) =>
         e.LineNumber is { } line ? $"line {line + 1}, byte {e.BytePositionInLine + 1}{(e.Path is { Length: > 1 } at ? $", at {at}" : "")}" : "unknown position";
-
-    /// <summary>Makes a rename or delete in <paramref name="folder"/> survive a power cut. .NET cannot open a folder, hence libc.</summary>
-    internal static void SyncFolder(string folder)
-    {
-        var fd = Libc.Open(folder, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC, 0);
-        if (fd < 0) throw new IOException($"{folder}: {Marshal.GetLastPInvokeErrorMessage()}");
-        try
-        {
-            if (Libc.FSync(fd) != 0) throw new IOException($"fsync {folder}: {Marshal.GetLastPInvokeErrorMessage()}");
-        }
-        finally
-        {
-            _ = Libc.Close(fd);
-        }
-    }
 }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Api;
+
+/// <summary>
+/// The routes of the agent's local API. They answer on unix sockets alone, whatever else the same Kestrel listens on;
+/// a refusal is the <see cref="Problem"/> itself as <c>application/problem+json</c>.
+/// </summary>
+internal static class AgentApi
+{
+    public const string Prefix = "/v1";
+    public const string ProblemJson = "application/problem+json";
+
+    public static void Map(IEndpointRouteBuilder routes, IAgentService agent, string prefix = Prefix)
+    {
+        var v1 = routes.MapGroup(prefix);
+        var json = ApiJson.Default;
+
+        v1.MapGet("/status", Answer(json.StatusDocument, http => agent.StatusAsync(http.RequestAborted)));
+        v1.MapPost("/bootstrap", Answer(json.Operation, async http =>
+            await agent.BootstrapAsync(await ReadAsync(http, json.BootstrapRequest, new()), http.RequestAborted)));
+
+        v1.MapGet("/operations", Answer(json.Operations, _ => Task.FromResult(agent.Operations())));
+        v1.MapGet("/operations/{id}", Answer(json.Operation, http => Task.FromResult(
+            agent.Operation(Named(http, "id")) ?? throw UnknownOperation(Named(http, "id")))));
+
+        v1.MapGet("/tokens", Answer(json.Tokens, _ => Task.FromResult(agent.Tokens())));
+        v1.MapPost("/tokens", Answer(json.TokenCreated, async http =>
+        {
+            var request = await ReadAsync(http, json.TokenRequest, new());
+            return await agent.CreateTokenAsync(request.TimeToLiveSeconds is { } s ? TimeSpan.FromSeconds(s) : null, http.RequestAborted);
+        }));
+        v1.MapDelete("/tokens/{id}", Do(http => agent.RevokeTokenAsync(Named(http, "id"), http.RequestAborted)));
+
+        v1.MapPost("/nodes/{node}/drain", Answer(json.Operation, async http =>
+            await agent.DrainAsync(Named(http, "node"), await ReadAsync(http, json.DrainRequest, new()), http.RequestAborted)));
+        v1.MapDelete("/nodes/{node}", Do(http => agent.RemoveNodeAsync(Named(http, "node"), http.RequestAborted)));
+
+        v1.MapGet("/endpoints", Answer(json.Endpoints, _ => Task.FromResult(agent.Endpoints())));
+
+        // Not RequestAborted: a caller that goes away has still asked for the stop.
+        v1.MapPost("/stop", Do(_ => agent.StopEverythingAsync(CancellationToken.None)));
+    }
+
+    private static RequestDelegate Answer<T>(JsonTypeInfo<T> json, Func<HttpContext, Task<T>> handle) => http => Guarded(http, async () =>
+    {
+        var answer = await handle(http);
+        http.Response.ContentType = "application/json";
+        await JsonSerializer.SerializeAsync(http.Response.Body, answer, json, http.RequestAborted);
+    });
+
+    private static RequestDelegate Do(Func<HttpContext, Task> handle) => http => Guarded(http, async () =>
+    {
+        await handle(http);
+        http.Response.StatusCode = StatusCodes.Status204NoContent;
+    });
+
+    private static async Task Guarded(HttpContext http, Func<Task> handle)
+    {
+        // The dashboard's TCP port may belong to the same Kestrel: there these routes do not exist.
+        if (http.Features.Get<IConnectionSocketFeature>()?.Socket.AddressFamily != AddressFamily.Unix)
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
+        try
+        {
+            await handle();
+        }
+        catch (ProblemException e)
+        {
+            http.Response.StatusCode = StatusOf(e.Problem);
+            http.Response.ContentType = ProblemJson;
+            await JsonSerializer.SerializeAsync(http.Response.Body, e.Problem, ApiJson.Default.Problem, http.RequestAborted);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller hung up; there is nobody to answer.
+            http.Abort();
+        }
+    }
+
+    /// <summary>409 refused as unsafe, 400 the request itself is wrong, 500 anything else. The body says more; our client reads only that.</summary>
+    private static int StatusOf(Problem problem) =>
+        problem.Unsafe ? StatusCodes.Status409Conflict
+        : problem.Code.StartsWith("request/", StringComparison.Ordinal) ? StatusCodes.Status400BadRequest
+        : StatusCodes.Status500InternalServerError;
+
+    private static string Named(HttpContext http, string name) => (string)http.Request.RouteValues[name]!;
+
+    private static async Task<T> ReadAsync<T>(HttpContext http, JsonTypeInfo<T> json, T ifEmpty)
+    {
+        if (http.Request.ContentLength is null or 0 && !http.Request.Headers.ContainsKey("Transfer-Encoding")) return ifEmpty;
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(http.Request.Body, json, http.RequestAborted) ?? ifEmpty;
+        }
+        catch (JsonException e)
+        {
+            throw new ProblemException(new("request/malformed", $"The body of {http.Request.Method} {http.Request.Path} is not what was expected.", $"It is no JSON of the right shape near {(e.Path is { Length: > 0 } at ? at : "its start")}.", "Use the nomadstack of the agent's own version, or correct the request."), e);
+        }
+    }
+
+    private static ProblemException UnknownOperation(string id) =>
+        new(new("request/unknown-operation", $"There is no operation {id} on this node.", "Its id is wrong, or it ended so long ago that it was forgotten.", "See the operations of this node with `nomadstack status`."));
+}

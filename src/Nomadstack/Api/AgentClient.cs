@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Nomadstack.Cluster;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Api;
+
+/// <summary>
+/// The agent's local API as seen from the command line. Throws the very <see cref="Problem"/> the agent refused with;
+/// an agent that cannot be reached is <c>agent/unreachable</c>, which says why and how to start one.
+/// </summary>
+internal sealed class AgentClient : IDisposable
+{
+    /// <summary>No call waits for a leader or a quorum, so an agent that takes longer is stuck.</summary>
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+
+    private readonly NodePaths _paths;
+    private readonly TimeProvider _time;
+    private readonly HttpClient _http;
+
+    public AgentClient(NodePaths paths, TimeProvider time)
+    {
+        _paths = paths;
+        _time = time;
+        _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync, UseProxy = false, AllowAutoRedirect = false })
+        {
+            BaseAddress = new Uri("http://agent" + AgentApi.Prefix + "/"),
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+
+    public Task<StatusDocument> StatusAsync(CancellationToken cancel) => GetAsync("status", ApiJson.Default.StatusDocument, cancel);
+
+    public Task<Operation> BootstrapAsync(BootstrapRequest request, CancellationToken cancel) =>
+        PostAsync("bootstrap", request, ApiJson.Default.BootstrapRequest, ApiJson.Default.Operation, cancel);
+
+    public Task<IReadOnlyList<Operation>> OperationsAsync(CancellationToken cancel) => GetAsync("operations", ApiJson.Default.Operations, cancel);
+
+    public Task<Operation> OperationAsync(string id, CancellationToken cancel) =>
+        GetAsync("operations/" + Uri.EscapeDataString(id), ApiJson.Default.Operation, cancel);
+
+    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, CancellationToken cancel) =>
+        PostAsync("tokens", new TokenRequest(timeToLive?.TotalSeconds), ApiJson.Default.TokenRequest, ApiJson.Default.TokenCreated, cancel);
+
+    public Task<IReadOnlyList<TokenStatus>> TokensAsync(CancellationToken cancel) => GetAsync("tokens", ApiJson.Default.Tokens, cancel);
+
+    public Task RevokeTokenAsync(string id, CancellationToken cancel) => DeleteAsync("tokens/" + Uri.EscapeDataString(id), cancel);
+
+    public Task<Operation> DrainAsync(string node, DrainRequest request, CancellationToken cancel) =>
+        PostAsync($"nodes/{Uri.EscapeDataString(node)}/drain", request, ApiJson.Default.DrainRequest, ApiJson.Default.Operation, cancel);
+
+    public Task RemoveNodeAsync(string node, CancellationToken cancel) => DeleteAsync("nodes/" + Uri.EscapeDataString(node), cancel);
+
+    public Task<Endpoints> EndpointsAsync(CancellationToken cancel) => GetAsync("endpoints", ApiJson.Default.Endpoints, cancel);
+
+    /// <summary>Stops every process of the node, then the agent. Takes as long as that takes; ends well when the agent goes away meanwhile.</summary>
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        // With a body, for .NET sends a request without one again when the connection breaks.
+        using var request = new HttpRequestMessage(HttpMethod.Post, "stop") { Content = new ByteArrayContent("{}"u8.ToArray()) };
+        try
+        {
+            using var response = await SendAsync(request, Timeout.InfiniteTimeSpan, cancel);
+        }
+        catch (ProblemException e) when (e.InnerException is HttpRequestException { HttpRequestError: not HttpRequestError.ConnectionError })
+        {
+            // The connection was there and broke: the agent has stopped, which is what was asked.
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_paths.AgentSocket), cancel);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> json, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        using var response = await SendAsync(request, s_deadline, cancel);
+        return Read(response, json);
+    }
+
+    private async Task<TAnswer> PostAsync<TBody, TAnswer>(string path, TBody body, JsonTypeInfo<TBody> bodyJson, JsonTypeInfo<TAnswer> json, CancellationToken cancel)
+    {
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, bodyJson));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+        using var response = await SendAsync(request, s_deadline, cancel);
+        return Read(response, json);
+    }
+
+    private async Task DeleteAsync(string path, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, path);
+        using var response = await SendAsync(request, s_deadline, cancel);
+    }
+
+    /// <summary>The whole answer, body included, and a good one; anything else is thrown as a problem.</summary>
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, TimeSpan deadline, CancellationToken cancel)
+    {
+        using var timer = new CancellationTokenSource(deadline, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, timer.Token);
+        HttpResponseMessage response;
+        try
+        {
+            response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, both.Token);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new ProblemException(AgentPresence.Unreachable(_paths, e), e);
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new ProblemException(new("agent/not-answering", $"The agent behind {_paths.AgentSocket} did not answer within {deadline.TotalSeconds:0} s.", "It holds the connection but is stuck or starved of CPU or disk.", $"Look at its log in {_paths.Log}; restarting the agent interrupts no server."), e);
+        }
+
+        if (response.IsSuccessStatusCode) return response;
+        using (response) throw new ProblemException(Refusal(response));
+    }
+
+    private Problem Refusal(HttpResponseMessage response)
+    {
+        if (response.Content.Headers.ContentType?.MediaType == AgentApi.ProblemJson) return Read(response, ApiJson.Default.Problem);
+        return new("agent/failed", $"The agent failed on {response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.AbsolutePath} ({(int)response.StatusCode}).", "This is a fault in the agent, or it is of another version than this command.", $"Look at its log in {_paths.Log}; `nomadstack version` shows this command's version, `nomadstack status` the agent's.");
+    }
+
+    private T Read<T>(HttpResponseMessage response, JsonTypeInfo<T> json)
+    {
+        using var body = response.Content.ReadAsStream();
+        try
+        {
+            if (JsonSerializer.Deserialize(body, json) is { } value) return value;
+        }
+        catch (JsonException e)
+        {
+            throw new ProblemException(Foreign(), e);
+        }
+
+        throw new ProblemException(Foreign());
+    }
+
+    private Problem Foreign() =>
+        new("agent/foreign-answer", $"What answers on {_paths.AgentSocket} speaks another language than this command.", "The agent is of another version, or something else listens there.", "Restart the agent with this very binary; restarting it interrupts no server.");
+}

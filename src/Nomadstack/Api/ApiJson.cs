@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Api;
+
+/// <summary>Every record that crosses the agent's socket, and how it is spelled there and in <c>--json</c>: the same names in both.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+[JsonSerializable(typeof(StatusDocument))]
+[JsonSerializable(typeof(Operation))]
+[JsonSerializable(typeof(IReadOnlyList<Operation>), TypeInfoPropertyName = "Operations")]
+[JsonSerializable(typeof(IReadOnlyList<MemberStatus>), TypeInfoPropertyName = "Members")]
+[JsonSerializable(typeof(BootstrapRequest))]
+[JsonSerializable(typeof(DrainRequest))]
+[JsonSerializable(typeof(TokenRequest))]
+[JsonSerializable(typeof(TokenCreated))]
+[JsonSerializable(typeof(IReadOnlyList<TokenStatus>), TypeInfoPropertyName = "Tokens")]
+[JsonSerializable(typeof(Endpoints))]
+[JsonSerializable(typeof(VersionDocument))]
+[JsonSerializable(typeof(Problem))]
+internal sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>The same documents, indented and with their quotes and dashes readable: for people who look at <c>--json</c>.</summary>
+    public static ApiJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Servers;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Bootstrap;
+
+/// <summary>
+/// The temporary servers that the first cluster starts on. Each is recorded before it is started and retired after it left,
+/// so that an agent killed at any moment knows what it had made.
+/// </summary>
+internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<string, IServerProduct> products, Func<ServerSite, IServerProduct, ServerInstance> instantiate)
+{
+    private readonly Dictionary<string, (ServerRecord Record, ServerInstance Instance)> _servers = [];
+
+    public ServerInstance? Instance(string role) => Find(role)?.Instance;
+
+    public bool IsLeaving(string role) => Find(role)?.Record.Leaving ?? false;
+
+    public bool Exists(string role) => Find(role) is not null;
+
+    /// <summary>Mints the server's identity, then starts it or adopts the one that runs.</summary>
+    public async Task StartAsync(string role, CancellationToken cancel)
+    {
+        if (Find(role) is not { } server)
+        {
+            var record = new ServerRecord { Role = role, RaftId = Guid.NewGuid().ToString() };
+            await Fault.AroundAsync($"record-{role}-bootstrap", () =>
+            {
+                File(role).Write(record);
+                return Task.CompletedTask;
+            });
+            server = Remember(record);
+        }
+
+        Publish();
+        await Fault.AroundAsync($"start-{role}-bootstrap", () => server.Instance.StartAsync([], 1, null, cancel));
+    }
+
+    /// <summary>Starts those that were recorded: after a power cut in the middle of a bootstrap.</summary>
+    public async Task StartRecordedAsync(CancellationToken cancel)
+    {
+        foreach (var role in products.Keys)
+        {
+            if (Find(role) is not { } server) continue;
+            // One that was leaving may be out of the quorum already; it runs only if the agent's death did not stop it.
+            if (!server.Record.Leaving || await server.Instance.RunsAsync(cancel)) await server.Instance.StartAsync([], 1, null, cancel);
+        }
+
+        Publish();
+    }
+
+    /// <summary>The commit point: from here on the bootstrap server leaves, whatever happens.</summary>
+    public Task IntendLeaveAsync(string role) => Fault.AroundAsync($"intend-leave-{role}-bootstrap", () =>
+    {
+        var server = Find(role)!.Value;
+        var record = server.Record with { Leaving = true };
+        File(role).Write(record);
+        _servers[role] = (record, server.Instance);
+        return Task.CompletedTask;
+    });
+
+    /// <summary>Leaves and retires.</summary>
+    public async Task RemoveAsync(string role, IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    {
+        if (Find(role) is not { } server) return;
+        await server.Instance.LeaveClusterAsync(survivors, say, cancel);
+        await RetireAsync(role, cancel);
+    }
+
+    /// <summary>Stops without a leave and retires: part of undoing a failed bootstrap.</summary>
+    public async Task DropAsync(string role, CancellationToken cancel)
+    {
+        if (Find(role) is not { } server) return;
+        await server.Instance.StopAsync(cancel);
+        await RetireAsync(role, cancel);
+    }
+
+    private async Task RetireAsync(string role, CancellationToken cancel)
+    {
+        var server = Find(role)!.Value;
+        await Fault.AroundAsync($"retire-{role}-bootstrap", () =>
+        {
+            server.Instance.Retire(context.Paths);
+            return Task.CompletedTask;
+        });
+        await server.Instance.Process.ForgetAsync(cancel);
+        _servers.Remove(role);
+        Publish();
+    }
+
+    private (ServerRecord Record, ServerInstance Instance)? Find(string role) =>
+        _servers.TryGetValue(role, out var server) ? server
+        : products.ContainsKey(role) && File(role).Read() is { } record ? Remember(record)
+        : null;
+
+    private (ServerRecord Record, ServerInstance Instance) Remember(ServerRecord record) =>
+        _servers[record.Role] = (record, instantiate(ServerSite.OfBootstrap(context.Node, context.Paths, record.Role, record.RaftId), products[record.Role]));
+
+    private DurableFile<ServerRecord> File(string role) => ServerRecord.At(context.Paths.BootstrapServer(role));
+
+    private void Publish()
+    {
+        if (context.Membership.Current is null) return;
+        var entries = products.Keys.Select(Find).Where(s => s is not null).Select(s => s!.Value.Instance.Site.ToEntry(s.Value.Record.Leaving ? "lingering" : "running")).ToList();
+        context.Membership.UpdateSelf(self =>
+        {
+            IReadOnlyList<Peers.ServerEntry> all = [.. self.Servers.Where(s => s.ManagedBy != "bootstrap"), .. entries];
+            return all.SequenceEqual(self.Servers) ? self : self with { Servers = all };
+        });
+    }
+}

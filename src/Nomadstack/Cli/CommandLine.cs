@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using Nomadstack.Cli.Job;
+using Nomadstack.Cli.Node;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cli.Output;
+using Nomadstack.Cli.Token;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Cli;
+
+/// <summary>The whole command line: what can be typed, and the one place where a problem becomes text and an exit code.</summary>
+internal static class CommandLine
+{
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, Surroundings here, CancellationToken cancel)
+    {
+        var global = new GlobalOptions(here);
+        var root = Root(here, global);
+        // No response files: "@x" is an ordinary argument of the programs we pass arguments to.
+        var parse = root.Parse(ProgramCommand.Guard(args), new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        if (parse.Errors.Count > 0) return WrongUsage(parse, here, parse.Errors.All(e => e.SymbolResult != parse.GetResult(global.Json)) && parse.GetValue(global.Json));
+        try
+        {
+            return await parse.InvokeAsync(
+                new InvocationConfiguration { Output = here.Out, Error = here.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null },
+                cancel);
+        }
+        catch (ProblemException e)
+        {
+            return Answer.Problem(here, e.Problem, parse.GetValue(global.Json));
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            here.Error.WriteLine("interrupted; what the agent has begun goes on, see `nomadstack status`");
+            return ExitCode.Interrupted;
+        }
+    }
+
+    internal static RootCommand Root(Surroundings here, GlobalOptions global)
+    {
+        var root = new RootCommand("Turns Linux machines into a Nomad and Consul cluster that runs itself.\n\nEvery option is also an environment variable: --data-dir is NOMADSTACK_DATA_DIR.\nExit codes: 0 done, 1 failed, 2 usage, 3 not in time, 4 refused as unsafe, 5 agent not reachable.");
+        root.Options.Add(global.DataDir);
+        root.Options.Add(global.Json);
+        foreach (var command in new Command[]
+        {
+            new UpCommand(here, global),
+            new AgentCommand(here, global),
+            new BootstrapCommand(here, global),
+            new StatusCommand(here, global),
+            new WaitCommand(here, global),
+            new Command("token", "Tokens that let nodes join") { new CreateCommand(here, global), new Token.ListCommand(here, global), new RevokeCommand(here, global) },
+            new Command("node", "The nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
+            new Command("job", "Jobs, through the Nomad API") { new RunCommand(here, global), new StopCommand(here, global), new Job.StatusCommand(here, global) },
+            ProgramCommand.Nomad(here, global),
+            ProgramCommand.Consul(here, global),
+            new VersionCommand(here, global),
+        }) root.Subcommands.Add(command);
+        foreach (var version in root.Options.OfType<VersionOption>()) version.Action = new VersionAction(here);
+        return root;
+    }
+
+    private static int WrongUsage(ParseResult parse, Surroundings here, bool json)
+    {
+        var command = parse.CommandResult;
+        // A wrong word also makes the parser miss the command it stands for; the word is the news.
+        var unknown = parse.UnmatchedTokens.Count > 0;
+        var errors = parse.Errors.Where(e => !unknown || e.SymbolResult != command || parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal)));
+        var path = string.Join(' ', Path(command));
+        if (!unknown && !json && command.Command.Subcommands.Count > 0)
+            command.Command.Parse("--help").Invoke(new InvocationConfiguration { Output = here.Error, Error = here.Error });
+        var meant = parse.UnmatchedTokens.SelectMany(word => Spelling.Nearest(word, Known(command))).Distinct().ToList();
+        var fix = (meant.Count > 0 ? $"Did you mean {string.Join(" or ", meant)}? " : "") + $"See `{path} --help`.";
+        return Answer.Problem(here, new Problem(ExitCode.UsagePrefix + "wrong", string.Join(" ", errors.Select(e => e.Message).Distinct()), "", fix), json);
+    }
+
+    private static IEnumerable<string> Path(SymbolResult? result) =>
+        result is CommandResult { Parent: { } parent } command ? Path(parent).Append(command.Command.Name) : ["nomadstack"];
+
+    private static IEnumerable<string> Known(CommandResult result) =>
+        result.Command.Subcommands.Select(c => c.Name).Concat(result.Command.Options.Select(o => o.Name)).Concat(["--data-dir", "--json"]);
+
+    private sealed class VersionAction(Surroundings here) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            here.Out.WriteLine(Api.BuildVersion.Text);
+            return ExitCode.Done;
+        }
+    }
+}

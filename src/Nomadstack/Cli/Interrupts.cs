@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Nomadstack.Cli;
+
+/// <summary>Ctrl-C and SIGTERM as tokens: the first asks to end well, a second one to end now.</summary>
+internal sealed class Interrupts : IDisposable
+{
+    private readonly CancellationTokenSource _soft = new();
+    private readonly CancellationTokenSource _hard = new();
+    private readonly List<PosixSignalRegistration> _registrations = [];
+
+    public Interrupts()
+    {
+        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt));
+        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt));
+        // A handler would undo nohup: whoever had us ignore the end of the terminal meant it.
+        if (!HangupIsIgnored()) _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, Interrupt));
+    }
+
+    public CancellationToken Soft => _soft.Token;
+
+    public CancellationToken Hard => _hard.Token;
+
+    public void Dispose()
+    {
+        foreach (var registration in _registrations) registration.Dispose();
+        _soft.Dispose();
+        _hard.Dispose();
+    }
+
+    private static bool HangupIsIgnored()
+    {
+        var mask = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("SigIgn:", StringComparison.Ordinal));
+        // SIGHUP is signal 1, the lowest bit.
+        return mask is not null && ulong.TryParse(mask["SigIgn:".Length..].Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits) && (bits & 1) != 0;
+    }
+
+    private void Interrupt(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        (_soft.IsCancellationRequested ? _hard : _soft).Cancel();
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using System.Text.Json;
+using Nomadstack.Cli.Output;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Cli.Job;
+
+/// <summary>
+/// Follows a job from its evaluation to its allocations, or to the end of its deployment where it has one.
+/// A Nomad that is without a leader for a while is waited for, and said so.
+/// </summary>
+internal sealed class JobFollower(NomadApi nomad, ProgressWriter progress, TimeProvider time)
+{
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500);
+
+    private readonly long _started = time.GetTimestamp();
+
+    /// <summary>Returns when every allocation runs or is complete; what was reached, in words.</summary>
+    /// <exception cref="ProblemException">Something could not be placed, or an allocation or the deployment failed.</exception>
+    public async Task<string> RunningAsync(string job, string evaluationId, CancellationToken cancel)
+    {
+        var evaluation = await EvaluatedAsync(job, evaluationId, cancel);
+        if (evaluation.Text("DeploymentID") is { Length: > 0 } deployment) return await DeployedAsync(job, deployment, cancel);
+        var version = (await nomad.JobAsync(job, cancel)).Number("Version");
+        return await UntilAsync(async () =>
+        {
+            var current = (await nomad.AllocationsAsync(job, cancel)).Items()
+                .Where(a => a.Number("JobVersion") == version && a.Text("DesiredStatus") != "stop").ToList();
+            if (current.FirstOrDefault(a => a.Text("ClientStatus") is "failed" or "lost") is { ValueKind: JsonValueKind.Object } failed) throw Failed(job, failed);
+            var pending = current.Where(a => a.Text("ClientStatus") == "pending").ToList();
+            if (pending.Count > 0) return (null, $"{current.Count - pending.Count} of {current.Count} allocations run; {Describe(pending[0])}");
+            return (current.Count == 0 ? "nothing to run" : string.Create(CultureInfo.InvariantCulture, $"{current.Count} {(current.Count == 1 ? "allocation" : "allocations")} running or complete"), "");
+        }, job, cancel);
+    }
+
+    /// <summary>Returns when no allocation of the job runs any more.</summary>
+    public async Task StoppedAsync(string job, string evaluationId, CancellationToken cancel)
+    {
+        if (evaluationId.Length > 0) await EvaluatedAsync(job, evaluationId, cancel);
+        await UntilAsync(async () =>
+        {
+            var left = (await nomad.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("ClientStatus") is "running" or "pending").ToList();
+            return left.Count == 0 ? ("stopped", "") : (null, $"{left.Count} allocations still stop; {Describe(left[0])}");
+        }, job, cancel);
+    }
+
+    private async Task<JsonElement> EvaluatedAsync(string job, string id, CancellationToken cancel)
+    {
+        var evaluation = default(JsonElement);
+        await UntilAsync(async () =>
+        {
+            evaluation = await nomad.EvaluationAsync(id, cancel);
+            return evaluation.Text("Status") is "complete" or "failed" or "canceled" ? ("evaluated", "") : (null, "the scheduler has not decided yet");
+        }, job, cancel);
+        var failures = PlacementFailure.Explain(evaluation);
+        if (failures.Count > 0)
+            throw new ProblemException(new("job/not-placed", $"Nomad could not place all of job {job}.", string.Join(" ", failures), $"It places the rest by itself once a node fits: add or free nodes, or change the job. Withdraw it with `nomadstack job stop {job}`."));
+        if (evaluation.Text("Status") != "complete")
+            throw new ProblemException(new("job/not-evaluated", $"Nomad gave up on evaluating job {job}: {evaluation.Text("Status")}.", evaluation.Text("StatusDescription"), "Run the job again; if it stays so, look at the leader's log."));
+        return evaluation;
+    }
+
+    private Task<string> DeployedAsync(string job, string id, CancellationToken cancel) => UntilAsync(async () =>
+    {
+        var deployment = await nomad.DeploymentAsync(id, cancel);
+        var groups = deployment.Members("TaskGroups").Select(g => g.Value).ToList();
+        var (healthy, desired) = (groups.Sum(g => g.Number("HealthyAllocs")), groups.Sum(g => g.Number("DesiredTotal")));
+        var description = deployment.Text("StatusDescription");
+        switch (deployment.Text("Status"))
+        {
+            case "successful":
+                return (string.Create(CultureInfo.InvariantCulture, $"{healthy} of {desired} allocations healthy"), "");
+            case "failed" or "cancelled":
+                var allocations = (await nomad.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("DeploymentID") == id).ToList();
+                var culprit = allocations.FirstOrDefault(a => a.Text("ClientStatus") == "failed");
+                throw new ProblemException(new("job/deployment-failed", $"The deployment of job {job} {deployment.Text("Status")}: {healthy} of {desired} allocations became healthy.", culprit.ValueKind == JsonValueKind.Object ? $"{description}. {Describe(culprit)}" : description, Look(culprit)));
+            case "paused" or "running" when groups.Any(g => g.Number("DesiredCanaries") > 0 && !g.True("Promoted") && g.Items("PlacedCanaries").Count() >= g.Number("DesiredCanaries") && g.Number("HealthyAllocs") >= g.Number("DesiredCanaries") && !g.True("AutoPromote")):
+                return ($"canaries healthy; promote them with `nomadstack nomad deployment promote {id}`", "");
+            default:
+                return (null, string.Create(CultureInfo.InvariantCulture, $"{healthy} of {desired} allocations healthy"));
+        }
+    }, job, cancel);
+
+    private async Task<string> UntilAsync(Func<Task<(string? Reached, string Missing)>> look, string job, CancellationToken cancel)
+    {
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    var (reached, missing) = await look();
+                    if (reached is not null) return reached;
+                    progress.Waiting($"job {job}: {missing}", time.GetElapsedTime(_started));
+                }
+                catch (ProblemException e) when (e.Problem.Code == NomadApi.Away)
+                {
+                    progress.Waiting($"job {job}: {e.Problem.What} {e.Problem.Why}", time.GetElapsedTime(_started));
+                }
+
+                await Task.Delay(s_interval, time, cancel);
+            }
+        }
+        finally
+        {
+            progress.Clear();
+        }
+    }
+
+    private static ProblemException Failed(string job, JsonElement allocation) =>
+        new(new("job/allocation-failed", $"An allocation of job {job} is {allocation.Text("ClientStatus")}.", Describe(allocation), Look(allocation)));
+
+    private static string Look(JsonElement allocation) =>
+        allocation.ValueKind == JsonValueKind.Object
+            ? $"See `nomadstack nomad alloc status {Short(allocation)}` and `nomadstack nomad alloc logs -stderr {Short(allocation)}`."
+            : "See the job's allocations with `nomadstack job status`.";
+
+    /// <summary>The newest thing that happened in an allocation, from its tasks' events.</summary>
+    private static string Describe(JsonElement allocation)
+    {
+        var newest = allocation.Members("TaskStates")
+            .SelectMany(task => task.Value.Items("Events").Select(e => (Task: task.Name, Event: e)))
+            .OrderBy(e => e.Event.Number("Time")).LastOrDefault();
+        var where = $"{Short(allocation)} on {(allocation.Text("NodeName") is { Length: > 0 } node ? node : "a node")}";
+        if (newest.Task is null) return $"{where} has not started yet";
+        var text = newest.Event.Text("DisplayMessage") is { Length: > 0 } shown ? shown : newest.Event.Text("Type");
+        return $"{where}, task {newest.Task}: {text.TrimEnd('.')}";
+    }
+
+    private static string Short(JsonElement allocation) => allocation.Text("ID") is { Length: > 8 } id ? id[..8] : allocation.Text("ID");
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Cli.Job;
+
+/// <summary>Where the job commands send their calls: the Nomad of the local agent's cluster.</summary>
+internal static class NomadAddress
+{
+    public static async Task<NomadApi> FindAsync(Surroundings here, GlobalOptions global, ParseResult parse, CancellationToken cancel)
+    {
+        using var agent = global.Client(parse);
+        var endpoints = await agent.EndpointsAsync(cancel);
+        return new NomadApi(endpoints.NomadAddress ?? throw new ProblemException(new("program/no-cluster", "There is no Nomad to talk to yet.", "This node is no member of a cluster.", "Make one with `nomadstack bootstrap`, or join one.")), here);
+    }
+}

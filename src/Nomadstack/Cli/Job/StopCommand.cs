@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cli.Output;
+
+namespace Nomadstack.Cli.Job;
+
+/// <summary><c>nomadstack job stop</c>: stops a job and follows until none of its allocations runs.</summary>
+internal sealed class StopCommand : Command
+{
+    public StopCommand(Surroundings here, GlobalOptions global)
+        : base("stop", "Stop a job and follow until nothing of it runs")
+    {
+        var job = new Argument<string>("JOB") { Description = "The job's id" };
+        var purge = Setting.Flag(here, "--purge", "Also forget the job at once");
+        Arguments.Add(job);
+        Options.Add(purge);
+        var detach = new DetachOption(this, here);
+        var timeout = new TimeoutOption(this, here);
+        SetAction(async (parse, cancel) =>
+        {
+            using var nomad = await NomadAddress.FindAsync(here, global, parse, cancel);
+            var id = parse.GetRequiredValue(job);
+            var started = here.Time.GetTimestamp();
+            var progress = new ProgressWriter(here);
+            // Nomad accepts the stop of a job it has never heard of; a wrong name should be heard.
+            await nomad.JobAsync(id, cancel);
+            var evaluation = (await nomad.DeregisterAsync(id, parse.GetValue(purge), cancel)).Text("EvalID");
+            if (detach.Read(parse)) progress.Done($"job {id} asked to stop");
+            else
+            {
+                await timeout.WithinAsync(parse, $"Job {id} has not stopped yet", async c =>
+                {
+                    await new JobFollower(nomad, progress, here.Time).StoppedAsync(id, evaluation, c);
+                    return true;
+                }, cancel);
+                progress.Done($"job {id} stopped", here.Time.GetElapsedTime(started));
+            }
+
+            if (parse.GetValue(global.Json)) JobAnswer.Write(here, json =>
+            {
+                json.WriteString("job", id);
+                json.WriteString("evaluation", evaluation);
+            });
+            return ExitCode.Done;
+        });
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using Nomadstack.Api;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Cli.Options;
+
+/// <summary>What every command takes: which agent, and whether to answer in JSON.</summary>
+internal sealed class GlobalOptions
+{
+    private readonly Surroundings _here;
+
+    public GlobalOptions(Surroundings here)
+    {
+        _here = here;
+        DataDir = Setting.Text(here, "--data-dir", "DIR", "The agent's data folder; each agent of a host has its own");
+        Json = Setting.Flag(here, "--json", "JSON alone on standard output; text for people goes to standard error");
+        DataDir.Recursive = true;
+        Json.Recursive = true;
+    }
+
+    public Option<string?> DataDir { get; }
+
+    public Option<bool> Json { get; }
+
+    public NodePaths Paths(ParseResult parse) => new(parse.GetValue(DataDir));
+
+    public AgentClient Client(ParseResult parse) => new(Paths(parse), _here.Time);
+}

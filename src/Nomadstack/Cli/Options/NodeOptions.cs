@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using System.Globalization;
+using Nomadstack.Node;
+
+namespace Nomadstack.Cli.Options;
+
+/// <summary>What <c>up</c> and <c>agent</c> need to know of the node they start. Used at a folder's first start; later the folder knows.</summary>
+internal sealed class NodeOptions
+{
+    private readonly GlobalOptions _global;
+    private readonly Option<string?> _bind, _name, _join, _tokenFile, _nomad, _consul;
+    private readonly Option<string> _engine;
+    private readonly Option<IReadOnlyList<KeyValuePair<string, int>>> _ports;
+
+    public NodeOptions(Command command, Surroundings here, GlobalOptions global)
+    {
+        _global = global;
+        _bind = Setting.Address(here, "--bind", "IP", "Address this node is reached at by the others");
+        _name = Setting.Text(here, "--name", "NAME", "Name of this node, unique in the cluster (the host's name unless given)");
+        _join = Setting.Text(here, "--join", "HOST[:4640]", "A member of the cluster to join; needs --token-file");
+        _tokenFile = Setting.Text(here, "--token-file", "FILE", "File with the join token that `nomadstack token create` printed");
+        _engine = Setting.OneOf(here, "--engine", "What provides Nomad", "auto", "auto", "nomad", "embedded");
+        _nomad = Setting.Text(here, "--nomad-program", "FILE", "The nomad binary to use");
+        _consul = Setting.Text(here, "--consul-program", "FILE", "The consul binary to use");
+        _ports = Setting.Many(here, "--port", "NAME=PORT", "Another port than the default; may be repeated, as nomad-client-http=14646", Port);
+        foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine, _nomad, _consul, _ports }) command.Options.Add(option);
+    }
+
+    public AgentOptions Read(ParseResult parse, int servers = 3, bool consul = true)
+    {
+        var joins = parse.GetValue(_join) is not null;
+        if (joins && parse.GetValue(_tokenFile) is null) throw ExitCode.WrongUsage("--join is given without --token-file.", "A node is let in by a token: make one with `nomadstack token create` on a member, and name its file with --token-file.");
+        if (!joins && parse.GetValue(_tokenFile) is not null) throw ExitCode.WrongUsage("--token-file is given without --join.", "Name a member of the cluster to join with --join, or leave --token-file out.");
+        return Options(parse, servers, consul);
+    }
+
+    private AgentOptions Options(ParseResult parse, int servers, bool consul) => new(
+        DataDir: parse.GetValue(_global.DataDir),
+        Bind: parse.GetValue(_bind),
+        Name: parse.GetValue(_name),
+        Servers: servers,
+        Engine: parse.GetValue(_engine)!,
+        Consul: consul,
+        Join: parse.GetValue(_join),
+        TokenFile: parse.GetValue(_tokenFile),
+        NomadProgram: parse.GetValue(_nomad),
+        ConsulProgram: parse.GetValue(_consul),
+        // The last of two wins, as on any command line.
+        Ports: parse.GetValue(_ports)!.GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value));
+
+    private static KeyValuePair<string, int> Port(string text)
+    {
+        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 0) throw new FormatException("is not NAME=PORT");
+        var name = text[..equals];
+        if (!PortNames.All.ContainsKey(name)) throw new FormatException("names no port of ours; they are: " + string.Join(", ", PortNames.All.Keys));
+        return int.TryParse(text[(equals + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
+            ? new(name, port)
+            : throw new FormatException("names no port between 1 and 65535");
+    }
+}

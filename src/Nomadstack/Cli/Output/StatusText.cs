@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Nomadstack.Api;
+using Nomadstack.Cli.Options;
+
+namespace Nomadstack.Cli.Output;
+
+/// <summary>The status document for people: first how the cluster is and why, then what may still fail, then the parts.</summary>
+internal static class StatusText
+{
+    public static void Write(TextWriter output, StatusDocument status, DateTimeOffset now)
+    {
+        var cluster = status.Cluster;
+        output.WriteLine(cluster.State == "none"
+            ? $"no cluster on this node ({status.Node.Name}, {status.Node.Address})"
+            : $"{cluster.State}: {Servers(status)}, cluster {cluster.Id}");
+        if (cluster.Reason.Length > 0) Paragraph(output, cluster.Reason);
+        if (cluster.State == "none") Paragraph(output, "Make one with `nomadstack bootstrap`, or join one: `nomadstack agent --join HOST --token-file FILE`.");
+        foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
+        output.WriteLine($"engine: {status.Engine.Nomad.Kind} {status.Engine.Nomad.Version}{(status.Engine.Consul.Kind == "none" ? ", without Consul" : $", {status.Engine.Consul.Kind} {status.Engine.Consul.Version}")}; nomadstack {status.Node.Version}");
+
+        if (status.Servers.Count > 0)
+        {
+            var table = new Table("ROLE", "NODE", "ADDRESS", "MANAGED", "STATE", "VOTER", "LEADER", "HEALTHY", "PID");
+            foreach (var s in status.Servers)
+                table.Row(s.Role, s.Node, s.Address, s.ManagedBy, s.State, YesNo(s.Voter), YesNo(s.Leader), YesNo(s.Healthy), s.Pid?.ToString(CultureInfo.InvariantCulture) ?? "");
+            output.WriteLine();
+            table.WriteTo(output);
+        }
+
+        if (status.Nodes.Count > 0)
+        {
+            output.WriteLine();
+            Nodes(status.Nodes).WriteTo(output);
+        }
+
+        var running = status.Operations.Where(o => o.State == Operation.Running).ToList();
+        if (running.Count > 0) output.WriteLine();
+        foreach (var o in running)
+            Paragraph(output, $"{o.Kind} runs for {Duration.Show(now - o.StartedAt)}: {o.Step}{(o.Reason.Length > 0 ? ", " + o.Reason : "")}");
+        output.Flush();
+    }
+
+    public static Table Nodes(IEnumerable<MemberStatus> nodes)
+    {
+        var table = new Table("NODE", "ADDRESS", "AGENT", "NOMAD", "CONSUL", "ELIGIBLE");
+        foreach (var n in nodes) table.Row(n.Name, n.Address, n.Agent, n.Nomad, n.Consul, YesNo(n.Eligible));
+        return table;
+    }
+
+    /// <summary>What may still fail, in a sentence.</summary>
+    public static string Tolerance(FailureTolerance role)
+    {
+        var name = role.Role.Length > 0 ? char.ToUpperInvariant(role.Role[0]) + role.Role[1..] : "?";
+        return role switch
+        {
+            { Failures: < 0 } => $"{name}: no quorum, {role.Present} of {role.Voters} voters present, {role.Quorum} needed.",
+            { Voters: 1 } => $"{name}: tolerates no failure, it has one server.",
+            { Failures: 0 } => $"{name}: tolerates no failure, {role.Present} of {role.Voters} voters present and {role.Quorum} needed.",
+            { Failures: 1 } => $"{name}: tolerates the failure of 1 server.",
+            _ => $"{name}: tolerates the failure of {role.Failures} servers.",
+        };
+    }
+
+    private static string Servers(StatusDocument status)
+    {
+        var present = status.Servers.Count(s => s.Role == Cluster.Role.Nomad && s.ManagedBy == "job" && s.Voter && s.Healthy);
+        return $"{present} of {status.Cluster.DesiredServers} {(status.Cluster.DesiredServers == 1 ? "server" : "servers")}";
+    }
+
+    private static void Paragraph(TextWriter output, string text)
+    {
+        foreach (var line in Prose.Wrap(text, Surroundings.PlainWidth)) output.WriteLine(line);
+    }
+
+    private static string YesNo(bool value) => value ? "yes" : "no";
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Api;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Cli.Output;
+
+/// <summary>What <c>up</c> shows of its own agent: each step, when the cluster is ready and where, and every change of its state after that.</summary>
+internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWriter progress, string? dataDir, bool json)
+{
+    private static readonly TimeSpan s_restInterval = TimeSpan.FromSeconds(2);
+
+    private readonly HashSet<string> _ended = [];
+    private readonly long _started = here.Time.GetTimestamp();
+    private string _lastState = "";
+    private bool _ready;
+
+    /// <summary>Ends with the daemon.</summary>
+    /// <exception cref="ProblemException">The cluster could not be made or joined.</exception>
+    public async Task ShowUntilAsync(Task daemon, CancellationToken cancel)
+    {
+        while (!daemon.IsCompleted)
+        {
+            var busy = true;
+            try
+            {
+                busy = ShowOperations(await agent.OperationsAsync(cancel));
+                await ShowStateAsync(await agent.StatusAsync(cancel), busy, cancel);
+            }
+            catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
+            {
+                progress.Waiting("start the agent", here.Time.GetElapsedTime(_started));
+            }
+
+            await Task.WhenAny(daemon, Task.Delay(busy || !_ready ? Follower.Interval : s_restInterval, here.Time, cancel));
+            cancel.ThrowIfCancellationRequested();
+        }
+
+        progress.Clear();
+    }
+
+    private bool ShowOperations(IReadOnlyList<Operation> operations)
+    {
+        var busy = false;
+        foreach (var operation in operations)
+        {
+            if (_ended.Contains(operation.Id)) continue;
+            // Not the history of earlier runs, only what happens since this one.
+            if (operation.EndedAt is { } at && _lastState.Length == 0 && at < here.Time.GetUtcNow() - here.Time.GetElapsedTime(_started))
+            {
+                _ended.Add(operation.Id);
+                continue;
+            }
+
+            progress.Show(operation);
+            if (operation.State == Operation.Running)
+            {
+                busy = true;
+                continue;
+            }
+
+            _ended.Add(operation.Id);
+            if (operation.State == Operation.Finished) continue;
+            var problem = Follower.Ended(operation);
+            if (operation.Kind is "bootstrap" or "join") throw new ProblemException(problem);
+            progress.Failed($"{operation.Kind} {operation.State}: {problem.What} {problem.Why} {problem.Fix}");
+        }
+
+        return busy;
+    }
+
+    private async Task ShowStateAsync(StatusDocument status, bool busy, CancellationToken cancel)
+    {
+        var state = status.Cluster.Reason.Length > 0 ? $"{status.Cluster.State}: {status.Cluster.Reason}" : status.Cluster.State;
+        // A single node with room for more servers is as ready as it can be alone: writes are possible and nothing is under way.
+        if (!_ready && !busy && status.Cluster.State == "healthy")
+        {
+            _ready = true;
+            progress.Done("ready", here.Time.GetElapsedTime(_started));
+            await ShowWhereAsync(status, cancel);
+        }
+        else if (_ready && state != _lastState) progress.Note(state);
+        else if (!_ready && !busy) progress.Waiting(state, here.Time.GetElapsedTime(_started));
+
+        _lastState = state;
+    }
+
+    private async Task ShowWhereAsync(StatusDocument status, CancellationToken cancel)
+    {
+        if (json)
+        {
+            Answer.Json(here, status, ApiJson.Readable.StatusDocument);
+            return;
+        }
+
+        var where = await agent.EndpointsAsync(cancel);
+        var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
+        if (where.NomadAddress is { } nomad) progress.Note($"Nomad is at {nomad} (nomadstack{folder} nomad status)");
+        if (where.ConsulAddress is { } consul) progress.Note($"Consul is at {consul} (nomadstack{folder} consul members)");
+        foreach (var role in status.Tolerates) progress.Note(StatusText.Tolerance(role));
+        progress.Note($"See more with `nomadstack status{folder}`; Ctrl-C stops everything");
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using Nomadstack.Api;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Cli;
+
+/// <summary>
+/// <c>nomadstack nomad ARGS...</c> and <c>nomadstack consul ARGS...</c>: becomes this cluster's own program, pointed at this cluster.
+/// Arguments pass untouched, <c>--help</c> included; an address the user has set in the environment stays.
+/// </summary>
+internal sealed class ProgramCommand : Command
+{
+    private readonly Argument<string[]> _arguments = new("ARGS") { CaptureRemainingTokens = true, Arity = ArgumentArity.ZeroOrMore, Description = "Passed on untouched; options of nomadstack itself come before the command" };
+
+    private ProgramCommand(string name, string description, string variable, Surroundings here, GlobalOptions global, Func<Endpoints, (IReadOnlyList<string> Program, string? Address)> choose)
+        : base(name, description)
+    {
+        Arguments.Add(_arguments);
+        SetAction(async (parse, cancel) =>
+        {
+            using var agent = global.Client(parse);
+            var (program, address) = choose(await agent.EndpointsAsync(cancel));
+            if (program.Count == 0)
+                throw new ProblemException(new("program/none", $"This cluster has no {name}.", "It was made without it, or the agent has found no such program.", "See the engine line of `nomadstack status`."));
+            var isSet = !string.IsNullOrEmpty(here.Variable(variable));
+            if (!isSet && address is null)
+                throw new ProblemException(new("program/no-cluster", $"There is no {name} to talk to yet.", "This node is no member of a cluster.", $"Make one with `nomadstack bootstrap`, or set {variable} to talk to another."));
+            return here.Become(new ProgramImage(program[0], [.. program.Skip(1), .. parse.GetValue(_arguments) ?? []], isSet ? new Dictionary<string, string>() : new() { [variable] = address! }));
+        });
+    }
+
+    public static ProgramCommand Nomad(Surroundings here, GlobalOptions global) =>
+        new("nomad", "HashiCorp's nomad command, pointed at this cluster", "NOMAD_ADDR", here, global, e => (e.NomadProgram, e.NomadAddress));
+
+    public static ProgramCommand Consul(Surroundings here, GlobalOptions global) =>
+        new("consul", "HashiCorp's consul command, pointed at this cluster", "CONSUL_HTTP_ADDR", here, global, e => (e.ConsulProgram, e.ConsulAddress));
+
+    /// <summary>Puts <c>--</c> behind the word nomad or consul, so that what follows is theirs, not ours.</summary>
+    public static IReadOnlyList<string> Guard(IReadOnlyList<string> args)
+    {
+        var i = 0;
+        while (i < args.Count && args[i].StartsWith('-')) i += args[i] == "--data-dir" ? 2 : 1;
+        return i < args.Count && args[i] is ("nomad" or "consul") ? [.. args.Take(i + 1), "--", .. args.Skip(i + 1)] : args;
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using System.Globalization;
+using Nomadstack.Api;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cli.Output;
+
+namespace Nomadstack.Cli.Token;
+
+/// <summary><c>nomadstack token list</c>: the ids of the join tokens; no secret is stored that could be shown.</summary>
+internal sealed class ListCommand : Command
+{
+    public ListCommand(Surroundings here, GlobalOptions global)
+        : base("list", "The join tokens, without their secrets")
+    {
+        SetAction(async (parse, cancel) =>
+        {
+            using var agent = global.Client(parse);
+            var tokens = await agent.TokensAsync(cancel);
+            if (parse.GetValue(global.Json))
+            {
+                Answer.Json(here, tokens, ApiJson.Readable.Tokens);
+                return ExitCode.Done;
+            }
+
+            var now = here.Time.GetUtcNow();
+            var table = new Table("ID", "CREATED", "EXPIRES", "STATE");
+            foreach (var t in tokens)
+                table.Row(t.Id, t.CreatedAt.ToString("u", CultureInfo.InvariantCulture), t.ExpiresAt?.ToString("u", CultureInfo.InvariantCulture) ?? "never", t.Revoked ? "revoked" : t.ExpiresAt < now ? "expired" : "valid");
+            table.WriteTo(here.Out);
+            return ExitCode.Done;
+        });
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using Nomadstack.Api;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cli.Output;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Cli;
+
+/// <summary>
+/// <c>nomadstack up</c>: the daemon in the foreground, and a cluster. Follows its own operations through the API like any other command.
+/// Ctrl-C stops every process in order; the same folder brings the same cluster back.
+/// </summary>
+internal sealed class UpCommand : Command
+{
+    private readonly Surroundings _here;
+    private readonly GlobalOptions _global;
+
+    public UpCommand(Surroundings here, GlobalOptions global)
+        : base("up", "Start this node in the foreground and make or rejoin its cluster; Ctrl-C stops everything")
+    {
+        _here = here;
+        _global = global;
+        var cluster = new ClusterOptions(this, here);
+        var node = new NodeOptions(this, here, global);
+        SetAction((parse, interrupt) => RunAsync(parse, node.Read(parse, cluster.Servers(parse), cluster.Consul(parse)), interrupt));
+    }
+
+    private async Task<int> RunAsync(ParseResult parse, Nomadstack.Node.AgentOptions options, CancellationToken interrupt)
+    {
+        using var agent = _global.Client(parse);
+        using var killDaemon = CancellationTokenSource.CreateLinkedTokenSource(_here.HardStop);
+        var progress = new ProgressWriter(_here);
+        // Its own thread of work: a daemon that fails at once must not throw here, and one that is slow to start must not hold us up.
+        var daemon = Task.Run(() => _here.Daemon(options, true, killDaemon.Token), CancellationToken.None);
+        var end = ExitCode.Done;
+        try
+        {
+            await new UpView(_here, agent, progress, options.DataDir, parse.GetValue(_global.Json)).ShowUntilAsync(daemon, interrupt);
+        }
+        catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
+        {
+            progress.Clear();
+        }
+        catch (ProblemException e)
+        {
+            progress.Clear();
+            end = Answer.Problem(_here, e.Problem, parse.GetValue(_global.Json));
+        }
+
+        if (!daemon.IsCompleted) await StopAsync(agent, daemon, killDaemon, progress);
+        try
+        {
+            var code = await daemon;
+            return end != ExitCode.Done ? end : code;
+        }
+        catch (OperationCanceledException) when (killDaemon.IsCancellationRequested)
+        {
+            return end;
+        }
+    }
+
+    private async Task StopAsync(AgentClient agent, Task daemon, CancellationTokenSource killDaemon, ProgressWriter progress)
+    {
+        var started = _here.Time.GetTimestamp();
+        var stop = agent.StopAsync(_here.HardStop);
+        while (!daemon.IsCompleted && !stop.IsFaulted && !_here.HardStop.IsCancellationRequested)
+        {
+            progress.Waiting("stop every process of this node, clients first, servers last (Ctrl-C again to leave them running)", _here.Time.GetElapsedTime(started));
+            await Task.WhenAny(daemon, Task.Delay(Follower.Interval, _here.Time, CancellationToken.None));
+        }
+
+        progress.Clear();
+        try
+        {
+            await stop;
+            progress.Done("everything stopped; `nomadstack up` brings it back", _here.Time.GetElapsedTime(started));
+        }
+        catch (OperationCanceledException) when (_here.HardStop.IsCancellationRequested)
+        {
+            progress.Note("left running; the next `nomadstack up` or `agent` on this folder adopts them");
+        }
+        catch (ProblemException e)
+        {
+            // Too early for its API, or it refused: say so and at least end the agent; its processes are adopted by the next one.
+            if (!daemon.IsCompleted) Answer.Problem(_here, e.Problem, json: false);
+        }
+
+        await killDaemon.CancelAsync();
+    }
+}

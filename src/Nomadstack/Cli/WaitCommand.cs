@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using Nomadstack.Api;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cli.Output;
+using Nomadstack.Cluster;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Cli;
+
+/// <summary><c>nomadstack wait</c>: returns as soon as the cluster is as asked, or after the timeout with the last reason why it is not.</summary>
+internal sealed class WaitCommand : Command
+{
+    private static readonly TimeSpan s_defaultTimeout = TimeSpan.FromSeconds(120);
+
+    private readonly Surroundings _here;
+    private readonly GlobalOptions _global;
+    private readonly Option<string> _for;
+    private readonly Option<TimeSpan?> _timeout;
+
+    public WaitCommand(Surroundings here, GlobalOptions global)
+        : base("wait", "Wait until the cluster is as asked")
+    {
+        _here = here;
+        _global = global;
+        _for = Setting.OneOf(here, "--for", "healthy: everything as desired; quorum: writes are possible; gone: no agent and none of its processes", "", "healthy", "quorum", "gone");
+        _timeout = Setting.Span(here, "--timeout", "How long at most, 120s unless given; exit code 3 when it is over");
+        Options.Add(_for);
+        Options.Add(_timeout);
+        SetAction(RunAsync);
+    }
+
+    private async Task<int> RunAsync(ParseResult parse, CancellationToken cancel)
+    {
+        var goal = parse.GetValue(_for)!;
+        // Not a parser's rule: the parser does not know what the environment says.
+        if (goal.Length == 0) throw ExitCode.WrongUsage("It is not said what to wait for.", "Add --for healthy, --for quorum or --for gone.");
+        var timeout = parse.GetValue(_timeout) ?? s_defaultTimeout;
+        var paths = _global.Paths(parse);
+        using var agent = _global.Client(parse);
+        var progress = new ProgressWriter(_here);
+        var started = _here.Time.GetTimestamp();
+        // A status call that hangs must not outlive the timeout either.
+        using var deadline = new CancellationTokenSource(timeout, _here.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, deadline.Token);
+        var missing = "the agent has not answered yet";
+        StatusDocument? status = null;
+        try
+        {
+            while (true)
+            {
+                (status, missing) = await LookAsync(agent, paths, goal, either.Token);
+                if (missing.Length == 0) break;
+                progress.Waiting($"wait for {goal}: {missing}", _here.Time.GetElapsedTime(started));
+                await Task.Delay(Follower.Interval, _here.Time, either.Token);
+            }
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new ProblemException(new(ExitCode.TimedOutCode, $"Not {goal} within {Duration.Show(timeout)}.", $"Last seen: {missing.TrimEnd('.')}.", "See `nomadstack status`, or wait longer with --timeout."), e);
+        }
+        finally
+        {
+            progress.Clear();
+        }
+
+        if (parse.GetValue(_global.Json) && status is not null) Answer.Json(_here, status, ApiJson.Readable.StatusDocument);
+        else if (!parse.GetValue(_global.Json)) progress.Done(goal, _here.Time.GetElapsedTime(started));
+        return ExitCode.Done;
+    }
+
+    /// <summary>What was seen, and what is missing still: nothing when the goal is reached.</summary>
+    private static async Task<(StatusDocument? Status, string Missing)> LookAsync(AgentClient agent, NodePaths paths, string goal, CancellationToken cancel)
+    {
+        StatusDocument status;
+        try
+        {
+            status = await agent.StatusAsync(cancel);
+        }
+        catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
+        {
+            return (null, goal != "gone" ? e.Problem.Why : StillThere(paths));
+        }
+
+        return (status, goal switch
+        {
+            "healthy" => status.Cluster.State == "healthy" ? "" : Reason(status),
+            "quorum" => HasQuorum(status) ? "" : Reason(status),
+            _ => "the agent still answers",
+        });
+    }
+
+    private static string StillThere(NodePaths paths)
+    {
+        if (AgentPresence.HolderOf(paths) is { } pid) return $"the agent (pid {pid}) still runs";
+        var left = AgentPresence.ProcessesOf(paths);
+        return left.Count == 0 ? "" : "still running: " + string.Join(", ", left.Select(p => $"{p.Name} (pid {p.Pid})"));
+    }
+
+    private static string Reason(StatusDocument status) =>
+        status.Cluster.Reason.Length > 0 ? $"{status.Cluster.State}, {status.Cluster.Reason}" : status.Cluster.State;
+
+    /// <summary>Every role that has servers has a leader now.</summary>
+    private static bool HasQuorum(StatusDocument status) =>
+        status.Cluster.State is not ("none" or "no-quorum")
+        && status.Servers.Any(s => s.Role == Role.Nomad)
+        && status.Servers.GroupBy(s => s.Role).All(role => role.Any(s => s.Leader && s.State is ("running" or "lingering")));
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.ColdBoot;
+
+/// <summary>One Nomad server as the gate sees it.</summary>
+/// <param name="Applied">Raft index it has applied; null when it does not answer.</param>
+/// <param name="LastLog">Raft index of the newest entry in its log.</param>
+internal sealed record GateServer(string Node, string Rpc, long? Applied, long? LastLog, bool Leads, bool KnowsLeader);
+
+/// <summary>One reading of all servers the membership records.</summary>
+/// <param name="ReadIndex">Index of a consistent read through the leader; null when it failed.</param>
+/// <param name="LeaderKnowsNode">Whether the leader's state holds this node; true also for a node that never registered.</param>
+/// <param name="LastSeenIndex">Highest raft index this node ever saw; 0 at its first start.</param>
+internal sealed record GateFacts(IReadOnlyList<GateServer> Servers, long? ReadIndex, bool LeaderKnowsNode, long LastSeenIndex);
+
+/// <summary>
+/// No Nomad client starts before the gate (I4). A client obeys the first list of allocations it is given: from a server that has not
+/// replayed its log, or is blank, or was restored from an older snapshot, that list is short, and the client kills and removes what is missing
+/// (hashicorp/nomad issue 18267).
+/// </summary>
+internal abstract record Gate
+{
+    /// <summary>The client may start, with these servers and no others (<c>ip:rpcport</c>).</summary>
+    internal sealed record Open(IReadOnlyList<string> Servers) : Gate;
+
+    /// <param name="For">What the gate waits for, for a person.</param>
+    /// <param name="NoQuorum">True when the reason is that no leader can be elected.</param>
+    internal sealed record Closed(string For, bool NoQuorum) : Gate;
+
+    /// <summary>Pure and total.</summary>
+    public static Gate Decide(GateFacts facts)
+    {
+        if (facts.Servers.Count == 0) return new Closed("a Nomad server: none is recorded in the membership yet", NoQuorum: true);
+        var answering = facts.Servers.Where(s => s.Applied is not null).ToList();
+        if (facts.Servers.FirstOrDefault(s => s is { Leads: true, Applied: not null }) is not { } leader)
+            return new Closed(NoLeader(facts.Servers, answering), NoQuorum: true);
+        if (facts.ReadIndex is not { } read) return new Closed($"a consistent read through the leader on {leader.Node}", NoQuorum: false);
+        if (leader.Applied < leader.LastLog) return new Closed($"the leader on {leader.Node} to replay its log: {leader.Applied} of {leader.LastLog}", NoQuorum: false);
+        if (leader.Applied < facts.LastSeenIndex)
+            return new Closed($"a server with this node's past: the leader on {leader.Node} is at index {leader.Applied}, this node has seen {facts.LastSeenIndex}. It is blank or was restored from an older snapshot; this node's tasks would be stopped", NoQuorum: false);
+        if (!facts.LeaderKnowsNode)
+            return new Closed($"a server that knows this node: the leader on {leader.Node} does not, and would have its tasks stopped", NoQuorum: false);
+        var must = Math.Max(read, leader.Applied!.Value);
+        return new Open([.. answering.Where(s => s.Leads || (s.KnowsLeader && s.Applied >= must)).OrderByDescending(s => s.Leads).Select(s => s.Rpc)]);
+    }
+
+    private static string NoLeader(IReadOnlyList<GateServer> all, List<GateServer> answering)
+    {
+        var missing = all.Where(s => s.Applied is null).Select(s => s.Node).ToList();
+        return missing.Count == 0
+            ? $"a leader: all {all.Count} servers answer and hold an election"
+            : $"quorum: {answering.Count} of {all.Count} servers answer; missing: {string.Join(", ", missing)}";
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Serialization;
+using Nomadstack.Engines;
+
+namespace Nomadstack.Consul;
+
+/// <summary>
+/// The calls we make to one Consul agent, and no more; the same for every Consul from 1.8 on.
+/// A server that is down, leaderless or unwilling is an answer, never an exception.
+/// </summary>
+/// <param name="baseAddress">Such as <c>http://10.0.0.1:8500</c>; a client's agent passes on what needs a server.</param>
+internal sealed class ConsulApi(string baseAddress, TimeProvider time, HttpMessageInvoker? transport = null) : IServerApi
+{
+    /// <summary>For calls an agent answers by itself.</summary>
+    public static readonly TimeSpan Quick = TimeSpan.FromSeconds(2);
+
+    /// <summary>For calls that need a leader: Consul holds them for up to 7 s while there is none.</summary>
+    public static readonly TimeSpan WithLeader = TimeSpan.FromSeconds(10);
+
+    /// <summary>For <see cref="LeaveAsync"/>: it answers when the server is gone, 5 s of drain included.</summary>
+    public static readonly TimeSpan Leaving = TimeSpan.FromSeconds(30);
+
+    private readonly ProductHttp _http = new(baseAddress, "X-Consul-Index", time, transport);
+
+    private OperatorApi Operator => new(_http);
+
+    public string Role => Cluster.Role.Consul;
+
+    public string BaseAddress => _http.BaseAddress;
+
+    public async Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await _http.GetAsync("/v1/agent/self", ConsulJson.Default.SelfReply, deadline, cancel)).Map(self => self.ToSelf());
+
+    public Task<string?> LeaderAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => Operator.LeaderAsync(stale, deadline, cancel);
+
+    public Task<Answer<RaftConfiguration>> RaftConfigurationAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => Operator.RaftConfigurationAsync(stale, deadline, cancel);
+
+    public Task<Answer<Done>> RemovePeerAsync(string id, TimeSpan deadline, CancellationToken cancel) => Operator.RemovePeerAsync(id, deadline, cancel);
+
+    /// <summary>Exists since Consul 1.15.</summary>
+    public Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
+        Operator.TransferLeadershipAsync(HttpMethod.Post, "/v1/operator/raft/transfer-leader", id, deadline, cancel);
+
+    public Task<Answer<AutopilotHealth>> AutopilotHealthAsync(TimeSpan deadline, CancellationToken cancel) => Operator.AutopilotHealthAsync(deadline, cancel);
+
+    public Task<Answer<AutopilotConfiguration>> GetAutopilotConfigurationAsync(TimeSpan deadline, CancellationToken cancel) => Operator.GetAutopilotConfigurationAsync(deadline, cancel);
+
+    public Task<Answer<bool>> PutAutopilotConfigurationAsync(AutopilotConfiguration configuration, TimeSpan deadline, CancellationToken cancel) =>
+        Operator.PutAutopilotConfigurationAsync(configuration, deadline, cancel);
+
+    public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => Operator.BarrierAsync(deadline, cancel);
+
+    public async Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await _http.GetAsync("/v1/agent/members", ConsulJson.Default.IReadOnlyListMemberReply, deadline, cancel))
+            .Map<IReadOnlyList<GossipMember>>(all => [.. all.Select(m => m.ToMember())]);
+
+    public Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel) =>
+        _http.DoAsync(HttpMethod.Put, "/v1/agent/join/" + Uri.EscapeDataString(address), null, deadline, cancel);
+
+    /// <param name="member">The node name.</param>
+    public Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel) =>
+        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave/" + Uri.EscapeDataString(member), null, deadline, cancel);
+
+    /// <summary>
+    /// This agent leaves the cluster and its process ends. A broken connection is a success in the making, so look at the process and at raft, not at this answer.
+    /// Never for the last server: Consul does not refuse it.
+    /// </summary>
+    public Task<Answer<Done>> LeaveAsync(TimeSpan deadline, CancellationToken cancel) => _http.DoAsync(HttpMethod.Put, "/v1/agent/leave", null, deadline, cancel);
+
+    /// <summary>The value of a key, or null when there is none. Read through a leader that has proved it still leads.</summary>
+    public async Task<Answer<string?>> GetKeyAsync(string key, TimeSpan deadline, CancellationToken cancel)
+    {
+        var answer = await _http.SendAsync(HttpMethod.Get, $"/v1/kv/{Key(key)}?raw&consistent", null, deadline, cancel);
+        return answer.IsNotFound ? new Answer<string?>.Ok(null) : answer.Map<string?>(reply => reply.Body);
+    }
+
+    public async Task<Answer<bool>> PutKeyAsync(string key, string value, TimeSpan deadline, CancellationToken cancel) =>
+        await _http.JsonAsync(HttpMethod.Put, "/v1/kv/" + Key(key), value, ConsulJson.Default.Boolean, deadline, cancel);
+
+    private static string Key(string key) => string.Join('/', key.Split('/').Select(Uri.EscapeDataString));
+}
+
+/// <summary><c>/v1/agent/self</c>, as far as we read it.</summary>
+internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, SelfStats? Stats)
+{
+    public AgentSelf ToSelf()
+    {
+        var member = Member?.ToMember();
+        return new(Config?.Version ?? "", Config?.Server ?? false, Config?.Server == true ? Config.NodeID : null, member?.Name ?? "", member?.Status ?? "none", RaftStats.From(Stats?.Raft), null, []);
+    }
+}
+
+internal sealed record SelfConfig(string? Version, bool Server, string? NodeID);
+
+/// <summary>Only raft's counters; of the other maps newer versions change the shape.</summary>
+internal sealed record SelfStats([property: JsonPropertyName("raft")] Dictionary<string, string>? Raft);
+
+/// <param name="Status">Serf's number: 1 alive, 2 leaving, 3 left, 4 failed.</param>
+internal sealed record MemberReply(string? Name, string? Addr, int Port, int Status, Dictionary<string, string>? Tags)
+{
+    private static readonly string[] s_status = ["none", "alive", "leaving", "left", "failed"];
+
+    public GossipMember ToMember()
+    {
+        var server = Tags?.GetValueOrDefault("role") == "consul";
+        return new(
+            Name ?? "",
+            Addr ?? "",
+            Port,
+            Status >= 0 && Status < s_status.Length ? s_status[Status] : "none",
+            Tags?.GetValueOrDefault("id"),
+            server && int.TryParse(Tags!.GetValueOrDefault("port"), out var rpc) && Addr is { Length: > 0 } ? ConfigText.Endpoint(Addr, rpc) : null,
+            server,
+            Tags ?? []);
+    }
+}
+
+[JsonSerializable(typeof(bool))]
+[JsonSerializable(typeof(SelfReply))]
+[JsonSerializable(typeof(IReadOnlyList<MemberReply>))]
+internal sealed partial class ConsulJson : JsonSerializerContext;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MPL-2.0
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Logging;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Driver;
+
+/// <summary>
+/// The task driver as part of the agent: an endpoint of the agent's own Kestrel plus the plugin file and its lifelines.
+/// Order: <see cref="Configure"/>, <see cref="Map"/>, start Kestrel, <see cref="Start"/>, start Nomad's client; backwards to stop,
+/// with <see cref="StopAsync"/> before Kestrel stops.
+/// </summary>
+internal sealed class DriverServer : IAsyncDisposable
+{
+    /// <summary>Two streams for each task, and Nomad keeps all on one connection; Kestrel's own limit is 100.</summary>
+    private const int Streams = 10_000;
+
+    private readonly string _pluginFolder, _lifelineFolder, _socketPath;
+    private readonly GrpcEndpoints _endpoints;
+    private readonly Lifelines _lifelines;
+    private readonly TaskDriver _driver;
+    private readonly DriverHealth _health;
+    private readonly CancellationTokenSource _stop = new();
+    private bool _stopped;
+
+    /// <param name="version">This product's version; Nomad insists on semver.</param>
+    public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, string version, TimeProvider time, ILoggerFactory logs)
+    {
+        (_pluginFolder, _lifelineFolder, _socketPath) = (pluginFolder, lifelineFolder, socketPath);
+        _health = new(version);
+        _lifelines = new(lifelineFolder, socketPath, time, logs.CreateLogger<Lifelines>());
+        _driver = new(host, _health, lifelineFolder, time, logs.CreateLogger<TaskDriver>());
+        _endpoints = new(logs.CreateLogger<GrpcEndpoints>());
+        _driver.Register(_endpoints);
+        new PluginServices(_lifelines, version).Register(_endpoints);
+    }
+
+    /// <summary>
+    /// Adds the driver's socket. Kestrel knows the number of streams and the response rate for the whole server only, so both are set there;
+    /// what can be set for a single request, is.
+    /// </summary>
+    public static void Configure(KestrelServerOptions options, string socketPath)
+    {
+        options.Limits.Http2.MaxStreamsPerConnection = Math.Max(options.Limits.Http2.MaxStreamsPerConnection, Streams);
+        // A Nomad client that is stopped or swapped out reads nothing for a while; its connection must survive that.
+        options.Limits.MinResponseDataRate = null;
+        Directory.CreateDirectory(Path.GetDirectoryName(socketPath)!);
+        // Left by an agent that was killed. The lock on the data folder says that no other agent lives.
+        File.Delete(socketPath);
+        options.ListenUnixSocket(socketPath, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.Use(next => connection =>
+            {
+                var socket = connection.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket;
+                var peer = DriverConnection.Of(socket);
+                if (peer.PeerUser != 0 && peer.PeerUser != Libc.GetEffectiveUserId())
+                {
+                    connection.Abort();
+                    return Task.CompletedTask;
+                }
+
+                connection.Features.Set(peer);
+                return next(connection);
+            });
+        });
+    }
+
+    /// <summary>Whether the request came in through the driver's socket.</summary>
+    public static bool IsDriver(HttpContext http) => http.Features.Get<DriverConnection>() is not null;
+
+    /// <summary>Takes the requests of the driver's socket and passes on all others. Must come before whatever looks at paths.</summary>
+    public void Map(IApplicationBuilder app) => app.Use(next => http => IsDriver(http) ? HandleAsync(http) : next(http));
+
+    public Task HandleAsync(HttpContext http)
+    {
+        // Streams are open for weeks and silent for days.
+        if (http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
+        return _endpoints.HandleAsync(http, _stop.Token);
+    }
+
+    /// <summary>Once Kestrel listens: writes the plugin file and answers launches, those included that already wait.</summary>
+    /// <exception cref="Cluster.ProblemException">The plugin file cannot be written.</exception>
+    public void Start()
+    {
+        File.SetUnixFileMode(_socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        PluginFile.Write(_pluginFolder, _lifelineFolder, _socketPath);
+        _lifelines.Start();
+    }
+
+    /// <summary>Tells Nomad whether new tasks may come here, for instance no more while the agent is stopping.</summary>
+    public void SetHealth(bool healthy, string description) => _health.Set(healthy, description);
+
+    /// <summary>
+    /// Ends every plugin process, then every open call. In this order: Nomad takes a call that fails while its plugin lives for a failure
+    /// of the task, but one whose plugin exited for a reason to launch it anew and recover.
+    /// </summary>
+    public async Task StopAsync()
+    {
+        if (_stopped) return;
+        _stopped = true;
+        _health.Set(false, "the nomadstack agent is stopping");
+        await _lifelines.DisposeAsync();
+        await _stop.CancelAsync();
+        await _driver.DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _stop.Dispose();
+    }
+}

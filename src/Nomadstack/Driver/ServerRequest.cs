@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Nomadstack.Driver;
+
+/// <summary>What a task's <c>config</c> block asks for: the server of a role, perhaps of a version. Never holds an unknown role.</summary>
+internal sealed record ServerRequest(string Role, string? Version)
+{
+    public static IReadOnlyList<string> KnownRoles { get; } = [Cluster.Role.Consul, Cluster.Role.Nomad];
+
+    /// <exception cref="GrpcException">The configuration is not what the schema promised, or the role is unknown; a restart would not help.</exception>
+    public static ServerRequest Decode(ReadOnlySpan<byte> msgpack)
+    {
+        string? role = null, version = null;
+        try
+        {
+            var reader = new Msgpack(msgpack);
+            for (var left = reader.MapHeader(); left > 0; left--)
+            {
+                var at = reader.Position;
+                switch (reader.String())
+                {
+                    case "role": role = reader.TryNil() ? null : reader.String(); break;
+                    case "version": version = reader.TryNil() ? null : reader.String(); break;
+                    case var other: throw new FormatException($"byte {at}: there is no attribute \"{other}\"");
+                }
+            }
+
+            if (!reader.AtEnd) throw new FormatException($"byte {reader.Position}: {msgpack.Length - reader.Position} bytes too many");
+        }
+        catch (FormatException e)
+        {
+            throw new GrpcException(GrpcCode.InvalidArgument, $"The task's config cannot be read: {e.Message}. It takes `role` and, if wanted, `version`.", inner: e);
+        }
+
+        return Checked(role, version);
+    }
+
+    public static ServerRequest Checked(string? role, string? version) =>
+        role is { Length: > 0 } && Cluster.Role.IsKnown(role)
+            ? new(role, version is { Length: > 0 } ? version : null)
+            : throw new GrpcException(GrpcCode.InvalidArgument, (role is { Length: > 0 } ? $"There is no server role \"{role}\"." : "The task's config names no server role.")
+                + $" Set `role` to one of: {string.Join(", ", KnownRoles)}.");
+}
+
+/// <summary>What StartTask leaves in Nomad's handle. Nomad never updates it, and gives a restored handle without the task's config.</summary>
+internal sealed record DriverState
+{
+    public int Schema { get; init; } = 1;
+    public required string Role { get; init; }
+    public string? Version { get; init; }
+    public DateTimeOffset StartedAt { get; init; }
+
+    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, DriverJson.Default.DriverState);
+
+    /// <exception cref="GrpcException">The bytes were not written by this driver.</exception>
+    public static DriverState FromBytes(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(bytes, DriverJson.Default.DriverState) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new GrpcException(GrpcCode.InvalidArgument, $"The task's handle was not written by this driver: {e.Message}", inner: e);
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(DriverState))]
+internal sealed partial class DriverJson : JsonSerializerContext;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Engines;
+
+/// <summary>A program that provides Nomad or Consul on this node, and its version as it told us itself.</summary>
+/// <param name="Kind"><see cref="EngineKind"/>.</param>
+/// <param name="Path">Absolute.</param>
+/// <param name="LeadingArguments">What comes before the product's own arguments: <c>engine</c> for the embedded engine, nothing otherwise.</param>
+internal sealed record EngineProgram(string Kind, string Path, IReadOnlyList<string> LeadingArguments, SemVer Version)
+{
+    /// <summary>The whole argument list for the product's arguments.</summary>
+    public IReadOnlyList<string> Arguments(params string[] own) => [.. LeadingArguments, .. own];
+}
+
+/// <summary>What provides a product.</summary>
+internal static class EngineKind
+{
+    public const string Nomad = "nomad", Embedded = "embedded", Consul = "consul", None = "none";
+}
+
+/// <summary>Either a program or what is wrong with it.</summary>
+internal abstract record EngineFinding
+{
+    private EngineFinding()
+    {
+    }
+
+    internal sealed record Found(EngineProgram Program) : EngineFinding;
+
+    /// <summary>No such program anywhere: the one case in which another engine may be taken instead.</summary>
+    internal sealed record Missing(Problem Problem) : EngineFinding;
+
+    /// <summary>There is one, and it cannot be used. Never passed over in silence.</summary>
+    internal sealed record Unusable(Problem Problem) : EngineFinding;
+
+    /// <exception cref="ProblemException">Nothing usable was found.</exception>
+    public EngineProgram OrThrow() => this switch
+    {
+        Found found => found.Program,
+        Missing missing => throw new ProblemException(missing.Problem),
+        Unusable unusable => throw new ProblemException(unusable.Problem),
+        _ => throw new InvalidOperationException("a finding of a fourth kind"),
+    };
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+
+namespace Nomadstack.Health;
+
+/// <summary>The cluster's state in one word, and in one sentence what is missing. Healthy has no reason.</summary>
+internal sealed record Verdict(string State, string Reason)
+{
+    /// <summary>Pure. The gravest finding wins: no cluster, no quorum, then the first thing that keeps it from healthy.</summary>
+    public static Verdict On(StatusFacts facts)
+    {
+        if (!facts.HasCluster) return facts.Bootstrapping ? new("bootstrapping", "the cluster is being made") : new("none", "this node belongs to no cluster: run `nomadstack bootstrap` here, or start the agent with --join");
+        if (facts.Bootstrapping) return new("bootstrapping", "the cluster is being made");
+        foreach (var role in facts.Roles)
+        {
+            if (LostQuorum(facts, role) is { } lost) return new("no-quorum", lost);
+        }
+
+        foreach (var role in facts.Roles)
+        {
+            if (Missing(facts, role) is { } missing) return new("degraded", missing);
+        }
+
+        if (facts.Nodes.FirstOrDefault(n => !n.Reachable) is { } silent) return new("degraded", $"the agent on {silent.Name} does not answer");
+        if (facts.Nodes.FirstOrDefault(n => n.NomadStatus != "ready") is { } notReady)
+            return new("degraded", facts.ClientWaitsFor.Length > 0 ? $"the Nomad client on {notReady.Name} is {notReady.NomadStatus}; here it waits for {facts.ClientWaitsFor}" : $"the Nomad client on {notReady.Name} is {notReady.NomadStatus}");
+        if (facts.Nodes.FirstOrDefault(n => n.ConsulStatus == "failed") is { } failed) return new("degraded", $"the Consul client on {failed.Name} is failed");
+        return new("healthy", "");
+    }
+
+    private static string? LostQuorum(StatusFacts facts, string role)
+    {
+        var servers = facts.Servers.Where(s => s.Server.Entry.Role == role).ToList();
+        if (servers.Any(s => s.View is { HasLeader: true })) return null;
+        var silent = servers.Where(s => s.View is null).Select(s => s.Server.NodeName).ToList();
+        var since = facts.QuorumLostFor is { } lost ? string.Create(CultureInfo.InvariantCulture, $" for {lost.TotalSeconds:0} s") : "";
+        return silent.Count == 0
+            ? $"no {role} leader{since}; all {servers.Count} servers answer and hold an election"
+            : $"no {role} leader{since}; {servers.Count - silent.Count} of {servers.Count} servers answer, missing: {string.Join(", ", silent)}";
+    }
+
+    private static string? Missing(StatusFacts facts, string role)
+    {
+        var servers = facts.Servers.Where(s => s.Server.Entry.Role == role).ToList();
+        if (servers.FirstOrDefault(s => s.Server.IsBootstrap) is { } temporary) return $"the {role} bootstrap server on {temporary.Server.NodeName} has not left yet";
+        if (servers.FirstOrDefault(s => s.View is null) is { } silent) return $"the {role} server on {silent.Server.NodeName} does not answer";
+        var view = servers.Select(s => s.View).First(v => v is { HasLeader: true })!;
+        var desired = facts.Desired.GetValueOrDefault(role, 1);
+        var voters = servers.Count(s => s.Server.IsClaimed && view.Member(s.Server.Entry.RaftId) is { Voter: true, Healthy: true });
+        if (voters < desired) return $"{voters} of {desired} {role} servers are caught-up voters";
+        if (servers.FirstOrDefault(s => !s.Server.IsClaimed) is { } lingering) return $"the {role} server on {lingering.Server.NodeName} lingers until it can be handed over";
+        return view.Members.Count(m => m.Voter) > voters ? $"the {role} raft configuration names a voter that no node runs" : null;
+    }
+}

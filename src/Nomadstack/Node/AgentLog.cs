@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Node;
+
+/// <summary>
+/// The agent's own log: one line an event into <c>log/agent.log</c>, and to standard error unless a person watches progress there.
+/// Never throws: a full disk must not stop the agent from keeping servers alive.
+/// </summary>
+internal sealed class AgentLog(NodePaths paths, bool toStandardError, TimeProvider time) : ILoggerProvider
+{
+    private readonly string _file = Path.Combine(paths.Log, "agent.log");
+    private readonly Lock _lock = new();
+
+    public ILogger CreateLogger(string categoryName) => new Category(this, categoryName[(categoryName.LastIndexOf('.') + 1)..]);
+
+    public void Dispose()
+    {
+    }
+
+    private void Write(string line)
+    {
+        lock (_lock)
+        {
+            if (toStandardError) Console.Error.WriteLine(line);
+            try
+            {
+                // Opened for each line: the file is cut short under us when it is rotated.
+                File.AppendAllText(_file, line + "\n");
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                if (!toStandardError) Console.Error.WriteLine($"{line} (not in {_file}: {e.Message})");
+            }
+        }
+    }
+
+    private sealed class Category(AgentLog log, string name) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            var at = log.Now.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+            log.Write($"{at} {Word(logLevel)} {name}: {formatter(state, exception)}{(exception is null ? "" : " | " + exception)}");
+        }
+
+        private static string Word(LogLevel level) => level switch
+        {
+            LogLevel.Critical or LogLevel.Error => "ERROR",
+            LogLevel.Warning => "WARN ",
+            _ => "INFO ",
+        };
+    }
+
+    private DateTimeOffset Now => time.GetUtcNow();
+}

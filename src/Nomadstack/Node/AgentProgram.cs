@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MPL-2.0
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Nomadstack.Agents;
+using Nomadstack.Api;
+using Nomadstack.Bootstrap;
+using Nomadstack.Clients;
+using Nomadstack.Cluster;
+using Nomadstack.ColdBoot;
+using Nomadstack.Driver;
+using Nomadstack.Engines;
+using Nomadstack.Nomad;
+using Nomadstack.Operations;
+using Nomadstack.Peers;
+using Nomadstack.Servers;
+using Nomadstack.Health;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Node;
+
+/// <summary>Wires the daemon, runs it, and takes it down: sockets, parts, order of start and stop. Holds no decisions.</summary>
+internal static class AgentProgram
+{
+    /// <summary>
+    /// Runs the agent until it is told to stop: by <paramref name="cancel"/>, which leaves its processes running,
+    /// or over its API, which stops them first. Returns the exit code.
+    /// </summary>
+    public static async Task<int> RunAsync(AgentOptions options, bool up, CancellationToken cancel)
+    {
+        var time = TimeProvider.System;
+        var paths = new NodePaths(options.DataDir);
+        Folders.Create(paths);
+        using var owner = DataFolderLock.Take(paths.Data);
+        using var logs = LoggerFactory.Create(logging => logging.AddProvider(new AgentLog(paths, toStandardError: !up, time)).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning));
+        var recorded = Role.All.Any(role => ServerRecord.At(paths.Server(role)).Exists);
+        var node = NodeIdentity.LoadOrMint(paths, options, recorded);
+        var membership = new Membership(paths, node, time);
+        membership.Load();
+        var context = new NodeContext(node, paths, membership, time, logs);
+        var programs = await FindProgramsAsync(options, membership, time, paths, cancel);
+
+        using var watcher = ProcessWatcher.Start();
+        var spawner = new ProcessSpawner(paths.Data);
+        var parts = Wire(context, programs, Supervise);
+        parts.Operations.Load();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var daemon = new Daemon(parts, options, up);
+        var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), c => StopEverythingAsync(parts, stop, c), stop.Token);
+        await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, paths.DriverSocket, BuildVersion.Text, time, logs);
+        await using var web = BuildWeb(paths, driver, service);
+        await web.StartAsync(stop.Token);
+        driver.Start();
+        try
+        {
+            await daemon.RunAsync(stop.Token);
+            return 0;
+        }
+        finally
+        {
+            await driver.StopAsync();
+            await web.StopAsync(CancellationToken.None);
+            await parts.Peers.StopAsync();
+            await parts.Clients.Nomad.DetachAsync();
+        }
+
+        SupervisedProcess Supervise(string name, Func<CancellationToken, Task>? beforeRestart, Action<ProcessEvent>? onEvent) =>
+            new(name, paths.Processes, spawner, watcher, time) { BeforeRestart = beforeRestart, OnEvent = onEvent };
+    }
+
+    private static DaemonParts Wire(NodeContext context, EnginePrograms programs, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
+    {
+        var (node, paths, membership, time, logs) = context;
+        var processLog = logs.CreateLogger("Nomadstack.Processes");
+        NomadApi Nomad(Uri http) => new(http.GetLeftPart(UriPartial.Authority), time);
+        Dictionary<string, IServerProduct> products = new() { [Role.Nomad] = new NomadServers(context, programs) };
+        if (programs.Find(Role.Consul) is not null) products[Role.Consul] = new ConsulServers(context, programs);
+
+        ServerHost? host = null;
+        ServerInstance Instantiate(ServerSite site, IServerProduct product) => new(site, product, supervise(site.ProcessName, null, e =>
+        {
+            LogEvent(e);
+            if (!site.Bootstrap && e.Kind is ProcessEventKind.Exited or ProcessEventKind.Started) host?.Tell(site.Role, e.Message);
+        }), time);
+        host = new ServerHost(node, paths, membership, products, Instantiate, time, logs.CreateLogger<ServerHost>());
+
+        var operations = new OperationLog(paths, time);
+        var temporary = new BootstrapServers(context, products, Instantiate);
+        var jobs = new ServerJobs(context, Nomad);
+        var gate = new Gatekeeper(context, Nomad);
+        var nomadClient = new NomadClientKeeper(context, before => supervise("nomad-client", before, LogEvent), gate, servers => ClientProcesses.Nomad(context, programs, servers), () => StalePidGuard.Protect(context, programs));
+        var consulClient = new ConsulClientKeeper(context, supervise("consul-client", null, LogEvent), servers => ClientProcesses.Consul(context, programs, servers));
+        var clients = new NodeClients(context, nomadClient, consulClient, Nomad);
+        var keeper = new ServerKeeper(context, host, jobs, operations, products);
+        var peers = new NodePeers(context, BuildVersion.Text);
+        var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync);
+        var status = new StatusReader(context, host, clients, operations, products, Nomad)
+        {
+            Version = BuildVersion.Text,
+            Engine = new(Describe(programs.Find(Role.Nomad)), Describe(programs.Find(Role.Consul))),
+            IsReachable = peers.IsReachable,
+            BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
+        };
+        return new(context, programs, operations, host, temporary, jobs, gate, clients, keeper, bootstrap, peers, status, consul => Checks.BeforeStart(node, paths, time, consul, bootstrap: context.Membership.Current is null));
+
+        void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
+        static EngineVersion Describe(EngineProgram? program) => program is null ? new("none", "") : new(program.Kind, program.Version.ToString());
+    }
+
+    private static async Task<EnginePrograms> FindProgramsAsync(AgentOptions options, Membership membership, TimeProvider time, NodePaths paths, CancellationToken cancel)
+    {
+        var probe = new EngineProbe(time);
+        Dictionary<string, EngineProgram> found = new()
+        {
+            [Role.Nomad] = (await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel)).OrThrow(),
+        };
+        // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
+        var wanted = membership.Current?.Consul ?? options.Consul;
+        if (!wanted) return new(paths, found);
+        var consul = await probe.ProbeAsync(EngineKind.Consul, options.ConsulProgram, null, null, cancel);
+        if (consul is not EngineFinding.Missing || membership.Current is not null || options.ConsulProgram is not null) found[Role.Consul] = consul.OrThrow();
+        return new(paths, found);
+    }
+
+    private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, AgentService service)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        // The agent handles signals itself.
+        builder.Services.AddSingleton<IHostLifetime, PeerHost.NoLifetime>();
+        builder.Services.AddRoutingCore().RestrictUnixSockets();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.ListenAgentSocket(paths.AgentSocket);
+            DriverServer.Configure(kestrel, paths.DriverSocket);
+        });
+        var web = builder.Build();
+        driver.Map(web);
+        web.UseRouting();
+        AgentApi.Map(web, service);
+        web.UseEndpoints(_ => { });
+        return web;
+    }
+
+    /// <summary>Clients first, servers last: nothing asks for what is gone already. Then the agent itself ends.</summary>
+    private static async Task StopEverythingAsync(DaemonParts parts, CancellationTokenSource stop, CancellationToken cancel)
+    {
+        await parts.Clients.StopAsync(cancel);
+        await parts.Host.StopAllAsync(cancel);
+        foreach (var role in Role.All)
+        {
+            if (parts.Temporary.Instance(role) is { } temporary) await temporary.StopAsync(cancel);
+        }
+
+        await stop.CancelAsync();
+    }
+}

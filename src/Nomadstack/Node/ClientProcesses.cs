@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Agents;
+using Nomadstack.Cluster;
+using Nomadstack.Preflight;
+using Nomadstack.Servers;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Node;
+
+/// <summary>Writes the configuration of each member process and says how to run it. Operators add their own settings in <c>/etc/nomadstack</c>.</summary>
+internal static class ClientProcesses
+{
+    public static ProcessSpec Nomad(NodeContext context, EnginePrograms programs, IReadOnlyList<string> servers)
+    {
+        var (node, paths) = (context.Node, context.Paths);
+        var folder = paths.Client(Role.Nomad);
+        var config = Nomadstack.Nomad.ClientConfig.For(node.Name, node.Id, node.Address, node.Ports, Path.Combine(folder, "data"), paths.Plugins, context.Membership.Current is { Consul: true }) with
+        {
+            Servers = servers,
+            NetworkInterface = AddressGuess.InterfaceOf(node.Address),
+        };
+        return Spec(context, programs, Role.Nomad, folder, config.Render(), "-config");
+    }
+
+    public static ProcessSpec Consul(NodeContext context, EnginePrograms programs, IReadOnlyList<string> servers)
+    {
+        var (node, paths) = (context.Node, context.Paths);
+        var folder = paths.Client(Role.Consul);
+        var config = Nomadstack.Consul.ClientConfig.For(node.Name, node.Address, node.Ports, Path.Combine(folder, "data")) with { Join = servers };
+        return Spec(context, programs, Role.Consul, folder, config.Render(), "-config-file");
+    }
+
+    private static ProcessSpec Spec(NodeContext context, EnginePrograms programs, string product, string folder, string config, string flag)
+    {
+        var file = Path.Combine(folder, "config.json");
+        DurableText.Write(file, config);
+        var program = programs.For(product, null);
+        var own = Path.Combine("/etc/nomadstack", product + "-client.hcl");
+        string[] arguments = File.Exists(own) ? ["agent", flag, file, flag, own] : ["agent", flag, file];
+        return new(product + "-client", program.Path, program.Arguments(arguments), Path.Combine(context.Paths.Log, product + "-client.log"));
+    }
+}

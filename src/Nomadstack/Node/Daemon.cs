@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MPL-2.0
+using Microsoft.Extensions.Logging;
+using Nomadstack.Agents;
+using Nomadstack.Api;
+using Nomadstack.Bootstrap;
+using Nomadstack.Cluster;
+using Nomadstack.Operations;
+using Nomadstack.Servers;
+
+namespace Nomadstack.Node;
+
+/// <summary>
+/// The life of the agent, from its start to its end: continue what was begun, start what is recorded, wait at the gate, then look after it all.
+/// Holds no decisions; each is in the folder of its flow.
+/// </summary>
+internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
+{
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_maintenance = TimeSpan.FromSeconds(10);
+
+    private readonly ILogger _log = parts.Context.Logs.CreateLogger<Daemon>();
+    private readonly TaskCompletionSource<OperationRun> _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
+
+    private NodeContext Context => parts.Context;
+
+    /// <summary>The bootstrap that runs or is done, or a new one. Refused where a cluster exists or joining was asked for.</summary>
+    public Operation Bootstrap(BootstrapRequest request)
+    {
+        lock (_lock)
+        {
+            if (parts.Operations.Unfinished(BootstrapOperation.Kind) is { } running) return running.Current;
+            if (Context.Membership.Current is { } cluster)
+            {
+                return parts.Operations.All.FirstOrDefault(o => o is { Kind: BootstrapOperation.Kind, State: Operation.Finished })
+                    ?? throw new ProblemException(new("bootstrap/exists", $"This node is a member of cluster {cluster.ClusterId} already.", "Bootstrap makes the first cluster, and never a second one.", "See it with `nomadstack status`. For a new cluster use an empty data folder.") { Unsafe = true });
+            }
+
+            if (options.Join is { } host)
+                throw new ProblemException(new("bootstrap/joining", $"This agent is joining the cluster of {host}.", "It was started with --join.", "Start the agent without --join to make a cluster of its own.") { Unsafe = true });
+            if (request.Servers is not (1 or 3 or 5))
+                throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "A quorum of an even number tolerates no more failures than one server less.", "Ask for 1, 3 or 5."));
+            parts.Preflight(request.Consul);
+            var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, request.Consul).ToRequest());
+            _bootstrapAsked.TrySetResult(run);
+            return run.Current;
+        }
+    }
+
+    /// <summary>Runs until cancelled, or until a part fails in a way the agent cannot mend.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        List<Task> tasks = [LiveAsync(both.Token), MaintainAsync(both.Token)];
+        // Whichever ends first ends all: none of them ends without a reason.
+        var first = await Task.WhenAny(tasks);
+        await both.CancelAsync();
+        try
+        {
+            await Task.WhenAll(tasks);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested && first.IsCanceled)
+        {
+            // Told to end.
+        }
+    }
+
+    private async Task LiveAsync(CancellationToken cancel)
+    {
+        var unfinished = parts.Operations.Unfinished(BootstrapOperation.Kind);
+        if (unfinished is null && Context.Membership.Current is null)
+        {
+            if (options.Join is { } host) await JoinAsync(host, cancel);
+            else unfinished = await AwaitBootstrapAsync(cancel);
+        }
+
+        if (unfinished is not null)
+        {
+            await RunBootstrapAsync(unfinished, cancel);
+        }
+        else
+        {
+            await parts.Peers.StartAsync(cancel);
+            await BootAsync(cancel);
+        }
+
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        List<Task> tasks = [parts.Keeper.RunAsync(() => parts.Clients.Nomad.Runs, both.Token), parts.Peers.RunAsync(both.Token)];
+        await Task.WhenAny(tasks);
+        await both.CancelAsync();
+        await Task.WhenAll(tasks);
+    }
+
+    private async Task<OperationRun> AwaitBootstrapAsync(CancellationToken cancel)
+    {
+        if (up) Bootstrap(new BootstrapRequest(options.Servers, options.Consul && parts.Programs.Find(Role.Consul) is not null));
+        return await _bootstrapAsked.Task.WaitAsync(cancel);
+    }
+
+    private async Task RunBootstrapAsync(OperationRun run, CancellationToken cancel)
+    {
+        if (Context.Membership.Current is not null)
+        {
+            await parts.Peers.StartAsync(cancel);
+            await parts.Host.StartRecordedAsync(cancel);
+            await parts.Temporary.StartRecordedAsync(cancel);
+        }
+
+        await parts.Bootstrap.RunAsync(run, cancel);
+        if (run.Current.Problem is { } problem)
+        {
+            await parts.Peers.StopAsync();
+            throw new ProblemException(problem);
+        }
+    }
+
+    private async Task JoinAsync(string host, CancellationToken cancel)
+    {
+        var run = parts.Operations.Unfinished("join") ?? parts.Operations.Begin("join", new Dictionary<string, string> { ["host"] = host });
+        try
+        {
+            run.Step($"ask {host} to let this node in");
+            await Fault.AroundAsync("join", () => parts.Peers.JoinAsync(host, options.TokenFile!, cancel));
+            run.Finish();
+        }
+        catch (ProblemException e)
+        {
+            run.Fail(e.Problem);
+            throw;
+        }
+    }
+
+    /// <summary>Cold boot, or the agent's own restart: whatever runs is adopted, whatever does not is started, the client only through the gate.</summary>
+    private async Task BootAsync(CancellationToken cancel)
+    {
+        parts.Preflight(Context.Membership.Current!.Consul);
+        var run = parts.Operations.Unfinished("cold-boot") ?? parts.Operations.Begin("cold-boot");
+        run.Step("start the recorded servers");
+        await parts.Host.StartRecordedAsync(cancel);
+        if (Context.Membership.Current.Consul)
+        {
+            run.Step("start the Consul client");
+            await parts.Clients.Consul.StartAsync(cancel);
+        }
+
+        run.Step("start the Nomad client");
+        var starting = parts.Clients.Nomad.EnableAsync();
+        while (!starting.IsCompleted)
+        {
+            run.WaitFor(parts.Clients.Nomad.WaitsFor);
+            // The servers need their keeper while the client waits: one that was leaving may be needed for its vote.
+            await parts.Keeper.RoundAsync(clientRuns: false, cancel);
+            await Task.WhenAny(starting, Task.Delay(s_poll, Context.Time, cancel));
+            cancel.ThrowIfCancellationRequested();
+        }
+
+        await starting;
+        run.Finish();
+    }
+
+    /// <summary>What wants to be done now and then: logs kept short, configurations kept current, the index remembered for the gate.</summary>
+    private async Task MaintainAsync(CancellationToken cancel)
+    {
+        var rotation = new LogRotation();
+        var known = Context.Membership.Current;
+        while (true)
+        {
+            await Task.Delay(s_maintenance, Context.Time, cancel);
+            if (Directory.Exists(Context.Paths.Log))
+            {
+                foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log")) rotation.RotateIfNeeded(file);
+            }
+
+            if (Context.Membership.Current is null || parts.Operations.Unfinished(BootstrapOperation.Kind) is not null) continue;
+            if (!ReferenceEquals(known, Context.Membership.Current))
+            {
+                known = Context.Membership.Current;
+                await parts.Host.RefreshConfigurationsAsync(cancel);
+                parts.Clients.Refresh();
+            }
+
+            if (parts.Clients.Nomad.Runs && parts.Host.Servers.FirstOrDefault(s => s.Record.Role == Role.Nomad).Instance is { } server
+                && await server.ObserveAsync(cancel) is { HasLeader: true } view)
+            {
+                parts.Gate.Remember(view.AppliedIndex, registered: true);
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using Nomadstack.Cluster;
+using Nomadstack.Preflight;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Node;
+
+/// <summary>Reads who this node is, or mints it at the agent's first start.</summary>
+internal static class NodeIdentity
+{
+    /// <param name="holdsServers">Whether a server is recorded in the data folder: its raft peers know it by its address.</param>
+    /// <exception cref="ProblemException"><c>node/address-changed</c>, or what the file's own reading found.</exception>
+    public static NodeFile LoadOrMint(NodePaths paths, AgentOptions options, bool holdsServers)
+    {
+        var file = NodeFile.At(paths);
+        if (file.Read() is not { } node)
+        {
+            node = new NodeFile
+            {
+                Id = Guid.NewGuid().ToString(),
+                Name = options.Name ?? Dns.GetHostName().Split('.')[0],
+                Address = options.Bind ?? Guess(),
+                Ports = options.PortsOver(new()),
+            };
+            file.Write(node);
+            return node;
+        }
+
+        var asked = node with { Address = options.Bind ?? node.Address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? node.Name };
+        if (asked == node) return node;
+        if (asked.Name != node.Name)
+            throw new ProblemException(new("node/renamed", $"This data folder is node {node.Name}; it cannot become {asked.Name}.", "The name is part of the node's identity in the cluster.", "Leave --name away, or start with an empty data folder and join under the new name.") { Unsafe = true });
+        if (holdsServers)
+        {
+            throw new ProblemException(new("node/address-changed",
+                $"This node was {node.Address} and is now asked to be {asked.Address}{(asked.Ports == node.Ports ? "" : " with other ports")}.",
+                "It holds servers, and their raft peers know them by address: under another one they would be strangers.",
+                $"Give the machine its old address back (or --bind {node.Address}), or drain this node first, from another one. Nothing was changed.")
+            { Unsafe = true });
+        }
+
+        file.Write(asked);
+        return asked;
+    }
+
+    private static string Guess() =>
+        AddressGuess.Default()?.Address.ToString()
+        ?? throw new ProblemException(new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (127.0.0.1 for a cluster of this machine alone)."));
+}

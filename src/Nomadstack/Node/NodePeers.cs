@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Api;
+using Nomadstack.Bootstrap;
+using Nomadstack.Cluster;
+using Nomadstack.Peers;
+using Nomadstack.Servers;
+
+namespace Nomadstack.Node;
+
+/// <summary>
+/// This node's part in the membership: mints it at bootstrap, is let into it at a join, and keeps in touch with the others while the agent runs.
+/// </summary>
+internal sealed class NodePeers(NodeContext context, string version)
+{
+    private readonly AgentIdentity _identity = AgentIdentity.Mint(version);
+    private Pki? _pki;
+    private Peering? _peering;
+
+    /// <summary>Mints certificate authority, certificate and cluster document, in this order: the document makes it count. Repeatable.</summary>
+    public async Task MintAsync(ClusterRequest request)
+    {
+        if (context.Membership.Current is null)
+        {
+            using var pki = Pki.Mint(context.Paths, Guid.NewGuid().ToString(), context.Node, context.Time);
+            context.Membership.Create(new ClusterDocument
+            {
+                ClusterId = pki.ClusterId,
+                CreatedAt = context.Time.GetUtcNow(),
+                CaPin = pki.CaPin,
+                MaxServers = request.Servers,
+                Consul = request.Consul,
+                Nodes = new Dictionary<string, NodeEntry> { [context.Node.Id] = Self(pki) },
+            });
+        }
+
+        await StartAsync(CancellationToken.None);
+    }
+
+    /// <summary>Asks a member to let this node in; when this returns the membership is on disk.</summary>
+    /// <exception cref="ProblemException"><c>join/*</c>, or the token file cannot be read.</exception>
+    public async Task JoinAsync(string host, string tokenFile, CancellationToken cancel)
+    {
+        string token;
+        try
+        {
+            token = (await File.ReadAllTextAsync(tokenFile, cancel)).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ProblemException(new("join/token-file", $"The token file {tokenFile} cannot be read.", e.Message, "Write the token that `nomadstack token create` printed into a file, and name it with --token-file."), e);
+        }
+
+        await Joining.JoinAsync(JoinAddress.Parse(host), token, context.Membership, context.Paths, version, context.Time, cancel);
+    }
+
+    /// <summary>
+    /// Begins to answer peers, after making sure that no other live agent is this node. Repeatable.
+    /// </summary>
+    /// <exception cref="ProblemException"><c>agent/cloned</c>, <c>peers/cannot-listen</c>, <c>peers/clock</c>.</exception>
+    public async Task StartAsync(CancellationToken cancel)
+    {
+        if (_peering is not null) return;
+        _pki = Pki.Load(context.Paths, context.Node, context.Time);
+        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next());
+        await peering.CheckIdentityAsync(cancel);
+        await peering.StartAsync(cancel);
+        _peering = peering;
+        // The address may have changed while this node held no servers, and nomadstack itself may be a newer one.
+        context.Membership.UpdateSelf(self => self with { Address = context.Node.Address, Ports = context.Node.Ports, Version = version });
+    }
+
+    /// <summary>Keeps in touch with the others until cancelled.</summary>
+    public Task RunAsync(CancellationToken cancel) => _peering!.RunAsync(cancel);
+
+    public async Task StopAsync()
+    {
+        if (_peering is not null) await _peering.DisposeAsync();
+        _pki?.Dispose();
+        (_peering, _pki) = (null, null);
+    }
+
+    public bool IsReachable(string nodeId) => _peering?.IsReachable(nodeId) ?? nodeId == context.Node.Id;
+
+    public TokenCreated CreateToken(TimeSpan? timeToLive)
+    {
+        var token = context.Membership.CreateToken(timeToLive);
+        return new(token.Id, token.Reveal(), context.Membership.Current!.Tokens[token.Id].ExpiresAt);
+    }
+
+    public void RevokeToken(string id) => context.Membership.RevokeToken(id);
+
+    public void Remove(string nodeId) => context.Membership.RemoveNode(nodeId);
+
+    private NodeEntry Self(Pki pki) => new()
+    {
+        Id = context.Node.Id,
+        Name = context.Node.Name,
+        Address = context.Node.Address,
+        Ports = context.Node.Ports,
+        Version = version,
+        KeyPin = pki.KeyPin,
+    };
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Threading.Channels;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Peers;
+
+/// <summary>
+/// Keeps this node's membership and its peers' the same: a word with up to three peers each second, at once after a
+/// change. What is said does not grow with the cluster, only with what differs.
+/// </summary>
+/// <remarks>
+/// The three are a window over all peers in random order that slides by one, so that connections are used a few times
+/// before they rest, and two attempts that fail follow each other.
+/// </remarks>
+internal sealed class AntiEntropy(Membership membership, PeerClient client, PeerHealth health, TimeProvider time, int seed)
+{
+    private const int FanOut = 3;
+
+    /// <summary>Steps of one exchange, each up to <see cref="SyncLimits.Entries"/> entries either way; what remains waits for the next.</summary>
+    private const int MaxSteps = 32;
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Shortest time between two rounds, so that a burst of changes travels together.</summary>
+    private static readonly TimeSpan s_gap = TimeSpan.FromMilliseconds(50);
+
+    private readonly Random _random = new(seed);
+    private readonly List<string> _order = [];
+    private int _at;
+
+    /// <summary>Runs until cancelled, then returns; throws only for a bug.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+        var running = new Dictionary<string, Task>();
+        void Wake() => wake.Writer.TryWrite(true);
+        await using var timer = time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        membership.Changed += Wake;
+        try
+        {
+            while (true)
+            {
+                foreach (var (peer, done) in running.Where(r => r.Value.IsCompleted).ToList())
+                {
+                    running.Remove(peer);
+                    await done;
+                }
+
+                foreach (var peer in NextPeers().Where(p => !running.ContainsKey(p)).ToList())
+                    running[peer] = ExchangeAsync(peer, cancel);
+                timer.Change(s_interval * (0.8 + 0.4 * _random.NextDouble()), Timeout.InfiniteTimeSpan);
+                await Task.Delay(s_gap, time, cancel);
+                await wake.Reader.ReadAsync(cancel);
+            }
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // The caller's wish; what is under way ends with it below.
+        }
+        finally
+        {
+            membership.Changed -= Wake;
+            await Task.WhenAll(running.Values);
+        }
+    }
+
+    /// <summary>One exchange with one peer, now; its outcome is noted in <see cref="PeerHealth"/> and not thrown.</summary>
+    public async Task ExchangeAsync(string peer, CancellationToken cancel)
+    {
+        try
+        {
+            await ReconcileAsync(peer, cancel);
+        }
+        catch (ProblemException e) when (e.Problem.Code == "peers/unreachable")
+        {
+            health.Failed(peer, e.Problem);
+        }
+        catch (ProblemException e)
+        {
+            health.Refused(peer, e.Problem);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // Says nothing about the peer.
+        }
+    }
+
+    private async Task ReconcileAsync(string peer, CancellationToken cancel)
+    {
+        ClusterDocument? push = null;
+        for (var step = 0; step < MaxSteps; step++)
+        {
+            if (membership.Current is not { } document) return;
+            var digests = Digests.Of(document);
+            var answer = await AskAsync(peer, new SyncRequest(digests.Whole) { Push = push }, cancel);
+            push = null;
+            if (answer.Same)
+            {
+                // A change that came meanwhile may have found this exchange under way and counted on it.
+                if (ReferenceEquals(document, membership.Current)) return;
+                continue;
+            }
+
+            var (buckets, versions) = Differing(digests, answer.Buckets ?? []);
+            if (buckets.Count == 0) return;
+            answer = await AskAsync(peer, new SyncRequest(digests.Whole) { Buckets = buckets, Versions = versions }, cancel);
+            if (answer.Same) continue;
+            var news = answer.Newer is { } newer && membership.Merge(newer);
+            push = Digests.Part(membership.Current ?? document, (answer.Want ?? []).Take(SyncLimits.Entries));
+            if (!news && push.Nodes.Count + push.Tokens.Count == 0) return;
+        }
+    }
+
+    private async Task<SyncAnswer> AskAsync(string peer, SyncRequest request, CancellationToken cancel)
+    {
+        var answer = await client.SyncAsync(peer, request, cancel);
+        health.Heard(peer);
+        return answer;
+    }
+
+    /// <summary>The first buckets that differ, as many as one message may describe.</summary>
+    private static (List<int> Buckets, Dictionary<string, string> Versions) Differing(Digests ours, IReadOnlyList<string> theirs)
+    {
+        List<int> buckets = [];
+        Dictionary<string, string> versions = [];
+        for (var i = 0; i < Math.Min(Digests.BucketCount, theirs.Count); i++)
+        {
+            if (ours.Buckets[i] == theirs[i]) continue;
+            if (buckets.Count > 0 && versions.Count + ours.Bucket(i).Count > SyncLimits.Versions) break;
+            buckets.Add(i);
+            foreach (var (key, version) in ours.Bucket(i)) versions[key] = version;
+        }
+
+        return (buckets, versions);
+    }
+
+    private IEnumerable<string> NextPeers()
+    {
+        var peers = membership.Others.Select(n => n.Id).ToHashSet();
+        _order.RemoveAll(p => !peers.Contains(p));
+        peers.ExceptWith(_order);
+        foreach (var added in peers.Order(StringComparer.Ordinal)) _order.Insert(_random.Next(_order.Count + 1), added);
+        if (_order.Count <= FanOut) return _order;
+        _at = (_at + 1) % _order.Count;
+        return Enumerable.Range(_at, FanOut).Select(i => _order[i % _order.Count]);
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Peers;
+
+/// <summary>Whom a node certificate names.</summary>
+internal sealed record CertificateSubject(string ClusterId, string NodeId, string Name, string Address);
+
+/// <summary>How certificates of a cluster are made and judged. No files, no state.</summary>
+internal static class Certificates
+{
+    private const string CaName = "nomadstack CA ";
+    private const string ServerUse = "1.3.6.1.5.5.7.3.1", ClientUse = "1.3.6.1.5.5.7.3.2";
+    private const int CaYears = 10, NodeYears = 1;
+
+    /// <summary>Clocks that lag up to this much accept a certificate made just now.</summary>
+    private static readonly TimeSpan s_backdated = TimeSpan.FromHours(24);
+
+    /// <summary>SHA-256 of the certificate's public key (SPKI), lower-case hex.</summary>
+    public static string Pin(X509Certificate2 certificate) => Pin(certificate.PublicKey.ExportSubjectPublicKeyInfo());
+
+    public static string Pin(ReadOnlySpan<byte> publicKey) => Convert.ToHexStringLower(SHA256.HashData(publicKey));
+
+    /// <summary>The cluster whose CA this is, or null when it is none of ours.</summary>
+    public static string? ClusterIdOf(X509Certificate2 ca) =>
+        ca.GetNameInfo(X509NameType.SimpleName, forIssuer: false) is { } name && name.StartsWith(CaName, StringComparison.Ordinal) ? name[CaName.Length..] : null;
+
+    /// <summary>The node a peer certificate names.</summary>
+    public static string NodeIdOf(X509Certificate2 certificate) => certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
+
+    public static X509Certificate2 SelfSign(string clusterId, ECDsa key, DateTimeOffset now)
+    {
+        var request = new CertificateRequest("CN=" + CaName + clusterId, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
+        return request.CreateSelfSigned(now - s_backdated, now.AddYears(CaYears));
+    }
+
+    /// <param name="publicKey">SubjectPublicKeyInfo of the subject's key.</param>
+    public static X509Certificate2 Issue(X509Certificate2 ca, ECDsa caKey, byte[] publicKey, CertificateSubject subject, DateTimeOffset now)
+    {
+        var request = new CertificateRequest(new X500DistinguishedName("CN=" + subject.NodeId), PublicKeyOf(publicKey), HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerUse), new Oid(ClientUse)], critical: false));
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(ca, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        request.CertificateExtensions.Add(Names(subject).Build());
+        // Within the CA's own span, or the chain would not build at either end.
+        var from = Later(now - s_backdated, ca.NotBefore.ToUniversalTime());
+        var until = Earlier(now.AddYears(NodeYears), ca.NotAfter.ToUniversalTime());
+        return request.Create(ca.SubjectName, X509SignatureGenerator.CreateForECDsa(caKey), from, until, RandomNumberGenerator.GetBytes(16));
+    }
+
+    /// <summary>Why a peer's certificate is not to be trusted, or null. Only our CA counts, never the system's.</summary>
+    public static string? Complaint(X509Certificate2 certificate, X509Certificate2 ca, DateTimeOffset now)
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.Add(ca);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.ChainPolicy.VerificationTimeIgnored = false;
+        chain.ChainPolicy.VerificationTime = now.UtcDateTime;
+        if (!chain.Build(certificate)) return string.Join(", ", chain.ChainStatus.Select(s => s.Status.ToString()));
+        // A CA that vouches for itself is no node.
+        return certificate.RawDataMemory.Span.SequenceEqual(ca.RawDataMemory.Span) ? "it is the CA itself" : null;
+    }
+
+    /// <summary>Whether the node's certificate can serve on: right key, name and address, and more than a third of its life left.</summary>
+    public static bool IsFit(X509Certificate2 certificate, X509Certificate2 ca, ECDsa key, CertificateSubject subject, DateTimeOffset now)
+    {
+        var (from, until) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
+        return NodeIdOf(certificate) == subject.NodeId
+            && Pin(certificate) == Pin(key.ExportSubjectPublicKeyInfo())
+            && until - now.UtcDateTime > (until - from) / 3
+            && certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(san => san.RawData.AsSpan().SequenceEqual(Names(subject).Build().RawData))
+            && Complaint(certificate, ca, now) is null;
+    }
+
+    public static X509Certificate2 Parse(string path, string pem)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPem(pem);
+        }
+        catch (CryptographicException e)
+        {
+            throw Torn(path, "it is no certificate", e);
+        }
+    }
+
+    public static ProblemException Torn(string path, string why, Exception? inner = null) =>
+        new(new("storage/torn", $"{path} is damaged or not ours.", $"{char.ToUpperInvariant(why[0])}{why[1..]}.", "Restore pki/ from a backup, or move the data folder away and join this node anew."), inner);
+
+    private static PublicKey PublicKeyOf(byte[] info)
+    {
+        try
+        {
+            using var key = ECDsa.Create();
+            key.ImportSubjectPublicKeyInfo(info, out var read);
+            if (read == info.Length && key.KeySize == 256) return new PublicKey(key);
+        }
+        catch (CryptographicException e)
+        {
+            throw BadKey(e);
+        }
+
+        throw BadKey(null);
+    }
+
+    private static ProblemException BadKey(Exception? inner) =>
+        new(new("join/bad-request", "The join request holds no usable public key.", "It must be an ECDSA key on the curve P-256.", "Run the same version of nomadstack on both nodes."), inner);
+
+    private static SubjectAlternativeNameBuilder Names(CertificateSubject subject)
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Parse(subject.Address));
+        if (Uri.CheckHostName(subject.Name) == UriHostNameType.Dns) names.AddDnsName(subject.Name);
+        names.AddUri(new Uri($"nomadstack://{subject.ClusterId}/{subject.NodeId}"));
+        return names;
+    }
+
+    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
+
+    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
+}

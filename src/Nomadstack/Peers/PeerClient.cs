@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Peers;
+
+/// <summary>
+/// Calls to other nodes over mutual TLS. Trusts our CA and nothing else, and talks to a node only when its certificate
+/// names that node. Every call ends within its deadline, with an answer or a <see cref="Problem"/>.
+/// </summary>
+/// <remarks>Requests are addressed to node ids; the connection looks the address up in the membership. So connections are pooled per node, and TLS knows whom to expect.</remarks>
+internal sealed class PeerClient : IDisposable
+{
+    private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan s_idleConnection = TimeSpan.FromSeconds(20);
+
+    private readonly Pki _pki;
+    private readonly Membership _membership;
+    private readonly TimeProvider _time;
+    private readonly HttpClient _http;
+
+    public PeerClient(Pki pki, Membership membership, TimeProvider time)
+    {
+        (_pki, _membership, _time) = (pki, membership, time);
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            ConnectTimeout = s_connectTimeout,
+            PooledConnectionIdleTimeout = s_idleConnection,
+            // A peer that lost its power leaves a connection that only silence gives away.
+            KeepAlivePingDelay = TimeSpan.FromSeconds(1),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(2),
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+            ConnectCallback = ConnectAsync,
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                ApplicationProtocols = [SslApplicationProtocol.Http2],
+                ClientCertificateContext = SslStreamCertificateContext.Create(pki.Node, [pki.Ca], offline: true),
+                RemoteCertificateValidationCallback = Trusted,
+                CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            },
+        })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+    }
+
+    /// <exception cref="ProblemException"><c>peers/unreachable</c>, <c>peers/bad-answer</c>, or the peer's own refusal.</exception>
+    public Task<PeerAnswer> AskAsync(string nodeId, CancellationToken cancel) =>
+        PeerCalls.SendAsync(_http, new HttpRequestMessage(HttpMethod.Get, At(nodeId, Port(nodeId), "/v1/peer")), PeersJson.Default.PeerAnswer, s_deadline, _time, cancel);
+
+    /// <inheritdoc cref="AskAsync"/>
+    public Task<SyncAnswer> SyncAsync(string nodeId, SyncRequest request, CancellationToken cancel) =>
+        PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/sync"), request, PeersJson.Default.SyncRequest), PeersJson.Default.SyncAnswer, s_deadline, _time, cancel);
+
+    /// <summary>Which node of our cluster answers at an address; null when none does.</summary>
+    public async Task<PeerAnswer?> TryAskAsync(string address, int port, CancellationToken cancel)
+    {
+        try
+        {
+            return await PeerCalls.SendAsync(_http, new HttpRequestMessage(HttpMethod.Get, At(address, port, "/v1/peer")), PeersJson.Default.PeerAnswer, s_connectTimeout, _time, cancel);
+        }
+        catch (ProblemException)
+        {
+            // Nobody, or nobody of ours: the question was only whether one of ours is there.
+            return null;
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static Uri At(string host, int port, string path) => new UriBuilder("https", host, port, path).Uri;
+
+    private int Port(string nodeId) => _membership.Current?.Nodes.GetValueOrDefault(nodeId)?.Ports.Peers ?? new PortPlan().Peers;
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
+    {
+        var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
+        if (_membership.Current?.Nodes.GetValueOrDefault(host) is { } entry) (host, port) = (entry.Address, entry.Ports.Peers);
+        return await PeerCalls.ConnectAsync(host, port, cancel);
+    }
+
+    private bool Trusted(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (certificate is not X509Certificate2 shown || Certificates.Complaint(shown, _pki.Ca, _time.GetUtcNow()) is not null) return false;
+        var expected = (sender as SslStream)?.TargetHostName;
+        return !Guid.TryParse(expected, out _) || string.Equals(expected, Certificates.NodeIdOf(shown), StringComparison.OrdinalIgnoreCase);
+    }
+}
+
+/// <summary>What every call to a peer has in common: a socket, a deadline, and failures in words.</summary>
+internal static class PeerCalls
+{
+    public static async ValueTask<Stream> ConnectAsync(string host, int port, CancellationToken cancel)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            if (IPAddress.TryParse(host, out var address)) await socket.ConnectAsync(address, port, cancel);
+            else await socket.ConnectAsync(host, port, cancel);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public static HttpRequestMessage Post<T>(Uri uri, T body, JsonTypeInfo<T> json)
+    {
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, json));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return new HttpRequestMessage(HttpMethod.Post, uri) { Content = content };
+    }
+
+    /// <exception cref="ProblemException"><c>peers/unreachable</c>, <c>peers/bad-answer</c>, or the refusal the peer answered with.</exception>
+    /// <exception cref="OperationCanceledException">The caller's, never the deadline's.</exception>
+    public static async Task<T> SendAsync<T>(HttpClient http, HttpRequestMessage request, JsonTypeInfo<T> json, TimeSpan deadline, TimeProvider time, CancellationToken cancel)
+        where T : class
+    {
+        using var limit = new CancellationTokenSource(deadline, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
+        var where = $"{request.RequestUri!.Host}:{request.RequestUri.Port}";
+        using (request)
+        {
+            try
+            {
+                request.Version = http.DefaultRequestVersion;
+                request.VersionPolicy = http.DefaultVersionPolicy;
+                using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, both.Token);
+                await using var raw = await response.Content.ReadAsStreamAsync(both.Token);
+                await using var body = new BoundedStream(raw, SyncLimits.BodyBytes);
+                if (response.IsSuccessStatusCode)
+                    return await JsonSerializer.DeserializeAsync(body, json, both.Token) ?? throw new ProblemException(BadAnswer(where, "It answered with nothing."));
+                var refusal = await JsonSerializer.DeserializeAsync(body, PeersJson.Default.ProblemMessage, both.Token);
+                throw new ProblemException(refusal is { Code.Length: > 0 } ? refusal.ToProblem() : BadAnswer(where, $"It answered with status {(int)response.StatusCode}."));
+            }
+            catch (JsonException e)
+            {
+                throw new ProblemException(BadAnswer(where, "Its answer is not the JSON of a peer."), e);
+            }
+            catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+            {
+                throw new ProblemException(Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : "No connection came about within 2 seconds."), e);
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException && !cancel.IsCancellationRequested)
+            {
+                throw new ProblemException(Unreachable(where, (e.InnerException ?? e).Message), e);
+            }
+        }
+    }
+
+    private static Problem Unreachable(string where, string why) =>
+        new("peers/unreachable", $"Peer {where} cannot be reached.", why, "Check that its agent runs and that the network lets its peer port (4640 by default) through.");
+
+    private static Problem BadAnswer(string where, string why) =>
+        new("peers/bad-answer", $"Peer {where} answered with something unexpected.", why, "Run the same version of nomadstack on every node.");
+}

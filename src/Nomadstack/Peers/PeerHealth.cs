@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Peers;
+
+/// <summary>What this node knows of its contact with a peer.</summary>
+/// <param name="LastHeard">When the peer last answered or asked; null since this agent's start: never.</param>
+/// <param name="Failures">Attempts in a row that failed since then.</param>
+/// <param name="LastError">Why the last attempt failed; null after one that worked.</param>
+internal sealed record PeerContact(DateTimeOffset? LastHeard, int Failures, Problem? LastError);
+
+/// <summary>Which peers answer. A peer counts as reachable until two attempts in a row failed, and again as soon as it is heard.</summary>
+internal sealed class PeerHealth(TimeProvider time)
+{
+    private const int FailuresToDoubt = 2;
+
+    private readonly ConcurrentDictionary<string, PeerContact> _contacts = new();
+
+    public bool IsReachable(string nodeId) => Of(nodeId).Failures < FailuresToDoubt;
+
+    public PeerContact Of(string nodeId) => _contacts.GetValueOrDefault(nodeId) ?? new PeerContact(null, 0, null);
+
+    public void Heard(string nodeId) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, null);
+
+    /// <summary>The peer answered, and something else went wrong.</summary>
+    public void Refused(string nodeId, Problem why) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, why);
+
+    public void Failed(string nodeId, Problem why) =>
+        _contacts.AddOrUpdate(nodeId, static (_, why) => new PeerContact(null, 1, why), static (_, was, why) => was with { Failures = was.Failures + 1, LastError = why }, why);
+}

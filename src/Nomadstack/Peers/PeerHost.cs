@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Peers;
+
+/// <summary>How an agent introduces itself.</summary>
+/// <param name="Instance">Minted at each start of the agent.</param>
+internal sealed record AgentIdentity(string Version, string Instance)
+{
+    public static AgentIdentity Mint(string version) => new(version, Guid.NewGuid().ToString());
+}
+
+/// <summary>
+/// The peer port: HTTP/2 over TLS on this node's address. Anyone may ask who is there or ask to join; everything else
+/// needs a certificate of our CA that names a node nobody has removed.
+/// </summary>
+internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, PeerHealth health, TimeProvider time) : IAsyncDisposable
+{
+    private WebApplication? _app;
+
+    /// <summary>Listens from when this returns.</summary>
+    /// <exception cref="ProblemException"><c>peers/cannot-listen</c>.</exception>
+    public async Task StartAsync(IPAddress address, int port, CancellationToken cancel)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        // The agent's own lifetime handles signals; the default one would catch SIGTERM for itself.
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = SyncLimits.BodyBytes;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(60);
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 16;
+            kestrel.Listen(address, port, Listen);
+        });
+        var app = builder.Build();
+        app.Run(AnswerAsync);
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        {
+            await app.DisposeAsync();
+            throw new ProblemException(new("peers/cannot-listen", $"The peer port {address}:{port} cannot be opened.", e.Message, "Free the port, or give this node another address with --bind or another port."), e);
+        }
+
+        _app = app;
+    }
+
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        if (Interlocked.Exchange(ref _app, null) is not { } app) return;
+        await app.StopAsync(cancel);
+        await app.DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
+
+    private void Listen(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http2;
+        listen.UseHttps(new HttpsConnectionAdapterOptions
+        {
+            ServerCertificate = pki.Node,
+            ServerCertificateChain = [pki.Ca],
+            ClientCertificateMode = ClientCertificateMode.AllowCertificate,
+            ClientCertificateValidation = (certificate, _, _) => Certificates.Complaint(certificate, pki.Ca, time.GetUtcNow()) is null,
+            HandshakeTimeout = TimeSpan.FromSeconds(5),
+        });
+    }
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        try
+        {
+            switch (context.Request.Method, context.Request.Path.Value)
+            {
+                case ("GET", "/v1/ping"):
+                    await WriteAsync(context, Ping(), PeersJson.Default.PingAnswer);
+                    break;
+                case ("POST", "/v1/join"):
+                    await WriteAsync(context, await joins.AnswerAsync(await ReadAsync(context, PeersJson.Default.JoinRequest), context.RequestAborted), PeersJson.Default.JoinAnswer);
+                    break;
+                case ("GET", "/v1/peer"):
+                    Authenticate(context);
+                    await WriteAsync(context, new PeerAnswer(membership.Node.Id, membership.Node.Name, pki.ClusterId, identity.Version, identity.Instance, time.GetUtcNow()), PeersJson.Default.PeerAnswer);
+                    break;
+                case ("POST", "/v1/sync"):
+                    Authenticate(context);
+                    await WriteAsync(context, syncs.Answer(await ReadAsync(context, PeersJson.Default.SyncRequest)), PeersJson.Default.SyncAnswer);
+                    break;
+                default:
+                    throw new ProblemException(new("peers/no-such-route", "This agent does not know that question.", $"{context.Request.Method} {context.Request.Path} is not part of its peer protocol.", "Run the same version of nomadstack on every node."));
+            }
+        }
+        catch (ProblemException refused) when (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = StatusOf(refused.Problem.Code);
+            await WriteAsync(context, ProblemMessage.Of(refused.Problem), PeersJson.Default.ProblemMessage);
+        }
+    }
+
+    private PingAnswer Ping() =>
+        new(PingAnswer.Nomadstack, pki.ClusterId, membership.Node.Name, identity.Version, time.GetUtcNow(), pki.Ca.ExportCertificatePem());
+
+    private void Authenticate(HttpContext context)
+    {
+        var certificate = context.Connection.ClientCertificate
+            ?? throw new ProblemException(new("peers/no-certificate", "This question is for members only.", "The caller showed no certificate.", "Join the cluster first."));
+        var nodeId = Certificates.NodeIdOf(certificate);
+        // A node we have not heard of joined through another member just now; its certificate says that it did.
+        if (membership.Current?.Nodes.GetValueOrDefault(nodeId) is { Removed: true } removed)
+            throw new ProblemException(new("peers/removed", $"Node {removed.Name} was removed from the cluster.", "An operator ran `nomadstack node remove`; its certificate is refused since.", "To bring it back, move its data folder away and join it anew.") { Unsafe = true });
+        // Our own certificate from elsewhere is a clone, and says nothing about our peers.
+        if (nodeId != membership.Node.Id) health.Heard(nodeId);
+    }
+
+    private static async Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> json)
+        where T : class
+    {
+        try
+        {
+            if (await JsonSerializer.DeserializeAsync(context.Request.Body, json, context.RequestAborted) is { } value) return value;
+        }
+        catch (Exception e) when (e is JsonException or Microsoft.AspNetCore.Http.BadHttpRequestException)
+        {
+            throw BadRequest(e.Message, e);
+        }
+
+        throw BadRequest("It is empty.");
+    }
+
+    private static ProblemException BadRequest(string why, Exception? inner = null) =>
+        new(new("peers/bad-request", "The request cannot be read.", why, "Run the same version of nomadstack on every node."), inner);
+
+    private static async Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> json)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(value, json);
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
+    }
+
+    private static int StatusOf(string code) => code switch
+    {
+        "peers/bad-request" or "peers/bad-document" or "join/bad-request" => StatusCodes.Status400BadRequest,
+        "peers/no-certificate" => StatusCodes.Status401Unauthorized,
+        "peers/removed" or "peers/other-cluster" => StatusCodes.Status403Forbidden,
+        "peers/no-such-route" => StatusCodes.Status404NotFound,
+        "storage/unwritable" or "peers/no-cluster" => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status409Conflict,
+    };
+
+    internal sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

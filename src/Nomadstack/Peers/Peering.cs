@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Peers;
+
+/// <summary>Everything a member does with its peers, wired: the port they reach it at, calls to them, and the exchange that keeps memberships the same.</summary>
+internal sealed class Peering : IAsyncDisposable
+{
+    private readonly Membership _membership;
+    private readonly AgentIdentity _identity;
+    private readonly TimeProvider _time;
+    private readonly PeerHost _host;
+
+    /// <param name="pki">Used, not owned: dispose it after this.</param>
+    /// <param name="seed">Of the order in which peers are visited.</param>
+    public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed)
+    {
+        (_membership, _identity, _time) = (membership, identity, time);
+        Client = new PeerClient(pki, membership, time);
+        Health = new PeerHealth(time);
+        Sync = new AntiEntropy(membership, Client, Health, time, seed);
+        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, time), new SyncDesk(membership), Health, time);
+    }
+
+    public PeerClient Client { get; }
+
+    public PeerHealth Health { get; }
+
+    public AntiEntropy Sync { get; }
+
+    /// <summary>Whether a live agent elsewhere claims to be this node; before <see cref="StartAsync"/>, and before this node says anything of itself.</summary>
+    /// <exception cref="ProblemException"><c>agent/cloned</c>.</exception>
+    public Task CheckIdentityAsync(CancellationToken cancel) => IdentityGuard.CheckAsync(_membership, Sync, Client, _identity, _time, cancel);
+
+    /// <summary>Opens the peer port on this node's address.</summary>
+    /// <exception cref="ProblemException"><c>peers/cannot-listen</c>.</exception>
+    public Task StartAsync(CancellationToken cancel) =>
+        _host.StartAsync(IPAddress.Parse(_membership.Node.Address), _membership.Node.Ports.Peers, cancel);
+
+    /// <summary>Exchanges with peers until cancelled, then returns.</summary>
+    public Task RunAsync(CancellationToken cancel) => Sync.RunAsync(cancel);
+
+    /// <summary>This node itself always is; a peer until two attempts failed.</summary>
+    public bool IsReachable(string nodeId) => nodeId == _membership.Node.Id || Health.IsReachable(nodeId);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        Client.Dispose();
+    }
+}

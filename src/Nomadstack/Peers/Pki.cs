@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Nomadstack.Cluster;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Peers;
+
+/// <summary>
+/// The cluster's certificate authority and this node's certificate, loaded and fit for use.
+/// </summary>
+/// <remarks>
+/// Trust boundary: every node holds the CA's key, because every node must be able to answer a join when the others are
+/// gone. Whoever reads <c>pki/</c> as root on one node can therefore speak for any node. Removing a node shuts out its
+/// certificate, not a thief of the CA's key; after a theft the cluster needs a new CA.
+/// </remarks>
+internal sealed class Pki : IDisposable
+{
+    private readonly ECDsa _caKey;
+    private readonly ECDsa _nodeKey;
+
+    private Pki(X509Certificate2 ca, ECDsa caKey, X509Certificate2 node, ECDsa nodeKey)
+    {
+        (Ca, _caKey, _nodeKey) = (ca, caKey, nodeKey);
+        Node = node.CopyWithPrivateKey(nodeKey);
+        node.Dispose();
+        CaPin = Certificates.Pin(ca);
+        KeyPin = Certificates.Pin(nodeKey.ExportSubjectPublicKeyInfo());
+        ClusterId = Certificates.ClusterIdOf(ca) ?? throw new InvalidOperationException("The CA was checked to name its cluster.");
+        NodeId = Node.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
+    }
+
+    /// <summary>The CA's certificate, without its key.</summary>
+    public X509Certificate2 Ca { get; }
+
+    /// <summary>This node's certificate with its key: what it shows as a server and as a client.</summary>
+    public X509Certificate2 Node { get; }
+
+    public string ClusterId { get; }
+
+    public string NodeId { get; }
+
+    /// <summary>SHA-256 of the CA's public key, as join tokens and <see cref="ClusterDocument.CaPin"/> hold it.</summary>
+    public string CaPin { get; }
+
+    /// <summary>SHA-256 of this node's public key, as <see cref="NodeEntry.KeyPin"/> holds it. The same after a renewal.</summary>
+    public string KeyPin { get; }
+
+    public static bool Exists(NodePaths paths) => File.Exists(PkiFiles.NodeCertificate(paths)) && File.Exists(PkiFiles.CaCertificate(paths));
+
+    /// <summary>Makes CA and certificate of a new cluster's first node. Repeatable: what an interrupted run wrote is kept.</summary>
+    /// <exception cref="ProblemException"><c>peers/other-cluster</c> when <c>pki/</c> holds another cluster's CA.</exception>
+    public static Pki Mint(NodePaths paths, string clusterId, NodeFile node, TimeProvider time)
+    {
+        // Keys before the certificates that need them: wherever this stops, the next run finds a usable beginning.
+        using (var caKey = EnsureKey(PkiFiles.CaKey(paths), out _))
+        {
+            if (PkiFiles.Read(PkiFiles.CaCertificate(paths)) is { } pem)
+            {
+                using var ca = Certificates.Parse(PkiFiles.CaCertificate(paths), pem);
+                if (Certificates.ClusterIdOf(ca) is var other && other != clusterId)
+                    throw new ProblemException(Merging.OtherCluster(clusterId, other ?? "unknown"));
+            }
+            else
+            {
+                using var ca = Certificates.SelfSign(clusterId, caKey, time.GetUtcNow());
+                PkiFiles.Write(PkiFiles.CaCertificate(paths), ca.ExportCertificatePem());
+            }
+        }
+
+        using (EnsureKey(PkiFiles.NodeKey(paths), out _)) return Load(paths, node, time);
+    }
+
+    /// <summary>Reads what is there; issues the node's certificate anew when it is missing, old, or of another name or address.</summary>
+    /// <exception cref="ProblemException"><c>peers/clock</c>, <c>peers/ca-expired</c>, <c>peers/no-pki</c>, <c>storage/torn</c>.</exception>
+    public static Pki Load(NodePaths paths, NodeFile node, TimeProvider time)
+    {
+        var ca = Certificates.Parse(PkiFiles.CaCertificate(paths), Required(PkiFiles.CaCertificate(paths)));
+        var caKey = ParseKey(PkiFiles.CaKey(paths));
+        var nodeKey = ParseKey(PkiFiles.NodeKey(paths));
+        var clusterId = Certificates.ClusterIdOf(ca) ?? throw Certificates.Torn(PkiFiles.CaCertificate(paths), "it is no CA of ours");
+        if (Certificates.Pin(ca) != Certificates.Pin(caKey.ExportSubjectPublicKeyInfo()))
+            throw Certificates.Torn(PkiFiles.CaKey(paths), "it is not the key of ca.crt");
+        CheckClock(ca, time.GetUtcNow());
+
+        var wanted = new CertificateSubject(clusterId, node.Id, node.Name, node.Address);
+        var certificate = PkiFiles.Read(PkiFiles.NodeCertificate(paths)) is { } pem ? Certificates.Parse(PkiFiles.NodeCertificate(paths), pem) : null;
+        if (certificate is null || !Certificates.IsFit(certificate, ca, nodeKey, wanted, time.GetUtcNow()))
+        {
+            certificate?.Dispose();
+            certificate = Certificates.Issue(ca, caKey, nodeKey.ExportSubjectPublicKeyInfo(), wanted, time.GetUtcNow());
+            PkiFiles.Write(PkiFiles.NodeCertificate(paths), certificate.ExportCertificatePem());
+        }
+
+        return new Pki(ca, caKey, certificate, nodeKey);
+    }
+
+    /// <summary>The key pair this node shows itself with, made and on the disk before anyone hears of it.</summary>
+    public static ECDsa EnsureNodeKey(NodePaths paths, out bool created) => EnsureKey(PkiFiles.NodeKey(paths), out created);
+
+    /// <summary>Writes what a join was answered with. Repeatable; <c>node.crt</c> comes last, so its presence means the rest is there.</summary>
+    public static void Adopt(NodePaths paths, string caPem, string caKeyPem, string nodePem)
+    {
+        PkiFiles.Write(PkiFiles.CaKey(paths), caKeyPem);
+        PkiFiles.Write(PkiFiles.CaCertificate(paths), caPem);
+        PkiFiles.Write(PkiFiles.NodeCertificate(paths), nodePem);
+    }
+
+    /// <summary>A certificate for another node of this cluster.</summary>
+    /// <param name="publicKey">Its public key as SubjectPublicKeyInfo.</param>
+    /// <exception cref="ProblemException"><c>join/bad-request</c> when that is no ECDSA P-256 key.</exception>
+    public X509Certificate2 IssueFor(byte[] publicKey, NodeEntry entry, DateTimeOffset now) =>
+        Certificates.Issue(Ca, _caKey, publicKey, new CertificateSubject(ClusterId, entry.Id, entry.Name, entry.Address), now);
+
+    /// <summary>The CA's key, for a node whose join was granted and for nobody else.</summary>
+    public string RevealCaKey() => _caKey.ExportPkcs8PrivateKeyPem();
+
+    public void Dispose()
+    {
+        Node.Dispose();
+        Ca.Dispose();
+        _caKey.Dispose();
+        _nodeKey.Dispose();
+    }
+
+    private static ECDsa EnsureKey(string path, out bool created)
+    {
+        created = PkiFiles.Read(path) is null;
+        if (!created) return ParseKey(path);
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        PkiFiles.Write(path, key.ExportPkcs8PrivateKeyPem());
+        return key;
+    }
+
+    private static ECDsa ParseKey(string path)
+    {
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(Required(path));
+            return key;
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            key.Dispose();
+            throw Certificates.Torn(path, "it is no private key", e);
+        }
+    }
+
+    private static string Required(string path) =>
+        PkiFiles.Read(path) ?? throw new ProblemException(new("peers/no-pki", $"{path} is missing.", "This node is a member, but a part of its keys is gone.", "Restore pki/ from a backup, or move the data folder away and join this node anew."));
+
+    private static void CheckClock(X509Certificate2 ca, DateTimeOffset now)
+    {
+        if (now < ca.NotBefore.ToUniversalTime())
+            throw new ProblemException(new("peers/clock", $"This machine's clock says {now:u}, which is before the cluster was made.", $"The cluster's CA is valid from {ca.NotBefore.ToUniversalTime():u} on, so no peer's certificate would be accepted.", "Set the clock (NTP), then start the agent again."));
+        if (now > ca.NotAfter.ToUniversalTime())
+            throw new ProblemException(new("peers/ca-expired", $"The cluster's CA expired at {ca.NotAfter.ToUniversalTime():u}.", $"This machine's clock says {now:u}.", "If the clock is wrong, set it and start the agent again; otherwise the cluster needs a new CA."));
+    }
+}

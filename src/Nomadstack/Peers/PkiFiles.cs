@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text;
+using Nomadstack.Cluster;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Peers;
+
+/// <summary>The files under <c>pki/</c>. Each is written whole or not at all, and is on the disk when its write returns.</summary>
+internal static class PkiFiles
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnerFolder = OwnerOnly | UnixFileMode.UserExecute;
+
+    public static string CaCertificate(NodePaths paths) => Path.Combine(paths.Pki, "ca.crt");
+    public static string CaKey(NodePaths paths) => Path.Combine(paths.Pki, "ca.key");
+    public static string NodeCertificate(NodePaths paths) => Path.Combine(paths.Pki, "node.crt");
+    public static string NodeKey(NodePaths paths) => Path.Combine(paths.Pki, "node.key");
+
+    /// <summary>The text of a file, or null when it does not exist.</summary>
+    public static string? Read(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? File.ReadAllText(path) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ProblemException(new("storage/unreadable", $"{path} cannot be read.", e.Message, "Make it readable for the user that runs the agent, then start the agent again."), e);
+        }
+    }
+
+    public static void Write(string path, string text)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        var temp = path + ".tmp";
+        try
+        {
+            var isNew = !Directory.Exists(folder);
+            Directory.CreateDirectory(folder, OwnerFolder);
+            using (var stream = new FileStream(temp, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerOnly }))
+            {
+                stream.Write(Encoding.ASCII.GetBytes(text));
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temp, path, overwrite: true);
+            DurableFolders.Sync(folder);
+            if (isNew) DurableFolders.Sync(Path.GetDirectoryName(folder)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ProblemException(new("storage/unwritable", $"{path} could not be written; its old content is untouched.", e.Message, $"Free space on the disk or make {folder} writable; then repeat the command."), e);
+        }
+    }
+
+    public static void Delete(string path)
+    {
+        File.Delete(path);
+        if (Path.GetDirectoryName(path) is { } folder && Directory.Exists(folder)) DurableFolders.Sync(folder);
+    }
+
+    /// <summary>Moves <c>pki/</c> to <c>retired/pki-<paramref name="stamp"/></c>; nothing when there is none.</summary>
+    public static void Retire(NodePaths paths, string stamp)
+    {
+        if (!Directory.Exists(paths.Pki)) return;
+        Directory.CreateDirectory(paths.Retired, OwnerFolder);
+        var target = Path.Combine(paths.Retired, "pki-" + stamp);
+        for (var n = 2; Directory.Exists(target); n++) target = Path.Combine(paths.Retired, $"pki-{stamp}-{n}");
+        Directory.Move(paths.Pki, target);
+        DurableFolders.Sync(paths.Retired);
+        DurableFolders.Sync(paths.Data);
+    }
+}

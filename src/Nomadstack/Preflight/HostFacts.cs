@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Runtime.InteropServices;
+
+namespace Nomadstack.Preflight;
+
+/// <summary>One reading of this machine, as far as the checks before a start need it. Changes nothing and needs no privileges.</summary>
+/// <param name="Sockets">What listens here.</param>
+/// <param name="Owner">The process behind a socket's inode; null when it is another user's and cannot be seen.</param>
+/// <param name="DataMount">The mount that holds, or will hold, the data folder; null when unknown.</param>
+/// <param name="DataProblem">What the system says to reading and writing the data folder, or the nearest folder above it that exists; null when both are allowed.</param>
+/// <param name="FreeBytes">Free for us on the data folder's disk; null when unknown.</param>
+internal sealed record HostFacts(
+    IReadOnlyList<ListeningSocket> Sockets,
+    Func<long, SocketOwner?> Owner,
+    IReadOnlyList<HostAddress> Addresses,
+    Mount? DataMount,
+    FolderProblem? DataProblem,
+    long? FreeBytes,
+    DateTimeOffset Now)
+{
+    public static HostFacts Read(string dataFolder, TimeProvider time)
+    {
+        var folder = NearestExisting(dataFolder);
+        var mount = Mount.Of(folder, File.ReadAllText("/proc/self/mountinfo"));
+        return new(SocketTable.Read("/proc"), inode => SocketTable.OwnerOf(inode, "/proc"), HostAddress.All(), mount, Access(folder), Free(folder), time.GetUtcNow());
+    }
+
+    private static string NearestExisting(string path)
+    {
+        path = Path.GetFullPath(path);
+        while (!Path.Exists(path) && Path.GetDirectoryName(path) is { } parent) path = parent;
+        // A link elsewhere lives on the mount of its target.
+        return Directory.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+    }
+
+    private static FolderProblem? Access(string folder)
+    {
+        if (!Directory.Exists(folder)) return new(folder, "it is no folder");
+        return NativeAccess.Check(folder, NativeAccess.Read | NativeAccess.Write | NativeAccess.Search) == 0 ? null : new(folder, Marshal.GetLastPInvokeErrorMessage());
+    }
+
+    private static long? Free(string folder)
+    {
+        try
+        {
+            return new DriveInfo(folder).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The access check tells why; how much is free is then beside the point.
+            return null;
+        }
+    }
+}
+
+/// <param name="Folder">The folder that was asked about, which may be one above the data folder.</param>
+/// <param name="Why">The system's words.</param>
+internal sealed record FolderProblem(string Folder, string Why);
+
+/// <summary>An address of this machine and the interface that has it.</summary>
+internal sealed record HostAddress(IPAddress Address, string Interface)
+{
+    public static IReadOnlyList<HostAddress> All() =>
+    [
+        .. System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
+            .SelectMany(i => i.GetIPProperties().UnicastAddresses.Select(a => new HostAddress(Plain(a.Address), i.Name))),
+    ];
+
+    /// <summary>Without the scope of link-local addresses, which is no part of what people type.</summary>
+    private static IPAddress Plain(IPAddress address) => address.ScopeIdOrZero() == 0 ? address : new IPAddress(address.GetAddressBytes());
+}
+
+internal static class AddressScope
+{
+    public static long ScopeIdOrZero(this IPAddress address) =>
+        address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? address.ScopeId : 0;
+}
+
+/// <summary>The kernel's own answer to "may I", which knows of read-only mounts and access lists that permission bits do not show.</summary>
+internal static partial class NativeAccess
+{
+    public const int Read = 4, Write = 2, Search = 1;
+
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Check(string path, int mode);
+}

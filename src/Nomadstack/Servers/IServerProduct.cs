@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Agents;
+using Nomadstack.Engines;
+
+namespace Nomadstack.Servers;
+
+/// <summary>How the servers of one product are configured and left. Nomad and Consul are the two; everything else they have in common.</summary>
+internal interface IServerProduct
+{
+    string Role { get; }
+
+    IServerApi Api(Uri http);
+
+    /// <summary>Writes the node-id file (once) and the configuration; repeatable. Returns the process to run.</summary>
+    /// <param name="join">Gossip addresses of the other servers, <c>ip:serfport</c>.</param>
+    /// <param name="voters">Voters the cluster wants: autopilot keeps a dead server rather than shrink below.</param>
+    /// <param name="version">Version of the binary asked for; null for the node's own.</param>
+    /// <exception cref="Cluster.ProblemException">That version is not on this node.</exception>
+    ProcessSpec Prepare(ServerSite site, IReadOnlyList<string> join, int voters, string? version);
+
+    /// <summary>Makes the running server leave gossip and raft and end for good; returns when the process is gone. One that does not run is fine too.</summary>
+    Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>The gossip member name of a server with this configured name.</summary>
+    string MemberName(string serverName);
+}

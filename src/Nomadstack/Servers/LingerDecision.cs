@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Servers;
+
+/// <summary>What is known about a server that no allocation claims any more.</summary>
+/// <param name="LeaderKnown">Some server answers a consistent read now.</param>
+/// <param name="InConfiguration">The raft configuration names this server.</param>
+/// <param name="Leads">This server is the leader.</param>
+/// <param name="Successors">Healthy, caught-up voters that an allocation claims, this server not among them.</param>
+/// <param name="Desired">Servers the job asks for; null when the job could not be read or is stopped.</param>
+/// <param name="WasVoter">This server was a voter once, so its data may be the cluster's.</param>
+internal sealed record LingerFacts(bool LeaderKnown, bool InConfiguration, bool Leads, int Successors, int? Desired, bool WasVoter);
+
+/// <summary>What to do with a lingering server.</summary>
+internal abstract record LingerDecision
+{
+    /// <summary>Keep it running. <paramref name="For"/> says what it waits for.</summary>
+    internal sealed record Wait(string For) : LingerDecision;
+
+    /// <summary>Give leadership away where the API can, leave the raft configuration, exit, retire the folder.</summary>
+    internal sealed record Leave : LingerDecision;
+
+    /// <summary>The cluster has moved on without it: stop the process and retire the folder.</summary>
+    internal sealed record Retire : LingerDecision;
+
+    /// <summary>
+    /// Pure and total. Never answers Leave while the server is needed: the last caught-up voter is never stopped (I5),
+    /// and nothing is decided while no leader can confirm it.
+    /// </summary>
+    public static LingerDecision Next(LingerFacts facts) => facts switch
+    {
+        { LeaderKnown: false } => new Wait("a leader: without one nobody can say whether this server is still needed"),
+        { InConfiguration: false, Successors: > 0 } => new Retire(),
+        { InConfiguration: false, WasVoter: true } => new Wait("a successor that holds the cluster's data"),
+        { InConfiguration: false } => new Retire(),
+        { Desired: null } => new Wait("the server job, which is stopped or cannot be read: a server is never stopped on that ground"),
+        { Successors: 0 } => new Wait("a successor: this is the last caught-up voter"),
+        { Successors: var have, Desired: var want } when have < want => new Wait($"successors: {have} of {want} are caught-up voters"),
+        _ => new Leave(),
+    };
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Agents;
+using Nomadstack.Engines;
+using Nomadstack.Nomad;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Servers;
+
+/// <summary>Nomad's servers: configuration, node-id file, and the way they leave.</summary>
+internal sealed class NomadServers(NodeContext context, EnginePrograms programs) : IServerProduct
+{
+    public string Role => Cluster.Role.Nomad;
+
+    public IServerApi Api(Uri http) => new NomadApi(http.GetLeftPart(UriPartial.Authority), context.Time);
+
+    public ProcessSpec Prepare(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
+    {
+        var program = programs.For(Role, version);
+        var basis = site.Bootstrap
+            ? ServerConfig.Temporary(site.Name, site.Address, context.Node.Ports, site.DataFolder)
+            : ServerConfig.Job(site.Name, site.Address, context.Node.Ports, site.DataFolder) with { Join = join };
+        ServerFiles.Write(site, (basis with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization }).Render(), Path.Combine(site.DataFolder, "server"));
+        return new(site.ProcessName, program.Path, program.Arguments("agent", "-config", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
+    }
+
+    /// <summary>No version has a call to leave; SIGINT makes a server leave as we configure it, and nobody else can send it one: it runs in a session of its own.</summary>
+    public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, CancellationToken cancel) => process.StopAsync(Signals.SIGINT, deadline, cancel);
+
+    public string MemberName(string serverName) => serverName + ".global";
+}
+
+/// <summary>When autopilot makes a new server a voter.</summary>
+internal static class Promotion
+{
+    /// <summary>
+    /// Autopilot looks every 10 s for servers that have been stable this long. Shorter than the products' own 10 s, so that a new server waits for one look, not two.
+    /// </summary>
+    public static readonly TimeSpan Stabilization = TimeSpan.FromSeconds(3);
+}
+
+/// <summary>The files both products' servers have in common.</summary>
+internal static class ServerFiles
+{
+    /// <summary>Writes the raft id, once, and the configuration when it differs. Repeatable.</summary>
+    public static void Write(ServerSite site, string configuration, string nodeIdFolder)
+    {
+        var nodeId = Path.Combine(nodeIdFolder, "node-id");
+        if (!File.Exists(nodeId)) DurableText.Write(nodeId, site.RaftId);
+        DurableText.Write(site.ConfigFile, configuration);
+    }
+}

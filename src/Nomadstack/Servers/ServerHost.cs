@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Nomadstack.Cluster;
+using Nomadstack.Driver;
+using Nomadstack.Peers;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Servers;
+
+/// <summary>
+/// Owns the job servers of this node. A server belongs to the node and outlives allocations, the Nomad client and this agent;
+/// an allocation is a claim on it. What exists is in the records on disk, what runs is in the process table.
+/// </summary>
+internal sealed class ServerHost(
+    NodeFile node,
+    NodePaths paths,
+    Membership membership,
+    IReadOnlyDictionary<string, IServerProduct> products,
+    Func<ServerSite, IServerProduct, ServerInstance> instantiate,
+    TimeProvider time,
+    ILogger<ServerHost> log) : IServerHost
+{
+    private readonly Dictionary<string, RoleSlot> _slots = products.Keys.ToDictionary(role => role, role => new RoleSlot(ServerRecord.At(paths.Server(role))));
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _claims = new();
+    private readonly List<Channel<ServerEvent>> _listeners = [];
+
+    public IServerProduct Product(string role) => products[role];
+
+    /// <summary>Job servers recorded on this node, by role.</summary>
+    public IReadOnlyList<(ServerRecord Record, ServerInstance Instance)> Servers =>
+        [.. _slots.Values.Where(s => s is { Record: not null, Instance: not null }).Select(s => (s.Record!, s.Instance!))];
+
+    /// <summary>
+    /// Starts every recorded server at once, or adopts it: the first act of a cold boot, and all there is to do when only the agent was restarted.
+    /// </summary>
+    public async Task StartRecordedAsync(CancellationToken cancel)
+    {
+        await Task.WhenAll(_slots.Select(pair => LockedAsync(pair.Key, async slot =>
+        {
+            if (slot.File.Read() is not { } record) return;
+            Load(slot, record);
+            if (record.Claim is { } claim) _claims.TryAdd(claim.TaskId, NewSource());
+            // A server that was leaving is started only when the others turn out to need it (HandOver decides).
+            if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, record.Claim?.Version, cancel);
+        }, cancel)));
+        PublishEntries();
+    }
+
+    public async Task ClaimAsync(ServerClaim claim, CancellationToken cancel)
+    {
+        if (!_slots.ContainsKey(claim.Role))
+            throw new ProblemException(new("driver/unknown-role", $"This node runs no servers of the role \"{claim.Role}\".", $"Known roles: {string.Join(", ", _slots.Keys.Order())}.", "Correct `role` in the task's config and run the job again."));
+        await LockedAsync(claim.Role, async slot =>
+        {
+            var record = slot.Record;
+            if (record is { Leaving: true })
+                throw new ProblemException(new("driver/leaving", $"The {claim.Role} server of this node is leaving its cluster.", "Its place was taken by another node's server; a server that leaves cannot be kept.", "Nomad tries again by itself; a fresh server is then started."));
+            if (record is null)
+            {
+                record = new ServerRecord { Role = claim.Role, RaftId = Guid.NewGuid().ToString(), Claim = claim };
+                var created = record;
+                await Fault.AroundAsync("record-" + claim.Role, () => Save(slot, created));
+                Load(slot, record);
+            }
+            else if (record.Claim != claim)
+            {
+                if (record.Claim is { } old && old.TaskId != claim.TaskId) Complete(old.TaskId);
+                record = record with { Claim = claim, ReleasedAt = null };
+                await Save(slot, record);
+            }
+
+            _claims.TryAdd(claim.TaskId, NewSource());
+            await Fault.AroundAsync("start-" + claim.Role + "-server", () => StartAsync(slot, claim.Version, cancel));
+        }, cancel);
+        PublishEntries();
+        log.LogInformation("The {Role} server is claimed by allocation {Allocation}", claim.Role, claim.AllocId);
+    }
+
+    public async Task ReleaseAsync(string taskId, CancellationToken cancel)
+    {
+        foreach (var role in _slots.Keys)
+        {
+            await LockedAsync(role, async slot =>
+            {
+                if (slot.Record is not { Claim: { } claim } record || claim.TaskId != taskId) return;
+                await Save(slot, record with { Claim = null, ReleasedAt = time.GetUtcNow() });
+                log.LogInformation("Allocation {Allocation} released the {Role} server, which lingers until it is no longer needed", claim.AllocId, role);
+            }, cancel);
+        }
+
+        PublishEntries();
+        Complete(taskId);
+    }
+
+    public Task ReleasedAsync(string taskId, CancellationToken cancel) =>
+        _claims.TryGetValue(taskId, out var source) ? source.Task.WaitAsync(cancel) : Task.CompletedTask;
+
+    public bool Holds(string taskId) => _slots.Values.Any(s => s.Record?.Claim?.TaskId == taskId);
+
+    public int? Pid(string role) => _slots.GetValueOrDefault(role)?.Instance?.Process.Pid;
+
+    public string LogFile(string role) => Path.Combine(paths.Log, role + "-server.log");
+
+    public void Signal(string role, int signal)
+    {
+        if (_slots.GetValueOrDefault(role)?.Instance is not { } instance || instance.Process.Pid is null)
+            throw new ProblemException(new("driver/not-running", $"The {role} server does not run on this node.", "There is nothing to signal.", "See `nomadstack status`."));
+        if (signal is not (Agents.Signals.SIGHUP or Agents.Signals.SIGUSR1))
+            throw new ProblemException(new("driver/signal", $"Signal {signal} is not passed on to the {role} server.", "It could stop the server, and with it the cluster's quorum.", "SIGHUP and SIGUSR1 are passed on; to move the server, drain its node."));
+        instance.Process.Signal(signal);
+    }
+
+    public async IAsyncEnumerable<ServerEvent> EventsAsync([EnumeratorCancellation] CancellationToken cancel)
+    {
+        var channel = Channel.CreateBounded<ServerEvent>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.DropOldest });
+        lock (_listeners) _listeners.Add(channel);
+        try
+        {
+            await foreach (var e in channel.Reader.ReadAllAsync(cancel)) yield return e;
+        }
+        finally
+        {
+            lock (_listeners) _listeners.Remove(channel);
+        }
+    }
+
+    /// <summary>Adds a line to the events of the allocation that claims the role, if one does.</summary>
+    public void Tell(string role, string message)
+    {
+        if (_slots.GetValueOrDefault(role)?.Record?.Claim is not { } claim) return;
+        lock (_listeners)
+        {
+            foreach (var listener in _listeners) listener.Writer.TryWrite(new ServerEvent(claim, time.GetUtcNow(), message));
+        }
+    }
+
+    /// <summary>Remembers that the server was a caught-up voter: from now on its data may be the cluster's.</summary>
+    public Task MarkVoterAsync(string role, CancellationToken cancel) => LockedAsync(role, async slot =>
+    {
+        if (slot.Record is { WasVoter: false } record) await Save(slot, record with { WasVoter = true });
+    }, cancel);
+
+    /// <summary>
+    /// Takes a server that no allocation claims out of its cluster and retires its folder. The intent is written first:
+    /// from then on no allocation can claim it, and a killed agent continues here.
+    /// </summary>
+    /// <returns>False when an allocation claimed it meanwhile; nothing was done.</returns>
+    public async Task<bool> HandOverAsync(string role, IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    {
+        var intended = false;
+        await LockedAsync(role, async slot =>
+        {
+            if (slot.Record is not { Claim: null } record) return;
+            if (!record.Leaving) await Fault.AroundAsync("intend-leave-" + role, () => Save(slot, record with { Leaving = true }));
+            intended = true;
+        }, cancel);
+        if (!intended) return false;
+
+        var instance = _slots[role].Instance!;
+        await instance.LeaveClusterAsync(survivors, say, cancel);
+        await LockedAsync(role, async slot =>
+        {
+            await Fault.AroundAsync("retire-" + role, () =>
+            {
+                instance.Retire(paths);
+                return Task.CompletedTask;
+            });
+            await instance.Process.ForgetAsync(cancel);
+            slot.Record = null;
+            slot.Instance = null;
+        }, cancel);
+        PublishEntries();
+        log.LogInformation("The {Role} server left the cluster and was retired", role);
+        return true;
+    }
+
+    /// <summary>Starts a server whose leave was under way when the power went: the others cannot go on without its vote.</summary>
+    public Task StartLeavingAsync(string role, CancellationToken cancel) =>
+        LockedAsync(role, slot => slot.Instance is null ? Task.CompletedTask : StartAsync(slot, null, cancel), cancel);
+
+    /// <summary>Writes every server's configuration anew, so that the next start knows today's peers. Running processes are not touched.</summary>
+    public async Task RefreshConfigurationsAsync(CancellationToken cancel)
+    {
+        foreach (var role in _slots.Keys)
+        {
+            await LockedAsync(role, slot =>
+            {
+                if (slot.Instance is { } instance) instance.Prepare(JoinList(instance.Site), Voters, slot.Record?.Claim?.Version);
+                return Task.CompletedTask;
+            }, cancel);
+        }
+    }
+
+    /// <summary>Stops every server process without a leave: the node goes down, its place in the raft configuration stays.</summary>
+    public Task StopAllAsync(CancellationToken cancel) => Task.WhenAll(_slots.Keys.Select(role => LockedAsync(role, slot => slot.Instance?.StopAsync(cancel) ?? Task.CompletedTask, cancel)));
+
+    /// <summary>Stops every server and moves its folder aside: part of undoing a failed bootstrap.</summary>
+    public async Task DropAllAsync(CancellationToken cancel)
+    {
+        foreach (var role in _slots.Keys)
+        {
+            await LockedAsync(role, async slot =>
+            {
+                if (slot is not { Record: { } record, Instance: { } instance }) return;
+                if (record.Claim is { } claim) Complete(claim.TaskId);
+                await instance.StopAsync(cancel);
+                instance.Retire(paths);
+                await instance.Process.ForgetAsync(cancel);
+                slot.Record = null;
+                slot.Instance = null;
+            }, cancel);
+        }
+    }
+
+    private int Voters => KnownServer.Of(membership.Current, Role.Nomad).Count(s => s.IsClaimed);
+
+    private async Task StartAsync(RoleSlot slot, string? version, CancellationToken cancel)
+    {
+        var instance = slot.Instance!;
+        await instance.StartAsync(JoinList(instance.Site), Voters, version, cancel);
+    }
+
+    private IReadOnlyList<string> JoinList(ServerSite site) =>
+        [.. KnownServer.Of(membership.Current, site.Role).Where(s => !s.IsBootstrap && s.Entry.RaftId != site.RaftId).Select(s => s.Serf)];
+
+    private void Load(RoleSlot slot, ServerRecord record)
+    {
+        slot.Record = record;
+        slot.Instance ??= instantiate(ServerSite.Job(node, paths, record.Role, record.RaftId), products[record.Role]);
+    }
+
+    private static Task Save(RoleSlot slot, ServerRecord record)
+    {
+        slot.File.Write(record);
+        slot.Record = record;
+        return Task.CompletedTask;
+    }
+
+    private void PublishEntries()
+    {
+        if (membership.Current is null) return;
+        var jobs = Servers.Select(s => s.Instance.Site.ToEntry(s.Record.State == "running" ? "running" : "lingering")).ToList();
+        membership.UpdateSelf(self =>
+        {
+            IReadOnlyList<ServerEntry> entries = [.. jobs, .. self.Servers.Where(s => s.ManagedBy == "bootstrap")];
+            return entries.SequenceEqual(self.Servers) ? self : self with { Servers = entries };
+        });
+    }
+
+    private void Complete(string taskId)
+    {
+        if (_claims.TryRemove(taskId, out var source)) source.TrySetResult();
+    }
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async Task LockedAsync(string role, Func<RoleSlot, Task> act, CancellationToken cancel)
+    {
+        var slot = _slots[role];
+        await slot.Lock.WaitAsync(cancel);
+        try
+        {
+            await act(slot);
+        }
+        finally
+        {
+            slot.Lock.Release();
+        }
+    }
+
+    private sealed class RoleSlot(DurableFile<ServerRecord> file)
+    {
+        public SemaphoreSlim Lock { get; } = new(1, 1);
+        public DurableFile<ServerRecord> File { get; } = file;
+        public ServerRecord? Record { get; set; }
+        public ServerInstance? Instance { get; set; }
+    }
+}

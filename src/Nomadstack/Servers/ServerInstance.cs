@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Agents;
+using Nomadstack.Cluster;
+using Nomadstack.Engines;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Servers;
+
+/// <summary>
+/// One server process of this node, job or bootstrap alike: started, observed, and taken out of its cluster.
+/// Every call may be repeated after a crash of the agent in the middle of it.
+/// </summary>
+internal sealed class ServerInstance(ServerSite site, IServerProduct product, SupervisedProcess process, TimeProvider time)
+{
+    /// <summary>A graceful leave is capped at 5 s by both products; the rest is for the process to end.</summary>
+    private static readonly TimeSpan s_leaveDeadline = TimeSpan.FromSeconds(15);
+
+    /// <summary>A transfer takes one election at most.</summary>
+    private static readonly TimeSpan s_transferDeadline = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan s_stopDeadline = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
+
+    public ServerSite Site { get; } = site;
+    public SupervisedProcess Process { get; } = process;
+    public IServerProduct Product { get; } = product;
+    public Uri Http { get; } = new("http://" + HostPort.Join(site.Address, site.Http));
+
+    /// <summary>Starts the server, or adopts the one that runs, whatever arguments an older agent gave it. Its configuration is written first.</summary>
+    public async Task StartAsync(IReadOnlyList<string> join, int voters, string? version, CancellationToken cancel)
+    {
+        var spec = Product.Prepare(Site, join, voters, version);
+        if (await RunsAsync(cancel)) return;
+        await Process.StartAsync(spec, cancel);
+    }
+
+    /// <summary>Whether the process runs; adopts it when this agent is new.</summary>
+    public async Task<bool> RunsAsync(CancellationToken cancel) => (await Process.OpenAsync(cancel)).Running is not null;
+
+    /// <summary>Writes the configuration anew for the next start; the running process is not touched.</summary>
+    public ProcessSpec Prepare(IReadOnlyList<string> join, int voters, string? version) => Product.Prepare(Site, join, voters, version);
+
+    public IServerApi Api { get; } = product.Api(new("http://" + HostPort.Join(site.Address, site.Http)));
+
+    public Task<RaftView?> ObserveAsync(CancellationToken cancel) => RaftView.AskAsync(Api, cancel);
+
+    /// <summary>Stops the process as a power cut would be survived: no leave, the raft configuration keeps it.</summary>
+    public Task StopAsync(CancellationToken cancel) => Process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
+
+    /// <summary>
+    /// Takes the server out of its cluster: leadership away where the API can, leave, exit, and a check through the survivors that
+    /// the raft configuration no longer names it. The caller has written the intent and made sure that <paramref name="survivors"/> suffice.
+    /// </summary>
+    /// <param name="say">Told what is waited for.</param>
+    public async Task LeaveClusterAsync(IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    {
+        if (await RunsAsync(cancel))
+        {
+            await TransferAwayAsync(survivors, say, cancel);
+            say("the server to leave its cluster");
+        }
+
+        await Fault.AroundAsync("leave-" + Site.ProcessName, () => Product.LeaveAsync(Http, Process, s_leaveDeadline, cancel));
+        say("the others to confirm that it has left");
+        while (!await ConfirmedGoneAsync(survivors, cancel)) await Task.Delay(s_poll, time, cancel);
+    }
+
+    /// <summary>Moves the folder to where old raft data is kept (I7); done already is done.</summary>
+    public void Retire(NodePaths paths)
+    {
+        if (!Directory.Exists(Site.Folder)) return;
+        Directory.CreateDirectory(paths.Retired);
+        Directory.Move(Site.Folder, Path.Combine(paths.Retired, $"{Site.ProcessName}-{time.GetUtcNow():yyyyMMdd'T'HHmmss}-{Site.RaftId[..8]}"));
+        DurableFolders.Sync(paths.Retired, Path.GetDirectoryName(Site.Folder)!);
+    }
+
+    private async Task TransferAwayAsync(IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    {
+        var view = await ObserveAsync(cancel);
+        if (view is not { Leads: true }) return;
+        var heir = view.Members.FirstOrDefault(m => m is { Voter: true, Healthy: true } && survivors.Any(s => s.Entry.RaftId == m.RaftId));
+        if (heir is null) return;
+        say("leadership to move");
+        // Where the API has no transfer (Nomad before 1.7), the leave itself costs one election.
+        if (await Api.TransferLeadershipAsync(heir.RaftId, s_transferDeadline, cancel) is not LeadershipTransfer.Asked) return;
+        await UntilAsync(s_transferDeadline, async c => await ObserveAsync(c) is { HasLeader: true, Leads: false }, cancel);
+    }
+
+    private async Task<bool> ConfirmedGoneAsync(IReadOnlyList<KnownServer> survivors, CancellationToken cancel)
+    {
+        foreach (var survivor in survivors)
+        {
+            var api = Product.Api(survivor.Http);
+            if (await RaftView.AskAsync(api, cancel) is not { HasLeader: true } view) continue;
+            if (view.Member(Site.RaftId) is null)
+            {
+                // A process that was killed instead of leaving stays "failed" in gossip for a day otherwise.
+                await api.ForceLeaveAsync(Product.MemberName(Site.Name), s_callDeadline, cancel);
+                return true;
+            }
+
+            await api.RemovePeerAsync(Site.RaftId, s_callDeadline, cancel);
+        }
+
+        return false;
+    }
+
+    private async Task UntilAsync(TimeSpan deadline, Func<CancellationToken, Task<bool>> condition, CancellationToken cancel)
+    {
+        var start = time.GetTimestamp();
+        while (!await condition(cancel) && time.GetElapsedTime(start) < deadline) await Task.Delay(s_poll, time, cancel);
+    }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MPL-2.0
+using Microsoft.Extensions.Logging;
+using Nomadstack.Cluster;
+using Nomadstack.Nomad;
+using Nomadstack.Operations;
+
+namespace Nomadstack.Servers;
+
+/// <summary>
+/// Looks after the servers of this node for as long as the agent runs: hands over those no allocation claims, releases those Nomad has
+/// placed elsewhere, and keeps the jobs and autopilot at what the cluster wants. Every round starts from what it observes.
+/// </summary>
+internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJobs jobs, OperationLog operations, IReadOnlyDictionary<string, IServerProduct> products)
+{
+    /// <summary>How often to look while something moves, and while all is at rest.</summary>
+    private static readonly TimeSpan s_moving = TimeSpan.FromMilliseconds(500), s_resting = TimeSpan.FromSeconds(5);
+
+    /// <summary>A claim must be unknown to Nomad for this long, with a leader answering all the while, before it is believed gone (B-8).</summary>
+    private static readonly TimeSpan s_orphanGrace = TimeSpan.FromSeconds(30);
+
+    /// <summary>A job that was stopped or purged is registered again after this: without it no server would ever be replaced.</summary>
+    private static readonly TimeSpan s_jobGrace = TimeSpan.FromSeconds(60);
+
+    /// <summary>A leaving server whose peers have no leader for this long is needed for its vote.</summary>
+    private static readonly TimeSpan s_voteGrace = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
+
+    private readonly ILogger _log = context.Logs.CreateLogger<ServerKeeper>();
+    private readonly Dictionary<string, DateTimeOffset> _since = [];
+    private readonly Dictionary<string, string> _waits = [];
+    private Problem? _trouble;
+
+    /// <summary>What a lingering server of this role waits for; null when none lingers.</summary>
+    public string? WaitsFor(string role) => _waits.GetValueOrDefault(role);
+
+    /// <summary>Runs until cancelled. <paramref name="clientRuns"/> tells whether this node's Nomad client runs, before which claims cannot be judged.</summary>
+    public async Task RunAsync(Func<bool> clientRuns, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var moving = await RoundAsync(clientRuns(), cancel);
+            await Task.Delay(moving ? s_moving : s_resting, context.Time, cancel);
+        }
+    }
+
+    /// <summary>One round. A problem is logged when it is new, and the next round tries again: nothing here is given up.</summary>
+    /// <returns>True while something is under way.</returns>
+    public async Task<bool> RoundAsync(bool clientRuns, CancellationToken cancel)
+    {
+        try
+        {
+            var moving = false;
+            var api = await jobs.AnyServerAsync(cancel);
+            foreach (var role in products.Keys)
+            {
+                var (record, instance) = host.Servers.FirstOrDefault(s => s.Record.Role == role);
+                if (record is not null) moving |= await LookAfterAsync(record, instance, api, clientRuns, cancel);
+            }
+
+            if (api is not null) moving |= await KeepJobsAsync(api, cancel);
+            _trouble = null;
+            return moving;
+        }
+        catch (ProblemException e)
+        {
+            if (_trouble != e.Problem) _log.LogError("Looking after the servers failed and is tried again: {Problem}", e.Problem);
+            _trouble = e.Problem;
+            return true;
+        }
+    }
+
+    /// <returns>True while something is under way.</returns>
+    private async Task<bool> LookAfterAsync(ServerRecord record, ServerInstance instance, NomadApi? api, bool gated, CancellationToken cancel)
+    {
+        var role = record.Role;
+        if (record.Leaving || record.Claim is null) return await LingerAsync(record, instance, api, cancel);
+        _waits.Remove(role);
+        if (record.WasVoter)
+        {
+            if (gated && api is not null) await ReleaseOrphanAsync(record, api, cancel);
+            return false;
+        }
+
+        if (await instance.ObserveAsync(cancel) is { HasLeader: true } view && view.Member(record.RaftId) is { Voter: true, Healthy: true })
+        {
+            await host.MarkVoterAsync(role, cancel);
+            host.Tell(role, "The server is a voter and has caught up");
+        }
+
+        return true;
+    }
+
+    private async Task<bool> LingerAsync(ServerRecord record, ServerInstance instance, NomadApi? api, CancellationToken cancel)
+    {
+        var role = record.Role;
+        var peers = KnownServer.Of(context.Membership.Current, role).Where(s => s.Entry.RaftId != record.RaftId).ToList();
+        var view = await AskAnyAsync(role, [.. peers.Select(p => p.Http), instance.Http], cancel);
+        var successors = peers.Where(p => p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true }).ToList();
+        var facts = new LingerFacts(
+            LeaderKnown: view is { HasLeader: true },
+            InConfiguration: view?.Member(record.RaftId) is not null,
+            Leads: view?.Member(record.RaftId) is { Leader: true },
+            Successors: successors.Count,
+            Desired: api is null ? null : await ServerJobs.DesiredAsync(api, role, cancel) is > 0 and var count ? count : null,
+            record.WasVoter);
+        if (instance.Process.Pid is null && !facts.LeaderKnown && HasLastedFor(role + "/vote", true, s_voteGrace))
+        {
+            _log.LogInformation("The {Role} server had begun to leave when it was stopped, and the others have no leader: it is started for its vote", role);
+            await host.StartLeavingAsync(role, cancel);
+            return true;
+        }
+
+        if (facts.LeaderKnown) HasLastedFor(role + "/vote", false, s_voteGrace);
+        switch (LingerDecision.Next(facts))
+        {
+            case LingerDecision.Wait wait:
+                _waits[role] = wait.For;
+                return true;
+            default:
+                await HandOverAsync(role, successors, cancel);
+                _waits.Remove(role);
+                return true;
+        }
+    }
+
+    private async Task HandOverAsync(string role, List<KnownServer> successors, CancellationToken cancel)
+    {
+        var run = operations.Unfinished("hand-over") ?? operations.Begin("hand-over", new Dictionary<string, string> { ["role"] = role });
+        run.Step($"hand the {role} server over to {string.Join(", ", successors.Select(s => s.NodeName))}");
+        try
+        {
+            if (await host.HandOverAsync(role, successors, run.WaitFor, cancel)) run.Finish();
+            else run.Finish("an allocation claimed the server again: nothing was done");
+        }
+        catch (ProblemException e)
+        {
+            run.Fail(e.Problem);
+            _log.LogError("Hand-over of the {Role} server failed and is tried again: {Problem}", role, e.Problem);
+        }
+    }
+
+    /// <summary>Releases a claim whose allocation Nomad no longer wants here: after a cold boot, or when the client lost its state.</summary>
+    private async Task ReleaseOrphanAsync(ServerRecord record, NomadApi api, CancellationToken cancel)
+    {
+        var claim = record.Claim!;
+        var key = record.Role + "/orphan";
+        if (!(await api.AllocationsAsync(claim.JobId, s_callDeadline, cancel)).Try(out var allocations)) return;
+        var wanted = allocations.Any(a => a.Id == claim.AllocId && a.DesiredStatus == "run" && !a.ClientTerminal);
+        if (!HasLastedFor(key, !wanted, s_orphanGrace)) return;
+        _log.LogWarning("Nomad no longer wants allocation {Allocation} of the {Role} server here: it lingers until its successor is there", claim.AllocId, record.Role);
+        await host.ReleaseAsync(claim.TaskId, cancel);
+    }
+
+    /// <summary>Keeps both jobs registered, the desired count raised and autopilot's minimum in step. Any agent may; compare-and-set lets one win.</summary>
+    private async Task<bool> KeepJobsAsync(NomadApi api, CancellationToken cancel)
+    {
+        if (context.Membership.Current is not { } cluster || operations.Unfinished("bootstrap") is not null) return false;
+        if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) return false;
+        var eligible = nodes.Count(n => n.TakesServers);
+        var moving = false;
+        foreach (var role in products.Keys)
+        {
+            if (await ServerJobs.DesiredAsync(api, role, cancel) is not { } desired) continue;
+            if (HasLastedFor(role + "/job", desired == 0, s_jobGrace))
+            {
+                _log.LogWarning("The job {Job} is gone or stopped, and with it every replacement of a server: it is registered again", Role.JobId(role));
+                await jobs.RegisterAsync(api, role, DesiredServers.For(eligible, 1, cluster.MaxServers), cancel);
+            }
+
+            if (desired == 0) continue;
+            var target = DesiredServers.For(eligible, desired, cluster.MaxServers);
+            if (target > desired)
+            {
+                moving = true;
+                await Fault.AroundAsync("raise-" + role, async () =>
+                {
+                    if (await ServerJobs.RaiseAsync(api, role, target, cancel))
+                        _log.LogInformation("{Eligible} nodes can run servers: {Job} is raised from {From} to {To}", eligible, Role.JobId(role), desired, target);
+                });
+            }
+
+            moving |= await KeepMinQuorumAsync(role, target, cancel);
+        }
+
+        return moving;
+    }
+
+    /// <summary>Only the leader's own node writes, and only once that many voters are there: autopilot then never shrinks the quorum below it.</summary>
+    private async Task<bool> KeepMinQuorumAsync(string role, int target, CancellationToken cancel)
+    {
+        var (record, instance) = host.Servers.FirstOrDefault(s => s.Record.Role == role);
+        if (record is null || await instance.ObserveAsync(cancel) is not { Leads: true } view) return false;
+        if (view.Members.Count(m => m.Voter) < target) return true;
+        if (!(await instance.Api.GetAutopilotConfigurationAsync(s_callDeadline, cancel)).Try(out var autopilot) || autopilot.MinQuorum == target) return false;
+        await instance.Api.PutAutopilotConfigurationAsync(autopilot.With(minQuorum: target), s_callDeadline, cancel);
+        return false;
+    }
+
+    private async Task<RaftView?> AskAnyAsync(string role, IReadOnlyList<Uri> servers, CancellationToken cancel)
+    {
+        RaftView? last = null;
+        foreach (var server in servers)
+        {
+            var view = await RaftView.AskAsync(products[role].Api(server), cancel);
+            if (view is { HasLeader: true }) return view;
+            last ??= view;
+        }
+
+        return last;
+    }
+
+    private bool HasLastedFor(string key, bool condition, TimeSpan grace)
+    {
+        if (!condition)
+        {
+            _since.Remove(key);
+            return false;
+        }
+
+        var now = context.Time.GetUtcNow();
+        if (!_since.TryGetValue(key, out var since)) _since[key] = since = now;
+        return now - since >= grace;
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Diagnostics;
+using Nomadstack.Cluster.Tests.Stack;
+using Shouldly;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Nomadstack.Cluster.Tests.Flows;
+
+public sealed class BootstrapTests(ITestOutputHelper output) : Scenario(output)
+{
+    [SkippableFact]
+    public async Task OneCommandMakesAClusterOfOneWithinAMinute()
+    {
+        await using var cluster = await MachinesAsync(1);
+        var node = cluster.Nodes[0];
+        var clock = Stopwatch.StartNew();
+
+        cluster.StartAgent(node);
+        await cluster.BootstrapAsync(node);
+        await cluster.HealthyAsync(1, TimeSpan.FromSeconds(60));
+
+        Say($"one node healthy after {clock.Elapsed.TotalSeconds:0.0} s");
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60));
+        var first = await Invariants.HoldAsync(cluster, 1);
+
+        // Asked again, it says so and changes nothing.
+        await cluster.BootstrapAsync(node);
+        var second = await Invariants.HoldAsync(cluster, 1, first);
+        Invariants.SameAllocations(first, second);
+        Invariants.SameServerProcesses(first, second);
+    }
+
+    [SkippableFact]
+    public async Task ItWorksWithoutConsul()
+    {
+        await using var cluster = await MachinesAsync(1, consul: false);
+        var node = cluster.Nodes[0];
+
+        cluster.StartAgent(node, more: ["--no-consul"]);
+        await cluster.BootstrapAsync(node, "--no-consul");
+
+        var evidence = await Invariants.HoldAsync(cluster, 1);
+        evidence.Processes.ShouldAllBe(process => process.Product == "nomad");
+        (await TestCluster.StatusAsync(node)).HasConsul.ShouldBeFalse();
+    }
+
+    [SkippableFact]
+    public async Task TheNomadCommandAndTheServersLogWork()
+    {
+        await using var cluster = await MachinesAsync(1, consul: false);
+        var node = cluster.Nodes[0];
+        cluster.StartAgent(node, more: ["--no-consul"]);
+        await cluster.BootstrapAsync(node, "--no-consul");
+        await cluster.HealthyAsync(1, TimeSpan.FromSeconds(60));
+
+        (await cluster.MustAsync(node, TimeSpan.FromSeconds(20), "nomad", "server", "members")).ShouldContain("alive");
+        var server = (await Evidence.CollectAsync(cluster)).Running.Single(allocation => allocation.Job == "nomad-server");
+        var log = await cluster.MustAsync(node, TimeSpan.FromSeconds(20), "nomad", "alloc", "logs", server.Id);
+        var errors = await cluster.MustAsync(node, TimeSpan.FromSeconds(20), "nomad", "alloc", "logs", "-stderr", server.Id);
+        (log + errors).ShouldContain("Nomad agent started");
+    }
+}

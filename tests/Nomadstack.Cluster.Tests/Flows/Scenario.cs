@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Nomadstack.Cluster.Tests.Engines;
+using Nomadstack.Cluster.Tests.Machines;
+using Nomadstack.Cluster.Tests.Stack;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Nomadstack.Cluster.Tests.Flows;
+
+/// <summary>What every scenario needs: the real engines and a lab, or a loud skip that says what is missing; and a way to tell what it measures.</summary>
+public abstract class Scenario(ITestOutputHelper output)
+{
+    private protected static async Task<TestCluster> MachinesAsync(int nodes, bool consul = true)
+    {
+        await NeedsAsync(consul);
+        return await TestCluster.CreateAsync(nodes, consul);
+    }
+
+    private protected static async Task NeedsAsync(bool consul = true)
+    {
+        Skip.If(await Lab.WhyNotAsync() is { } noLab, await Lab.WhyNotAsync());
+        var engines = await RealEngines.FindAsync();
+        Skip.If(engines.Nomad is null, $"needs the real Nomad: {engines.NoNomad}");
+        Skip.If(consul && engines.Consul is null, $"needs the real Consul: {engines.NoConsul}");
+    }
+
+    private protected void Say(FormattableString what) => output.WriteLine(what.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>A number from the environment: short in everyday runs, long where there is time.</summary>
+    private protected static int Number(string variable, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var given) ? given : otherwise;
+
+    /// <summary>Random choices of a run can be repeated: the seed is printed, and NOMADSTACK_TEST_SEED sets it.</summary>
+    private protected Random Dice()
+    {
+        var seed = Number("NOMADSTACK_TEST_SEED", Random.Shared.Next(100_000));
+        Say($"NOMADSTACK_TEST_SEED={seed}");
+        return new(seed);
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using Nomadstack.Cluster.Tests.Machines;
+
+namespace Nomadstack.Cluster.Tests.Stack;
+
+/// <summary>One reading of everything that must outlive a fault, taken from the engines and the process tables themselves, not from what we say of them.</summary>
+internal sealed record Evidence(
+    string ClusterId,
+    IReadOnlyDictionary<string, string> NodeIds,
+    IReadOnlyList<RaftPeer> NomadPeers,
+    IReadOnlyList<RaftPeer> ConsulPeers,
+    IReadOnlyList<AllocationSeen> Allocations,
+    IReadOnlyList<EngineProcess> Processes)
+{
+    public IEnumerable<AllocationSeen> Running => Allocations.Where(allocation => allocation is { ClientStatus: "running", DesiredStatus: "run" });
+
+    public IEnumerable<EngineProcess> Servers => Processes.Where(process => process.Kind != EngineKind.Client);
+
+    public static async Task<Evidence> CollectAsync(TestCluster cluster)
+    {
+        var live = cluster.Nodes.Where(node => node.IsOn).ToList();
+        var status = await TestCluster.StatusAsync(live[0]);
+        var nomad = TestCluster.Nomad(live[0]);
+        var nodes = (await nomad.GetAsync("/v1/nodes")).EnumerateArray().ToDictionary(node => node.GetProperty("Name").GetString()!, node => node.GetProperty("ID").GetString()!);
+        var allocations = (await nomad.GetAsync("/v1/allocations?task_states=true")).EnumerateArray().Select(AllocationSeen.Read).ToList();
+        var consul = status.HasConsul ? await PeersAsync(new NomadApi(live[0].Address, NomadApi.ConsulClientPort)) : [];
+        return new(status.Cluster.Id, nodes, await PeersAsync(nomad), consul, allocations, [.. live.SelectMany(EngineProcess.On)]);
+    }
+
+    private static async Task<IReadOnlyList<RaftPeer>> PeersAsync(NomadApi api) =>
+        [.. (await api.GetAsync("/v1/operator/raft/configuration")).GetProperty("Servers").EnumerateArray().Select(peer => new RaftPeer(
+            peer.GetProperty("ID").GetString()!, peer.GetProperty("Address").GetString()!, peer.GetProperty("Voter").GetBoolean(), peer.GetProperty("Leader").GetBoolean()))];
+}
+
+internal sealed record RaftPeer(string Id, string Address, bool Voter, bool Leader);
+
+/// <param name="Restarts">Of all its tasks together.</param>
+/// <param name="Events">Types of all task events, oldest first.</param>
+internal sealed record AllocationSeen(string Id, string Job, string Group, string Node, string ClientStatus, string DesiredStatus, long Restarts, IReadOnlyList<string> Events)
+{
+    public static AllocationSeen Read(JsonElement json)
+    {
+        var tasks = json.GetProperty("TaskStates") is { ValueKind: JsonValueKind.Object } states ? states.EnumerateObject().Select(task => task.Value).ToList() : [];
+        return new(
+            Text("ID"), Text("JobID"), Text("TaskGroup"), Text("NodeName"), Text("ClientStatus"), Text("DesiredStatus"),
+            tasks.Sum(task => task.GetProperty("Restarts").GetInt64()),
+            [.. tasks.SelectMany(task => task.GetProperty("Events").EnumerateArray()).OrderBy(seen => seen.GetProperty("Time").GetInt64()).Select(seen => seen.GetProperty("Type").GetString()!)]);
+        string Text(string name) => json.GetProperty(name).GetString()!;
+    }
+
+    public override string ToString() => $"{Job}.{Group} {Id[..8]} on {Node}: {ClientStatus}/{DesiredStatus}, {Restarts} restarts [{string.Join(", ", Events)}]";
+}
+
+internal enum EngineKind
+{
+    Client,
+    JobServer,
+    BootstrapServer,
+}
+
+/// <summary>A Nomad or Consul agent found in a node's process table, told apart by the folder it was started on.</summary>
+internal sealed record EngineProcess(string Node, string Product, EngineKind Kind, NodeProcess Process)
+{
+    public static IEnumerable<EngineProcess> On(LabNode node) =>
+        from process in node.Pids()
+        where process.Program is "nomad" or "consul" && process.Arguments.Count > 1 && process.Arguments[1] == "agent"
+        let kind = process.CommandLine.Contains($"/servers/{process.Program}-bootstrap", StringComparison.Ordinal) ? EngineKind.BootstrapServer
+            : process.CommandLine.Contains($"/servers/{process.Program}", StringComparison.Ordinal) ? EngineKind.JobServer
+            : EngineKind.Client
+        select new EngineProcess(node.Name, process.Program, kind, process);
+
+    public override string ToString() => $"{Product} {Kind} on {Node} (pid {Process.InnerPid})";
+}

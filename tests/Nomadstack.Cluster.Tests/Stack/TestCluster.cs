@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text;
+using System.Text.Json;
+using Nomadstack.Cluster.Tests.Engines;
+using Nomadstack.Cluster.Tests.Machines;
+
+namespace Nomadstack.Cluster.Tests.Stack;
+
+/// <summary>
+/// A cluster of the published program on a lab's machines, driven through its command line only.
+/// What fails here fails with the status and the agents' last words in the message.
+/// </summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    public const string DataFolder = "/var/lib/nomadstack";
+
+    private readonly Dictionary<string, LabProgram> _agents = [];
+
+    private TestCluster(Lab lab) => Lab = lab;
+
+    public Lab Lab { get; }
+
+    public IReadOnlyList<LabNode> Nodes => Lab.Nodes;
+
+    public LabNode this[string node] => Lab[node];
+
+    /// <summary>Machines with power and nothing on them yet but the programs.</summary>
+    public static async Task<TestCluster> CreateAsync(int nodes, bool consul = true)
+    {
+        var engines = await RealEngines.FindAsync();
+        var tools = engines.Tools().Where(tool => consul || tool.Name != "consul");
+        var cluster = new TestCluster(await Lab.CreateAsync([.. tools, await ProductBinary.PublishedAsync()]));
+        for (var i = 0; i < nodes; i++) await cluster.Lab.AddAsync();
+        return cluster;
+    }
+
+    /// <summary>What the README tells an operator to do: an agent everywhere, one bootstrap, one join for each further node. Returns when healthy.</summary>
+    public async Task StartAllAsync()
+    {
+        StartAgent(Nodes[0]);
+        await BootstrapAsync(Nodes[0]);
+        foreach (var node in Nodes.Skip(1)) await JoinAsync(node, Nodes[0]);
+        await HealthyAsync(Nodes.Count < 3 ? 1 : 3, TimeSpan.FromSeconds(150));
+    }
+
+    /// <summary>Starts the agent as an init system would. <paramref name="fault"/> is the point at which it kills itself.</summary>
+    public LabProgram StartAgent(LabNode node, string? fault = null, IReadOnlyList<string>? more = null, string? bind = null, string? path = null)
+    {
+        var environment = new Dictionary<string, string>();
+        if (fault is not null) environment["NOMADSTACK_FAULT"] = fault;
+        if (path is not null) environment["PATH"] = path;
+        return _agents[node.Name] = node.Background("agent", ["nomadstack", "agent", "--data-dir", DataFolder, "--bind", bind ?? node.Address, .. more ?? []], environment);
+    }
+
+    public LabProgram Agent(LabNode node) => _agents[node.Name];
+
+    /// <summary>SIGKILL to the agent alone; whatever it started stays.</summary>
+    public Task KillAgentAsync(LabNode node) => Agent(node).KillAsync();
+
+    /// <summary>Power, and then what the init system starts.</summary>
+    public async Task PowerOnAsync(LabNode node)
+    {
+        await node.PowerOnAsync();
+        StartAgent(node);
+    }
+
+    public async Task BootstrapAsync(LabNode node, params string[] more)
+    {
+        await AgentAnswersAsync(node);
+        await MustAsync(node, TimeSpan.FromSeconds(150), ["bootstrap", .. more]);
+    }
+
+    /// <summary>A token from <paramref name="via"/>, given to a new agent on <paramref name="node"/> in a file.</summary>
+    public async Task<LabProgram> JoinAsync(LabNode node, LabNode via, string? fault = null)
+    {
+        await WriteTokenAsync(node, await TokenAsync(via));
+        return StartAgent(node, fault, ["--join", via.Address, "--token-file", "/etc/nomadstack/token"]);
+    }
+
+    public async Task<string> TokenAsync(LabNode node)
+    {
+        var created = await MustAsync(node, TimeSpan.FromSeconds(30), "token", "create", "--json");
+        return JsonDocument.Parse(created).RootElement.GetProperty("token").GetString()!;
+    }
+
+    public static async Task WriteTokenAsync(LabNode node, string token)
+    {
+        var file = Path.Combine(node.Disk, "etc/token");
+        await File.WriteAllTextAsync(file, token + "\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+
+    /// <summary>Runs a nomadstack command on a node, whatever its exit code.</summary>
+    public static Task<Output> RunAsync(LabNode node, TimeSpan deadline, params string[] arguments) =>
+        node.ExecAsync(["nomadstack", .. arguments], deadline, new Dictionary<string, string> { ["NOMADSTACK_DATA_DIR"] = DataFolder });
+
+    /// <summary>Runs a nomadstack command that has to succeed; returns its standard output.</summary>
+    public async Task<string> MustAsync(LabNode node, TimeSpan deadline, params string[] arguments)
+    {
+        var output = await RunAsync(node, deadline, arguments);
+        return output.ExitCode == 0 ? output.Stdout : throw new InvalidOperationException($"nomadstack {string.Join(' ', arguments)} on {node.Name}: {output}\n{Logs()}");
+    }
+
+    public static async Task<StatusView> StatusAsync(LabNode node)
+    {
+        var output = await RunAsync(node, TimeSpan.FromSeconds(15), "status", "--json");
+        return output.ExitCode == 0 ? StatusView.Parse(output.Stdout) : throw new InvalidOperationException($"nomadstack status on {node.Name}: {output}");
+    }
+
+    public Task<TimeSpan> AgentAnswersAsync(LabNode node) =>
+        Eventually.NothingIsMissingAsync($"the agent of {node.Name} answers", TimeSpan.FromSeconds(20), async () =>
+            Agent(node).HasExited ? throw new AgentDiedException($"The agent of {node.Name} ended with {Agent(node).ExitCode}:\n{Agent(node).Text}")
+            : await StatusAsync(node) is not null ? null : "an answer", Logs);
+
+    /// <summary>Waits until every node with power shows a healthy cluster with this many servers of each product. Returns how long it took.</summary>
+    public Task<TimeSpan> HealthyAsync(int servers, TimeSpan deadline) =>
+        Eventually.NothingIsMissingAsync($"healthy with {servers} server(s)", deadline, async () =>
+        {
+            foreach (var node in Nodes.Where(node => node.IsOn))
+            {
+                var status = await StatusAsync(node);
+                if (status.Cluster.State != "healthy" || status.Cluster.DesiredServers != servers || status.Nodes.Count < Nodes.Count(one => one.IsOn))
+                    return $"{node.Name} says {status.Cluster.State} ({status.Cluster.Reason}), {status.Cluster.DesiredServers} desired, {status.Nodes.Count} node(s)";
+            }
+
+            return null;
+        }, Logs);
+
+    public Task<TimeSpan> StateAsync(LabNode node, string state, TimeSpan deadline) =>
+        Eventually.NothingIsMissingAsync($"{node.Name} shows {state}", deadline, async () =>
+            await StatusAsync(node) is var status && status.Cluster.State == state ? null : $"it says {status.Cluster.State} ({status.Cluster.Reason})", Logs);
+
+    /// <summary>The six tasks, run through our own command and seen at work.</summary>
+    public async Task RunWorkloadAsync()
+    {
+        await Workload.InstallAsync(Nodes);
+        await MustAsync(Nodes[0], TimeSpan.FromSeconds(60), "job", "run", "/srv/workload.nomad");
+        await Eventually.NothingIsMissingAsync("the workload runs", TimeSpan.FromSeconds(60), () =>
+            Task.FromResult(Workload.RunningSinceBoot(Nodes) is var running and < Workload.Tasks ? $"{Workload.Tasks - running} tasks" : null), Logs);
+    }
+
+    /// <summary>The client's API of a node: what users of the cluster talk to.</summary>
+    public static NomadApi Nomad(LabNode node) => new(node.Address, NomadApi.ClientPort);
+
+    public string Logs()
+    {
+        var text = new StringBuilder();
+        foreach (var (name, agent) in _agents)
+        {
+            text.AppendLine(null, $"=== agent of {name} ({(agent.HasExited ? $"ended with {agent.ExitCode}" : "runs")})");
+            foreach (var line in agent.Text.Split('\n').TakeLast(40)) text.AppendLine(line);
+        }
+
+        return text.ToString();
+    }
+
+    public ValueTask DisposeAsync() => Lab.DisposeAsync();
+}
+
+/// <summary>The agent under test is gone although nobody killed it: no use in waiting on.</summary>
+internal sealed class AgentDiedException(string message) : Exception(message);

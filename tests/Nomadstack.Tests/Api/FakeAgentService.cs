@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
+using Nomadstack.Api;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Tests.Api;
+
+/// <summary>An agent whose answers a test writes down. Operations advance by one recorded step at each look.</summary>
+internal sealed class FakeAgentService : IAgentService
+{
+    private readonly ConcurrentDictionary<string, Queue<Operation>> _script = new();
+    private readonly ConcurrentDictionary<string, Operation> _operations = new();
+
+    public static readonly DateTimeOffset Then = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+    public StatusDocument Status { get; set; } = Healthy();
+
+    public Problem? Refusal { get; set; }
+
+    public Endpoints Where { get; set; } = new("http://127.0.0.1:4646", ["nomad"], "127.0.0.1:8500", ["consul"]);
+
+    public ConcurrentQueue<object?> Asked { get; } = new();
+
+    public Func<Task> OnStop { get; set; } = () => Task.CompletedTask;
+
+    public static StatusDocument Healthy() => new(
+        1,
+        new NodeStatus("n1", "8a7b6c5d-0000-4000-8000-000000000001", "10.77.0.1", "0.1.0"),
+        new ClusterStatus("3f2a1b0c-0000-4000-8000-000000000002", "healthy", "", 3),
+        new EngineStatus(new("nomad", "1.1.2"), new("consul", "1.8.7")),
+        [
+            Server("nomad", "n1", 4647, leader: true), Server("nomad", "n2", 4647), Server("nomad", "n3", 4647),
+            Server("consul", "n1", 8300), Server("consul", "n2", 8300, leader: true), Server("consul", "n3", 8300),
+        ],
+        [new("n1", "10.77.0.1", "reachable", "ready", "alive", true), new("n2", "10.77.0.2", "reachable", "ready", "alive", true), new("n3", "10.77.0.3", "reachable", "ready", "alive", true)],
+        []);
+
+    public static ServerStatus Server(string role, string node, int port, bool leader = false, bool healthy = true) =>
+        new(role, node, $"10.77.0.{node[1..]}:{port}", "job", "running", true, leader, healthy, node == "n1" ? 123 : null);
+
+    public static Operation Running(string kind, string step, string reason = "") => new()
+    {
+        Id = kind + "-1",
+        Kind = kind,
+        Step = step,
+        Reason = reason,
+        StartedAt = DateTimeOffset.UtcNow.AddSeconds(-5),
+        StepStartedAt = DateTimeOffset.UtcNow.AddSeconds(-3),
+    };
+
+    /// <summary>The states an operation goes through, one per look; the last stays.</summary>
+    public void Script(params Operation[] states)
+    {
+        _script[states[0].Id] = new Queue<Operation>(states[1..]);
+        _operations[states[0].Id] = states[0];
+    }
+
+    public Task<StatusDocument> StatusAsync(CancellationToken cancel) => Task.FromResult(Heard(null, Status));
+
+    public Task<Operation> BootstrapAsync(BootstrapRequest request, CancellationToken cancel) => Task.FromResult(Heard(request, Next("bootstrap-1")));
+
+    public IReadOnlyList<Operation> Operations() => [.. _operations.Keys.Select(Next)];
+
+    public Operation? Operation(string id) => _operations.ContainsKey(id) ? Next(id) : null;
+
+    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, CancellationToken cancel) =>
+        Task.FromResult(Heard(timeToLive, new TokenCreated("abc", "K1hash.abc.secret", timeToLive is { } ttl ? Then + ttl : null)));
+
+    public IReadOnlyList<TokenStatus> Tokens() => [new("abc", Then, null, false), new("def", Then, Then.AddHours(1), true)];
+
+    public Task RevokeTokenAsync(string id, CancellationToken cancel) => Task.FromResult(Heard(id, id));
+
+    public Task<Operation> DrainAsync(string node, DrainRequest request, CancellationToken cancel) => Task.FromResult(Heard((node, request), Next("drain-1")));
+
+    public Task RemoveNodeAsync(string node, CancellationToken cancel) => Task.FromResult(Heard(node, node));
+
+    public Endpoints Endpoints() => Heard(null, Where);
+
+    public Task StopEverythingAsync(CancellationToken cancel)
+    {
+        Asked.Enqueue("stop");
+        return OnStop();
+    }
+
+    private T Heard<T>(object? request, T answer)
+    {
+        if (request is not null) Asked.Enqueue(request);
+        return Refusal is null ? answer : throw new ProblemException(Refusal);
+    }
+
+    private Operation Next(string id)
+    {
+        var now = _operations[id];
+        if (_script[id].TryDequeue(out var next)) _operations[id] = next;
+        return now;
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using Nomadstack.Api;
+using Nomadstack.Tests.Api;
+using Shouldly;
+using Xunit;
+
+namespace Nomadstack.Tests.Cli;
+
+public sealed class StatusTests
+{
+    /// <summary>The names other tools rely on: fields may be added, never renamed.</summary>
+    private static readonly string[] s_names =
+    [
+        "schema", "node.name", "node.id", "node.address", "node.version",
+        "cluster.id", "cluster.state", "cluster.reason", "cluster.desiredServers",
+        "engine.nomad.kind", "engine.nomad.version", "engine.consul.kind", "engine.consul.version",
+        "servers[].role", "servers[].node", "servers[].address", "servers[].managedBy", "servers[].state", "servers[].voter", "servers[].leader", "servers[].healthy", "servers[].pid",
+        "nodes[].name", "nodes[].address", "nodes[].agent", "nodes[].nomad", "nodes[].consul", "nodes[].eligible",
+        "operations[].kind", "operations[].step", "operations[].state", "operations[].reason",
+    ];
+
+    [Fact]
+    public async Task JsonHasTheNamesThatToolsRelyOnAndStandsAlone()
+    {
+        await using var host = await AgentHost.StartAsync();
+        host.Agent.Status = FakeAgentService.Healthy() with { Operations = [FakeAgentService.Running("drain", "move", "waits")] };
+        var typed = new Typed();
+
+        (await typed.RunAsync("status", "--json", "--data-dir", host.Paths.Data)).ShouldBe(0);
+
+        typed.Error.ToString().ShouldBeEmpty();
+        using var document = JsonDocument.Parse(typed.Out.ToString());
+        var names = Names(document.RootElement, "").Distinct().ToList();
+        s_names.Except(names).ShouldBeEmpty();
+        document.RootElement.GetProperty("schema").GetInt32().ShouldBe(1);
+        document.RootElement.GetProperty("servers")[0].GetProperty("pid").GetInt32().ShouldBe(123);
+        document.RootElement.GetProperty("tolerates")[0].GetProperty("failures").GetInt32().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task PeopleReadStateAndReasonFirst()
+    {
+        await using var host = await AgentHost.StartAsync();
+        var healthy = FakeAgentService.Healthy();
+        host.Agent.Status = healthy with
+        {
+            Cluster = healthy.Cluster with { State = "degraded", Reason = "Server n3 is missing since 12:00:05." },
+            Servers = [.. healthy.Servers.Select(s => s.Node == "n3" ? s with { State = "unreachable", Healthy = false } : s)],
+            Operations = [FakeAgentService.Running("hand-over", "start the successor", "waits for a voter")],
+        };
+        var typed = new Typed();
+
+        (await typed.RunAsync("status", "--data-dir", host.Paths.Data)).ShouldBe(0);
+
+        var lines = typed.Out.ToString().Split('\n');
+        lines[0].ShouldStartWith("degraded: 2 of 3 servers, cluster 3f2a1b0c");
+        lines[1].ShouldBe("Server n3 is missing since 12:00:05.");
+        lines[2].ShouldBe("Nomad: tolerates no failure, 2 of 3 voters present and 2 needed.");
+        lines.ShouldContain("ROLE    NODE  ADDRESS         MANAGED  STATE        VOTER  LEADER  HEALTHY  PID");
+        lines.ShouldContain("nomad   n1    10.77.0.1:4647  job      running      yes    yes     yes      123");
+        lines.ShouldContain("nomad   n3    10.77.0.3:4647  job      unreachable  yes    no      no       -");
+        lines.ShouldContain("n2    10.77.0.2  reachable  ready  alive   yes");
+        typed.Out.ToString().ShouldContain("hand-over runs for ");
+        lines.ShouldAllBe(l => l.Length <= 80);
+    }
+
+    [Fact]
+    public async Task ANodeWithoutAClusterIsToldHowToGetOne()
+    {
+        await using var host = await AgentHost.StartAsync();
+        var healthy = FakeAgentService.Healthy();
+        host.Agent.Status = healthy with { Cluster = new("", "none", "", 0), Servers = [], Nodes = [], Operations = [] };
+        var typed = new Typed();
+
+        (await typed.RunAsync("status", "--data-dir", host.Paths.Data)).ShouldBe(0);
+
+        typed.Out.ToString().ShouldStartWith("no cluster on this node");
+        typed.Out.ToString().ShouldContain("nomadstack bootstrap");
+    }
+
+    [Fact]
+    public async Task WatchingPrintsOneLineOfJsonPerChangeAndOutlivesTheAgent()
+    {
+        var host = await AgentHost.StartAsync();
+        using var interrupt = new CancellationTokenSource();
+        var typed = new Typed();
+        var watching = typed.RunAsync(interrupt.Token, "status", "--watch", "--json", "--data-dir", host.Paths.Data);
+
+        await Eventually(() => typed.Out.ToString().Contains("healthy", StringComparison.Ordinal));
+        host.Agent.Status = host.Agent.Status with { Cluster = host.Agent.Status.Cluster with { State = "degraded" } };
+        await Eventually(() => typed.Out.ToString().Contains("degraded", StringComparison.Ordinal));
+        await host.DisposeAsync();
+        await Eventually(() => typed.Error.ToString().Contains("No agent answers", StringComparison.Ordinal));
+        await interrupt.CancelAsync();
+
+        (await watching).ShouldBe(0);
+        typed.Out.ToString().TrimEnd().Split('\n').Length.ShouldBe(2);
+        typed.Out.ToString().Split('\n')[1].ShouldStartWith("{\"schema\":1");
+    }
+
+    [Theory]
+    [InlineData(1, 1, 0)]
+    [InlineData(3, 3, 1)]
+    [InlineData(3, 2, 0)]
+    [InlineData(3, 1, -1)]
+    [InlineData(5, 5, 2)]
+    [InlineData(2, 2, 0)]
+    public void CountsTheFailuresStillTolerated(int voters, int present, int failures)
+    {
+        var servers = Enumerable.Range(1, voters).Select(i => FakeAgentService.Server("nomad", $"n{i}", 4647, healthy: i <= present))
+            .Append(FakeAgentService.Server("nomad", "n9", 4647) with { Voter = false });
+
+        FailureTolerance.Of(servers).ShouldHaveSingleItem().Failures.ShouldBe(failures);
+    }
+
+    private static async Task Eventually(Func<bool> condition)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+        while (!condition()) await Task.Delay(20, deadline.Token);
+    }
+
+    private static IEnumerable<string> Names(JsonElement element, string path) => element.ValueKind switch
+    {
+        JsonValueKind.Object => element.EnumerateObject().SelectMany(p => Names(p.Value, path.Length == 0 ? p.Name : path + "." + p.Name)),
+        JsonValueKind.Array => element.EnumerateArray().SelectMany(e => Names(e, path + "[]")),
+        _ => [path],
+    };
+}

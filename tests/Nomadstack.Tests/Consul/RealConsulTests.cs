@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Consul;
+using Nomadstack.Engines;
+using Nomadstack.Tests.Engines;
+using Shouldly;
+using Xunit;
+
+namespace Nomadstack.Tests.Consul;
+
+/// <summary>What the rendered configurations make a real Consul do. Skipped where there is none.</summary>
+public sealed class RealConsulTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [SkippableFact]
+    public async Task AServerStartsLeadsIsMovedAndLeavesBesideAClient()
+    {
+        Skip.IfNot(RealAgent.Has("consul"), "no consul program on PATH");
+        var version = (await new EngineProbe(TimeProvider.System).ProbeAsync(EngineKind.Consul, null, null, null, default)).OrThrow().Version;
+        var ports = new PortPlan
+        {
+            ConsulClientHttp = RealAgent.FreePort(),
+            ConsulClientSerf = RealAgent.FreePort(),
+            ConsulClientDns = RealAgent.FreePort(),
+            ConsulServerHttp = RealAgent.FreePort(),
+            ConsulServerRpc = RealAgent.FreePort(),
+            ConsulServerSerf = RealAgent.FreePort(),
+            ConsulBootstrapHttp = RealAgent.FreePort(),
+            ConsulBootstrapRpc = RealAgent.FreePort(),
+            ConsulBootstrapSerf = RealAgent.FreePort(),
+        };
+        var raftId = Guid.NewGuid().ToString();
+        await File.WriteAllTextAsync(Path.Combine(_folder.Sub("job/data"), "node-id"), raftId);
+
+        var first = ServerConfig.Temporary("n1-bootstrap", "127.0.0.1", ports, _folder.Sub("boot/data"), version) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
+        await using var boot = RealAgent.Start("consul", _folder.Sub("boot"), first.Render());
+        var bootApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulBootstrapHttp}", TimeProvider.System);
+        await boot.EventuallyAsync("the bootstrap server leads", async () => await bootApi.LeaderAsync(true, ConsulApi.Quick, default) == $"127.0.0.1:{ports.ConsulBootstrapRpc}");
+        await boot.EventuallyAsync("a write is accepted", async () => (await bootApi.PutKeyAsync("a/b c", "1", ConsulApi.WithLeader, default)).Try(out var put) && put);
+        (await bootApi.GetAutopilotConfigurationAsync(ConsulApi.WithLeader, default)).Try(out var autopilot).ShouldBeTrue();
+        autopilot!.MinQuorum.ShouldBe(1);
+        (await bootApi.PutAutopilotConfigurationAsync(autopilot.With(minQuorum: 3), ConsulApi.WithLeader, default)).Try(out var written).ShouldBeTrue();
+        written.ShouldBeTrue();
+        (await bootApi.PutAutopilotConfigurationAsync(autopilot.With(minQuorum: 5), ConsulApi.WithLeader, default)).Try(out written).ShouldBeTrue();
+        written.ShouldBeFalse();
+        (await bootApi.BarrierAsync(ConsulApi.WithLeader, default)).ShouldBeOfType<Answer<Done>.Ok>();
+
+        await using var job = RealAgent.Start("consul", _folder.Sub("job"), ServerConfig.Job("n1-server", "127.0.0.1", ports, _folder.Sub("job/data"), version).Render());
+        var clientConfig = ClientConfig.For("n1", "127.0.0.1", ports, _folder.Sub("client/data")) with { Join = [$"127.0.0.1:{ports.ConsulServerSerf}"] };
+        await using var client = RealAgent.Start("consul", _folder.Sub("client"), clientConfig.Render());
+        var jobApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulServerHttp}", TimeProvider.System);
+        var clientApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulClientHttp}", TimeProvider.System);
+        await job.EventuallyAsync("the job server votes", async () => (await bootApi.RaftConfigurationAsync(true, ConsulApi.Quick, default)).Try(out var raft) && raft.Voters.Any(v => v.ID == raftId), seconds: 45);
+        (await jobApi.AgentSelfAsync(ConsulApi.Quick, default)).Try(out var self).ShouldBeTrue();
+        self!.ServerId.ShouldBe(raftId);
+        self.Server.ShouldBeTrue();
+        self.Raft!.Peers.Count.ShouldBe(2);
+        (await jobApi.AutopilotHealthAsync(ConsulApi.WithLeader, default)).Try(out var health).ShouldBeTrue();
+        health!.Servers.Count.ShouldBe(2);
+        (await bootApi.TransferLeadershipAsync(raftId, ConsulApi.WithLeader, default)).ShouldNotBeOfType<LeadershipTransfer.Failed>();
+
+        await bootApi.LeaveAsync(ConsulApi.Leaving, default);
+        await boot.ExitAsync();
+
+        await job.EventuallyAsync("the job server leads alone", async () =>
+            (await jobApi.RaftConfigurationAsync(false, ConsulApi.WithLeader, default)).Try(out var raft) && raft.Servers.Count == 1 && raft.Leader?.ID == raftId);
+        await client.EventuallyAsync("the client reads what was written before", async () => (await clientApi.GetKeyAsync("a/b c", ConsulApi.WithLeader, default)).Try(out var value) && value == "1");
+        (await clientApi.GetKeyAsync("none", ConsulApi.WithLeader, default)).ShouldBe(new Answer<string?>.Ok(null));
+        (await clientApi.MembersAsync(ConsulApi.Quick, default)).Try(out var members).ShouldBeTrue();
+        members!.Single(m => m.Name == "n1").Server.ShouldBeFalse();
+        members!.Single(m => m.Name == "n1-server").RpcAddress.ShouldBe($"127.0.0.1:{ports.ConsulServerRpc}");
+
+        // A signal stops a client and takes it out of nothing.
+        client.Signal(2);
+        await client.ExitAsync();
+        (await jobApi.MembersAsync(ConsulApi.Quick, default)).Try(out members).ShouldBeTrue();
+        members!.Single(m => m.Name == "n1").Status.ShouldNotBe("left");
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Diagnostics;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Nomadstack.Driver;
+using Nomadstack.Driver.Protocol;
+using Shouldly;
+
+namespace Nomadstack.Tests.Driver;
+
+/// <summary>A driver on a real Kestrel in a folder of its own, with a caller that plays Nomad.</summary>
+internal sealed class DriverHarness : IAsyncDisposable
+{
+    private WebApplication? _app;
+
+    private DriverHarness(string folder)
+    {
+        Folder = folder;
+        Host = new(folder);
+        Nomad = new(Socket);
+    }
+
+    public string Folder { get; }
+    public FakeServerHost Host { get; private set; }
+    public NomadCaller Nomad { get; }
+    public DriverServer Server { get; private set; } = null!;
+    public string Socket => Path.Combine(Folder, "driver.sock");
+    public string Plugin => Path.Combine(Folder, "plugins", "nomadstack");
+    public string LifelineFolder => Path.Combine(Folder, "life lines'");
+
+    public static async Task<DriverHarness> StartAsync(bool serve = true)
+    {
+        var harness = new DriverHarness(Directory.CreateTempSubdirectory("nsdrv").FullName);
+        if (serve) await harness.ServeAsync();
+        return harness;
+    }
+
+    public async Task ServeAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => DriverServer.Configure(kestrel, Socket));
+        _app = builder.Build();
+        Server = new(Host, Path.Combine(Folder, "plugins"), LifelineFolder, Socket, "0.1.0", TimeProvider.System, _app.Services.GetRequiredService<ILoggerFactory>());
+        Server.Map(_app);
+        await _app.StartAsync();
+        Server.Start();
+    }
+
+    /// <summary>The agent goes and comes back: nothing of the driver's memory remains.</summary>
+    public async Task RestartAgentAsync()
+    {
+        await StopServingAsync();
+        Host = new(Folder);
+        await ServeAsync();
+    }
+
+    public async Task StopServingAsync()
+    {
+        if (_app is null) return;
+        await Server.StopAsync();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        _app = null;
+    }
+
+    /// <summary>Nomad's launch: runs the plugin file and reads its first line.</summary>
+    public async Task<(Process Plugin, string Handshake, TimeSpan Took)> LaunchAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        var process = Process.Start(new ProcessStartInfo(Plugin) { RedirectStandardOutput = true })!;
+        var line = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        return (process, line.ShouldNotBeNull(), Stopwatch.GetElapsedTime(started));
+    }
+
+    public static TaskConfig Config(string id, string role = "nomad", string stdout = "/dev/null") => new()
+    {
+        Id = id,
+        Name = "server",
+        AllocId = id.Split('/')[0],
+        JobName = role + "-server",
+        StdoutPath = stdout,
+        MsgpackDriverConfig = ByteString.CopyFrom([0x82, 0xa4, .. "role"u8, (byte)(0xa0 + role.Length), .. System.Text.Encoding.UTF8.GetBytes(role), 0xa7, .. "version"u8, 0xc0]),
+    };
+
+    public async Task<TaskHandle> StartTaskAsync(TaskConfig config) =>
+        (await Nomad.UnaryAsync(NomadCaller.Driver + "StartTask", new StartTaskRequest { Task = config }, StartTaskResponse.Parser)).Handle;
+
+    public Task RecoverTaskAsync(TaskHandle handle) =>
+        Nomad.UnaryAsync(NomadCaller.Driver + "RecoverTask", new RecoverTaskRequest { Handle = handle }, RecoverTaskResponse.Parser);
+
+    public Task<WaitTaskResponse> WaitTaskAsync(string id) =>
+        Nomad.UnaryAsync(NomadCaller.Driver + "WaitTask", new WaitTaskRequest { TaskId = id }, WaitTaskResponse.Parser);
+
+    public Task StopTaskAsync(string id) =>
+        Nomad.UnaryAsync(NomadCaller.Driver + "StopTask", new StopTaskRequest { TaskId = id }, StopTaskResponse.Parser);
+
+    public static async Task EventuallyAsync(string what, Func<bool> condition)
+    {
+        var deadline = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            if (Stopwatch.GetElapsedTime(deadline) > TimeSpan.FromSeconds(10)) throw new TimeoutException(what);
+            await Task.Delay(5);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Nomad.Dispose();
+        await StopServingAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+}
