@@ -88,8 +88,8 @@ internal sealed record ServerJob
     }
 
     private JsonArray StaticPorts() => Role == Cluster.Role.Consul
-        ? [Port("http", Ports.ConsulServerHttp), Port("rpc", Ports.ConsulServerRpc), Port("serf", Ports.ConsulServerSerf)]
-        : [Port("http", Ports.NomadServerHttp), Port("rpc", Ports.NomadServerRpc), Port("serf", Ports.NomadServerSerf)];
+        ? new(Port("http", Ports.ConsulServerHttp), Port("rpc", Ports.ConsulServerRpc), Port("serf", Ports.ConsulServerSerf))
+        : new(Port("http", Ports.NomadServerHttp), Port("rpc", Ports.NomadServerRpc), Port("serf", Ports.NomadServerSerf));
 
     private static JsonObject Port(string label, int port) => new() { ["Label"] = label, ["Value"] = port };
 
