@@ -46,6 +46,7 @@ internal static class AgentProgram
         var spawner = new ProcessSpawner(paths.Data);
         var parts = Wire(context, programs, Supervise);
         parts.Operations.Load();
+        parts.Host.Load();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), c => StopEverythingAsync(parts, stop, c), stop.Token);

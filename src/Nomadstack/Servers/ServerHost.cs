@@ -34,15 +34,27 @@ internal sealed class ServerHost(
         [.. _slots.Values.Where(s => s is { Record: not null, Instance: not null }).Select(s => (s.Record!, s.Instance!))];
 
     /// <summary>
+    /// Reads what is recorded. Comes before anything may claim: a claim that met an unread record would make a stranger of a server that runs.
+    /// </summary>
+    /// <exception cref="ProblemException">A record is torn: nothing is started then.</exception>
+    public void Load()
+    {
+        foreach (var slot in _slots.Values)
+        {
+            if (slot.File.Read() is not { } record) continue;
+            Load(slot, record);
+            if (record.Claim is { } claim) _claims.TryAdd(claim.TaskId, NewSource());
+        }
+    }
+
+    /// <summary>
     /// Starts every recorded server at once, or adopts it: the first act of a cold boot, and all there is to do when only the agent was restarted.
     /// </summary>
     public async Task StartRecordedAsync(CancellationToken cancel)
     {
         await Task.WhenAll(_slots.Select(pair => LockedAsync(pair.Key, async slot =>
         {
-            if (slot.File.Read() is not { } record) return;
-            Load(slot, record);
-            if (record.Claim is { } claim) _claims.TryAdd(claim.TaskId, NewSource());
+            if (slot.Record is not { } record) return;
             // A server that was leaving is started only when the others turn out to need it (HandOver decides).
             if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, record.Claim?.Version, cancel);
         }, cancel)));

@@ -84,7 +84,7 @@ public sealed class BadInputTests(ITestOutputHelper output) : Scenario(output)
     {
         await using var cluster = await MachinesAsync(1, consul: false);
         var node = cluster.Nodes[0];
-        cluster.StartAgent(node, more: ["--no-consul"]);
+        cluster.StartAgent(node);
         await cluster.BootstrapAsync(node, "--no-consul");
         var before = await Invariants.HoldAsync(cluster, 1);
         await node.PowerOffAsync();
@@ -107,7 +107,7 @@ public sealed class BadInputTests(ITestOutputHelper output) : Scenario(output)
     {
         await using var cluster = await MachinesAsync(1, consul: false);
         var node = cluster.Nodes[0];
-        cluster.StartAgent(node, more: ["--no-consul"]);
+        cluster.StartAgent(node);
         await cluster.BootstrapAsync(node, "--no-consul");
         var before = await Invariants.HoldAsync(cluster, 1);
         await File.WriteAllTextAsync(Path.Combine(node.Srv, "bad.nomad"), """
@@ -146,7 +146,7 @@ public sealed class BadInputTests(ITestOutputHelper output) : Scenario(output)
         await using var cluster = await MachinesAsync(1, consul: false);
         var node = cluster.Nodes[0];
         var old = node.Address;
-        cluster.StartAgent(node, more: ["--no-consul"]);
+        cluster.StartAgent(node);
         await cluster.BootstrapAsync(node, "--no-consul");
         var before = await Invariants.HoldAsync(cluster, 1);
         await node.PowerOffAsync();

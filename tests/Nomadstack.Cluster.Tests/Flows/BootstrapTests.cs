@@ -37,7 +37,7 @@ public sealed class BootstrapTests(ITestOutputHelper output) : Scenario(output)
         await using var cluster = await MachinesAsync(1, consul: false);
         var node = cluster.Nodes[0];
 
-        cluster.StartAgent(node, more: ["--no-consul"]);
+        cluster.StartAgent(node);
         await cluster.BootstrapAsync(node, "--no-consul");
 
         var evidence = await Invariants.HoldAsync(cluster, 1);
@@ -50,7 +50,7 @@ public sealed class BootstrapTests(ITestOutputHelper output) : Scenario(output)
     {
         await using var cluster = await MachinesAsync(1, consul: false);
         var node = cluster.Nodes[0];
-        cluster.StartAgent(node, more: ["--no-consul"]);
+        cluster.StartAgent(node);
         await cluster.BootstrapAsync(node, "--no-consul");
         await cluster.HealthyAsync(1, TimeSpan.FromSeconds(60));
 

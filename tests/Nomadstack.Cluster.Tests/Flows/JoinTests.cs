@@ -27,7 +27,7 @@ public sealed class JoinTests(ITestOutputHelper output) : Scenario(output)
     public async Task TwoNodesRestWithOneVoter()
     {
         await using var cluster = await MachinesAsync(2, consul: false);
-        cluster.StartAgent(cluster.Nodes[0], more: ["--no-consul"]);
+        cluster.StartAgent(cluster.Nodes[0]);
         await cluster.BootstrapAsync(cluster.Nodes[0], "--no-consul");
         var before = await Invariants.HoldAsync(cluster, 1);
 
@@ -43,7 +43,7 @@ public sealed class JoinTests(ITestOutputHelper output) : Scenario(output)
     {
         await using var cluster = await MachinesAsync(3, consul: false);
         var first = cluster.Nodes[0];
-        cluster.StartAgent(first, more: ["--no-consul"]);
+        cluster.StartAgent(first);
         await cluster.BootstrapAsync(first, "--no-consul");
         var before = await Invariants.HoldAsync(cluster, 1);
         var good = await cluster.TokenAsync(first);
