@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -44,6 +45,7 @@ internal static class AgentProgram
 
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
+        var supervised = new ConcurrentBag<SupervisedProcess>();
         var parts = Wire(context, programs, Supervise);
         parts.Operations.Load();
         parts.Host.Load();
@@ -65,10 +67,16 @@ internal static class AgentProgram
             await web.StopAsync(CancellationToken.None);
             await parts.Peers.StopAsync();
             await parts.Clients.Nomad.DetachAsync();
+            // Before the watcher goes: none of them may take its end for the end of a process.
+            await Task.WhenAll(supervised.Select(process => process.DetachAsync()));
         }
 
-        SupervisedProcess Supervise(string name, Func<CancellationToken, Task>? beforeRestart, Action<ProcessEvent>? onEvent) =>
-            new(name, paths.Processes, spawner, watcher, time) { BeforeRestart = beforeRestart, OnEvent = onEvent };
+        SupervisedProcess Supervise(string name, Func<CancellationToken, Task>? beforeRestart, Action<ProcessEvent>? onEvent)
+        {
+            var process = new SupervisedProcess(name, paths.Processes, spawner, watcher, time) { BeforeRestart = beforeRestart, OnEvent = onEvent };
+            supervised.Add(process);
+            return process;
+        }
     }
 
     private static DaemonParts Wire(NodeContext context, EnginePrograms programs, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)

@@ -19,7 +19,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     private static readonly TimeSpan s_maintenance = TimeSpan.FromSeconds(10);
 
     private readonly ILogger _log = parts.Context.Logs.CreateLogger<Daemon>();
-    private readonly TaskCompletionSource<OperationRun> _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<OperationRun> _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
 
     private NodeContext Context => parts.Context;
@@ -40,6 +40,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
                 throw new ProblemException(new("bootstrap/joining", $"This agent is joining the cluster of {host}.", "It was started with --join.", "Start the agent without --join to make a cluster of its own.") { Unsafe = true });
             if (request.Servers is not (1 or 3 or 5))
                 throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "A quorum of an even number tolerates no more failures than one server less.", "Ask for 1, 3 or 5."));
+            if (request.Consul) parts.Programs.For(Role.Consul, null);
             parts.Preflight(request.Consul);
             var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, request.Consul).ToRequest());
             _bootstrapAsked.TrySetResult(run);
@@ -67,18 +68,29 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
     private async Task LiveAsync(CancellationToken cancel)
     {
-        var unfinished = parts.Operations.Unfinished(BootstrapOperation.Kind);
-        if (unfinished is null && Context.Membership.Current is null)
+        Settle();
+        var interrupted = parts.Operations.Unfinished(BootstrapOperation.Kind);
+        if (interrupted is not null)
         {
-            if (options.Join is { } host) await JoinAsync(host, cancel);
-            else unfinished = await AwaitBootstrapAsync(cancel);
+            await ResumeAsync(cancel);
+            await BootstrapAsync(interrupted, cancel);
+        }
+        else if (Context.Membership.Current is null && options.Join is { } host)
+        {
+            await JoinAsync(host, cancel);
         }
 
-        if (unfinished is not null)
+        var booted = Context.Membership.Current is not null && interrupted is not null;
+        while (Context.Membership.Current is null)
         {
-            await RunBootstrapAsync(unfinished, cancel);
+            if (up) Bootstrap(new BootstrapRequest(options.Servers, options.Consul && parts.Programs.Find(Role.Consul) is not null));
+            var asked = await _bootstrapAsked.Task.WaitAsync(cancel);
+            _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            await BootstrapAsync(asked, cancel);
+            booted = true;
         }
-        else
+
+        if (!booted)
         {
             await parts.Peers.StartAsync(cancel);
             await BootAsync(cancel);
@@ -91,31 +103,35 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         await Task.WhenAll(tasks);
     }
 
-    private async Task<OperationRun> AwaitBootstrapAsync(CancellationToken cancel)
+    /// <summary>Ends operations whose agent was killed between their last effect and their end, or while it only followed.</summary>
+    private void Settle()
     {
-        if (up) Bootstrap(new BootstrapRequest(options.Servers, options.Consul && parts.Programs.Find(Role.Consul) is not null));
-        return await _bootstrapAsked.Task.WaitAsync(cancel);
+        if (Context.Membership.Current is not null) parts.Operations.Unfinished("join")?.Finish();
+        while (parts.Operations.Unfinished(DrainOperation.Kind) is { } drain) drain.Finish("the agent was started anew while it followed this drain; the drain itself went on");
+        while (parts.Operations.Unfinished(ServerKeeper.Kind) is { } moved && !parts.Host.Servers.Any(s => s.Record.Role == moved.Request.GetValueOrDefault("role") && s.Record.Leaving)) moved.Finish();
     }
 
-    private async Task RunBootstrapAsync(OperationRun run, CancellationToken cancel)
+    /// <summary>Brings up what an interrupted bootstrap had made, before it goes on.</summary>
+    private async Task ResumeAsync(CancellationToken cancel)
     {
-        if (Context.Membership.Current is not null)
-        {
-            await parts.Peers.StartAsync(cancel);
-            await parts.Host.StartRecordedAsync(cancel);
-            await parts.Temporary.StartRecordedAsync(cancel);
-        }
+        if (Context.Membership.Current is null) return;
+        await parts.Peers.StartAsync(cancel);
+        await parts.Host.StartRecordedAsync(cancel);
+        await parts.Temporary.StartRecordedAsync(cancel);
+    }
 
+    /// <summary>A failed bootstrap was undone: the daemon waits for the next, while <c>up</c> has nobody to wait for.</summary>
+    private async Task BootstrapAsync(OperationRun run, CancellationToken cancel)
+    {
         await parts.Bootstrap.RunAsync(run, cancel);
-        if (run.Current.Problem is { } problem)
-        {
-            await parts.Peers.StopAsync();
-            throw new ProblemException(problem);
-        }
+        if (run.Current.Problem is not { } problem) return;
+        await parts.Peers.StopAsync();
+        if (up) throw new ProblemException(problem);
     }
 
     private async Task JoinAsync(string host, CancellationToken cancel)
     {
+        parts.Preflight(parts.Programs.Find(Role.Consul) is not null);
         var run = parts.Operations.Unfinished("join") ?? parts.Operations.Begin("join", new Dictionary<string, string> { ["host"] = host });
         try
         {

@@ -12,6 +12,8 @@ namespace Nomadstack.Servers;
 /// </summary>
 internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJobs jobs, OperationLog operations, IReadOnlyDictionary<string, IServerProduct> products)
 {
+    public const string Kind = "hand-over";
+
     /// <summary>How often to look while something moves, and while all is at rest.</summary>
     private static readonly TimeSpan s_moving = TimeSpan.FromMilliseconds(500), s_resting = TimeSpan.FromSeconds(5);
 
@@ -50,15 +52,13 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
     {
         try
         {
+            // A node without servers has nothing to look after: what a cluster costs its servers must not grow with its nodes.
+            var servers = host.Servers;
+            if (servers.Count == 0) return false;
             var moving = false;
             var api = await jobs.AnyServerAsync(cancel);
-            foreach (var role in products.Keys)
-            {
-                var (record, instance) = host.Servers.FirstOrDefault(s => s.Record.Role == role);
-                if (record is not null) moving |= await LookAfterAsync(record, instance, api, clientRuns, cancel);
-            }
-
-            if (api is not null) moving |= await KeepJobsAsync(api, cancel);
+            foreach (var (record, instance) in servers) moving |= await LookAfterAsync(record, instance, api, clientRuns, cancel);
+            if (api is not null && servers.Any(s => s.Record.Role == Role.Nomad)) moving |= await KeepJobsAsync(api, cancel);
             _trouble = null;
             return moving;
         }
@@ -126,7 +126,7 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
 
     private async Task HandOverAsync(string role, List<KnownServer> successors, CancellationToken cancel)
     {
-        var run = operations.Unfinished("hand-over") ?? operations.Begin("hand-over", new Dictionary<string, string> { ["role"] = role });
+        var run = operations.Unfinished(Kind) is { } begun && begun.Request.GetValueOrDefault("role") == role ? begun : operations.Begin(Kind, new Dictionary<string, string> { ["role"] = role });
         run.Step($"hand the {role} server over to {string.Join(", ", successors.Select(s => s.NodeName))}");
         try
         {
