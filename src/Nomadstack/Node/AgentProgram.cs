@@ -37,11 +37,14 @@ internal static class AgentProgram
         using var owner = DataFolderLock.Take(paths.Data);
         using var logs = LoggerFactory.Create(logging => logging.AddProvider(new AgentLog(paths, toStandardError: !up, time)).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning));
         var recorded = Role.All.Any(role => ServerRecord.At(paths.Server(role)).Exists);
-        var node = NodeIdentity.LoadOrMint(paths, options, recorded);
+        var node = NodeIdentity.ReadOrMint(paths, options, recorded);
         var membership = new Membership(paths, node, time);
         membership.Load();
         var context = new NodeContext(node, paths, membership, time, logs);
         var programs = await FindProgramsAsync(options, membership, time, paths, cancel);
+        // Everything that would make a start fail later is found before anything is written or started.
+        Checks.BeforeStart(node, paths, time, membership.Current?.Consul ?? programs.Find(Role.Consul) is not null, bootstrap: membership.Current is null && options.Join is null);
+        NodeFile.At(paths).Write(node);
 
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
@@ -112,7 +115,7 @@ internal static class AgentProgram
             IsReachable = peers.IsReachable,
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
-        return new(context, programs, operations, host, temporary, jobs, gate, clients, keeper, bootstrap, peers, status, consul => Checks.BeforeStart(node, paths, time, consul, bootstrap: context.Membership.Current is null));
+        return new(context, programs, operations, host, temporary, jobs, gate, clients, keeper, bootstrap, peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
         static EngineVersion Describe(EngineProgram? program) => program is null ? new("none", "") : new(program.Kind, program.Version.ToString());

@@ -16,6 +16,10 @@ internal static class Checks
         if (PreflightChecks.All(request, HostFacts.Read(paths.Data, time)) is [var first, ..]) throw new ProblemException(first);
     }
 
-    private static HashSet<int> Own(NodePaths paths) =>
-        [Environment.ProcessId, .. ProcessRecord.Names(paths.Processes).Select(name => ProcessRecord.At(paths.Processes, name).Read()?.Process).Where(p => p is not null && ProcFs.IsAlive(p)).Select(p => p!.Pid)];
+    /// <summary>Whatever carries this data folder's mark: also a process whose agent was killed before it could record it.</summary>
+    private static HashSet<int> Own(NodePaths paths)
+    {
+        var mark = $"{ProcessSpawner.MarkerName}={paths.Data}:";
+        return [Environment.ProcessId, .. ProcFs.Pids().Where(pid => ProcFs.EnvironmentOf(pid)?.Any(v => v.StartsWith(mark, StringComparison.Ordinal)) == true)];
+    }
 }

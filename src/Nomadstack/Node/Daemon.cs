@@ -18,6 +18,9 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_maintenance = TimeSpan.FromSeconds(10);
 
+    /// <summary>A node without a server asks for the index every five minutes: 500 of them are two questions a second.</summary>
+    private const int RoundsBetweenAsking = 30;
+
     private readonly ILogger _log = parts.Context.Logs.CreateLogger<Daemon>();
     private TaskCompletionSource<OperationRun> _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
@@ -41,7 +44,6 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
             if (request.Servers is not (1 or 3 or 5))
                 throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "A quorum of an even number tolerates no more failures than one server less.", "Ask for 1, 3 or 5."));
             if (request.Consul) parts.Programs.For(Role.Consul, null);
-            parts.Preflight(request.Consul);
             var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, request.Consul).ToRequest());
             _bootstrapAsked.TrySetResult(run);
             return run.Current;
@@ -131,7 +133,6 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
     private async Task JoinAsync(string host, CancellationToken cancel)
     {
-        parts.Preflight(parts.Programs.Find(Role.Consul) is not null);
         var run = parts.Operations.Unfinished("join") ?? parts.Operations.Begin("join", new Dictionary<string, string> { ["host"] = host });
         try
         {
@@ -149,11 +150,10 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     /// <summary>Cold boot, or the agent's own restart: whatever runs is adopted, whatever does not is started, the client only through the gate.</summary>
     private async Task BootAsync(CancellationToken cancel)
     {
-        parts.Preflight(Context.Membership.Current!.Consul);
         var run = parts.Operations.Unfinished("cold-boot") ?? parts.Operations.Begin("cold-boot");
         run.Step("start the recorded servers");
         await parts.Host.StartRecordedAsync(cancel);
-        if (Context.Membership.Current.Consul)
+        if (Context.Membership.Current!.Consul)
         {
             run.Step("start the Consul client");
             await parts.Clients.Consul.StartAsync(cancel);
@@ -174,32 +174,44 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         run.Finish();
     }
 
-    /// <summary>What wants to be done now and then: logs kept short, configurations kept current, the index remembered for the gate.</summary>
+    /// <summary>What wants to be done now and then. None of it is worth the agent's life: what fails is logged when it is new, and tried again.</summary>
     private async Task MaintainAsync(CancellationToken cancel)
     {
         var rotation = new LogRotation();
         var known = Context.Membership.Current;
-        while (true)
+        var trouble = "";
+        for (var round = 0; ; round++)
         {
             await Task.Delay(s_maintenance, Context.Time, cancel);
-            if (Directory.Exists(Context.Paths.Log))
+            try
             {
                 foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log")) rotation.RotateIfNeeded(file);
-            }
+                if (Context.Membership.Current is null || parts.Operations.Unfinished(BootstrapOperation.Kind) is not null) continue;
+                if (!ReferenceEquals(known, Context.Membership.Current))
+                {
+                    known = Context.Membership.Current;
+                    await parts.Host.RefreshConfigurationsAsync(cancel);
+                    parts.Clients.Refresh();
+                }
 
-            if (Context.Membership.Current is null || parts.Operations.Unfinished(BootstrapOperation.Kind) is not null) continue;
-            if (!ReferenceEquals(known, Context.Membership.Current))
-            {
-                known = Context.Membership.Current;
-                await parts.Host.RefreshConfigurationsAsync(cancel);
-                parts.Clients.Refresh();
+                if (parts.Clients.Nomad.Runs) await RememberIndexAsync(round, cancel);
+                trouble = "";
             }
-
-            if (parts.Clients.Nomad.Runs && parts.Host.Servers.FirstOrDefault(s => s.Record.Role == Role.Nomad).Instance is { } server
-                && await server.ObserveAsync(cancel) is { HasLeader: true } view)
+            catch (Exception e) when (e is ProblemException or IOException)
             {
-                parts.Gate.Remember(view.AppliedIndex, registered: true);
+                if (trouble != e.Message) _log.LogWarning("Maintenance failed and is tried again: {Trouble}", e.Message);
+                trouble = e.Message;
             }
         }
+    }
+
+    /// <summary>How far the cluster has come, for the gate of the next boot: from this node's own server, or now and then from another's.</summary>
+    private async Task RememberIndexAsync(int round, CancellationToken cancel)
+    {
+        var own = parts.Host.Servers.FirstOrDefault(s => s.Record.Role == Role.Nomad).Instance;
+        if (own is null && round % RoundsBetweenAsking != 0) return;
+        var server = own?.Http ?? KnownServer.Of(Context.Membership.Current, Role.Nomad).Where(s => s.IsClaimed).MinBy(_ => Random.Shared.Next())?.Http;
+        if (server is not null && await RaftView.AskAsync(parts.Host.Product(Role.Nomad).Api(server), cancel) is { HasLeader: true } view)
+            parts.Gate.Remember(view.AppliedIndex, registered: true);
     }
 }

@@ -21,5 +21,4 @@ internal sealed record DaemonParts(
     ServerKeeper Keeper,
     BootstrapOperation Bootstrap,
     NodePeers Peers,
-    StatusReader Status,
-    Action<bool> Preflight);
+    StatusReader Status);

@@ -6,28 +6,27 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>Reads who this node is, or mints it at the agent's first start.</summary>
+/// <summary>Says who this node is: what is on disk, or what the agent's first start makes it. Writes nothing; the caller does once all checks passed.</summary>
 internal static class NodeIdentity
 {
     /// <param name="holdsServers">Whether a server is recorded in the data folder: its raft peers know it by its address.</param>
     /// <exception cref="ProblemException"><c>node/address-changed</c>, or what the file's own reading found.</exception>
-    public static NodeFile LoadOrMint(NodePaths paths, AgentOptions options, bool holdsServers)
+    public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool holdsServers)
     {
-        var file = NodeFile.At(paths);
-        if (file.Read() is not { } node)
+        if (NodeFile.At(paths).Read() is not { } node)
         {
-            node = new NodeFile
+            return new NodeFile
             {
                 Id = Guid.NewGuid().ToString(),
                 Name = options.Name ?? Dns.GetHostName().Split('.')[0],
                 Address = options.Bind ?? Guess(),
                 Ports = options.PortsOver(new()),
             };
-            file.Write(node);
-            return node;
         }
 
-        var asked = node with { Address = options.Bind ?? node.Address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? node.Name };
+        // A machine that came back under another address is not told apart by its options, but by what it has.
+        var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess() : node.Address);
+        var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? node.Name };
         if (asked == node) return node;
         if (asked.Name != node.Name)
             throw new ProblemException(new("node/renamed", $"This data folder is node {node.Name}; it cannot become {asked.Name}.", "The name is part of the node's identity in the cluster.", "Leave --name away, or start with an empty data folder and join under the new name.") { Unsafe = true });
@@ -40,7 +39,6 @@ internal static class NodeIdentity
             { Unsafe = true });
         }
 
-        file.Write(asked);
         return asked;
     }
 
