@@ -207,7 +207,7 @@ internal sealed class BootstrapOperation(
             await Fault.AroundAsync($"rehearse-{record.Role}", async () =>
             {
                 await instance.StopAsync(cancel);
-                await instance.StartAsync([], 1, record.Claim?.Version, cancel);
+                await instance.StartAsync([], 1, record.Version, cancel);
             });
         }
     }

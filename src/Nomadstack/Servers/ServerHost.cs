@@ -56,7 +56,7 @@ internal sealed class ServerHost(
         {
             if (slot.Record is not { } record) return;
             // A server that was leaving is started only when the others turn out to need it (HandOver decides).
-            if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, record.Claim?.Version, cancel);
+            if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, cancel);
         }, cancel)));
         PublishEntries();
     }
@@ -72,20 +72,20 @@ internal sealed class ServerHost(
                 throw new ProblemException(new("driver/leaving", $"The {claim.Role} server of this node is leaving its cluster.", "Its place was taken by another node's server; a server that leaves cannot be kept.", "Nomad tries again by itself; a fresh server is then started."));
             if (record is null)
             {
-                record = new ServerRecord { Role = claim.Role, RaftId = Guid.NewGuid().ToString(), Claim = claim };
+                record = new ServerRecord { Role = claim.Role, RaftId = Guid.NewGuid().ToString(), Claim = claim, Version = claim.Version };
                 var created = record;
                 await Fault.AroundAsync("record-" + claim.Role, () => Save(slot, created));
                 Load(slot, record);
             }
             else if (record.Claim != claim)
             {
+                if (record.Version != claim.Version) await ChangeVersionAsync(slot, claim.Version, cancel);
                 if (record.Claim is { } old && old.TaskId != claim.TaskId) Complete(old.TaskId);
-                record = record with { Claim = claim, ReleasedAt = null };
-                await Save(slot, record);
+                await Save(slot, record with { Claim = claim, Version = claim.Version, ReleasedAt = null });
             }
 
             _claims.TryAdd(claim.TaskId, NewSource());
-            await Fault.AroundAsync("start-" + claim.Role + "-server", () => StartAsync(slot, claim.Version, cancel));
+            await Fault.AroundAsync("start-" + claim.Role + "-server", () => StartAsync(slot, cancel));
         }, cancel);
         PublishEntries();
         log.LogInformation("The {Role} server is claimed by allocation {Allocation}", claim.Role, claim.AllocId);
@@ -191,7 +191,7 @@ internal sealed class ServerHost(
 
     /// <summary>Starts a server whose leave was under way when the power went: the others cannot go on without its vote.</summary>
     public Task StartLeavingAsync(string role, CancellationToken cancel) =>
-        LockedAsync(role, slot => slot.Instance is null ? Task.CompletedTask : StartAsync(slot, null, cancel), cancel);
+        LockedAsync(role, slot => slot.Instance is null ? Task.CompletedTask : StartAsync(slot, cancel), cancel);
 
     /// <summary>Writes every server's configuration anew, so that the next start knows today's peers. Running processes are not touched.</summary>
     public async Task RefreshConfigurationsAsync(CancellationToken cancel)
@@ -200,7 +200,7 @@ internal sealed class ServerHost(
         {
             await LockedAsync(role, slot =>
             {
-                if (slot.Instance is { } instance) instance.Prepare(JoinList(instance.Site), Voters, slot.Record?.Claim?.Version);
+                if (slot.Instance is { } instance) instance.Prepare(JoinList(instance.Site), Voters, slot.Record?.Version);
                 return Task.CompletedTask;
             }, cancel);
         }
@@ -229,10 +229,24 @@ internal sealed class ServerHost(
 
     private int Voters => KnownServer.Of(membership.Current, Role.Nomad).Count(s => s.IsClaimed);
 
-    private async Task StartAsync(RoleSlot slot, string? version, CancellationToken cancel)
+    private Task StartAsync(RoleSlot slot, CancellationToken cancel) =>
+        slot.Instance!.StartAsync(JoinList(slot.Instance.Site), Voters, slot.Record!.Version, cancel);
+
+    /// <summary>
+    /// Ends the running process so that the next start takes the other binary, on the same data and hence as the same raft peer. Only while the others
+    /// hold a quorum without it; a server that is alone is away for as long as it takes to start.
+    /// </summary>
+    /// <exception cref="ProblemException"><c>engine/version-missing</c>, or <c>driver/quorum</c>: Nomad tries again.</exception>
+    private async Task ChangeVersionAsync(RoleSlot slot, string? version, CancellationToken cancel)
     {
         var instance = slot.Instance!;
-        await instance.StartAsync(JoinList(instance.Site), Voters, version, cancel);
+        instance.Prepare(JoinList(instance.Site), Voters, version);
+        if (!await instance.RunsAsync(cancel)) return;
+        var voters = (await instance.ObserveAsync(cancel))?.Members.Where(m => m.Voter).ToList() ?? [];
+        var others = voters.Count(m => m.Healthy && m.RaftId != instance.Site.RaftId);
+        if (voters.Count != 1 && others <= voters.Count / 2)
+            throw new ProblemException(new("driver/quorum", $"The {slot.Record!.Role} server of this node is not changed to {version ?? "the node's own version"} now.", $"Only {others} of {voters.Count} voters would be left, which is no quorum.", "It is tried again by itself; see `nomadstack status` for the server that is missing."));
+        await instance.StepAsideAsync(voters, cancel);
     }
 
     private IReadOnlyList<string> JoinList(ServerSite site) =>

@@ -48,6 +48,13 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
     /// <summary>Stops the process as a power cut would be survived: no leave, the raft configuration keeps it.</summary>
     public Task StopAsync(CancellationToken cancel) => Process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
 
+    /// <summary>Gives leadership away where the API can, then stops the process; it stays in the raft configuration.</summary>
+    public async Task StepAsideAsync(IReadOnlyList<RaftMember> voters, CancellationToken cancel)
+    {
+        await TransferAwayAsync([.. voters.Select(v => v.RaftId)], _ => { }, cancel);
+        await StopAsync(cancel);
+    }
+
     /// <summary>
     /// Takes the server out of its cluster: leadership away where the API can, leave, exit, and a check through the survivors that
     /// the raft configuration no longer names it. The caller has written the intent and made sure that <paramref name="survivors"/> suffice.
@@ -57,7 +64,7 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
     {
         if (await RunsAsync(cancel))
         {
-            await TransferAwayAsync(survivors, say, cancel);
+            await TransferAwayAsync([.. survivors.Select(s => s.Entry.RaftId)], say, cancel);
             say("the server to leave its cluster");
         }
 
@@ -75,11 +82,11 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
         DurableFolders.Sync(paths.Retired, Path.GetDirectoryName(Site.Folder)!);
     }
 
-    private async Task TransferAwayAsync(IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    private async Task TransferAwayAsync(HashSet<string> heirs, Action<string> say, CancellationToken cancel)
     {
         var view = await ObserveAsync(cancel);
         if (view is not { Leads: true }) return;
-        var heir = view.Members.FirstOrDefault(m => m is { Voter: true, Healthy: true } && survivors.Any(s => s.Entry.RaftId == m.RaftId));
+        var heir = view.Members.FirstOrDefault(m => m is { Voter: true, Healthy: true } && m.RaftId != Site.RaftId && heirs.Contains(m.RaftId));
         if (heir is null) return;
         say("leadership to move");
         // Where the API has no transfer (Nomad before 1.7), the leave itself costs one election.

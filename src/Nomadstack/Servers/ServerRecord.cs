@@ -23,6 +23,9 @@ internal sealed record ServerRecord : IHasSchema
     /// <summary>The allocation that claims the server now; null while it lingers.</summary>
     public ServerClaim? Claim { get; init; }
 
+    /// <summary>Version of the binary the last claim asked for; null for the node's own.</summary>
+    public string? Version { get; init; }
+
     /// <summary>When the last claim ended.</summary>
     public DateTimeOffset? ReleasedAt { get; init; }
 

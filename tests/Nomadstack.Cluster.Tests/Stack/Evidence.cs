@@ -45,7 +45,7 @@ internal sealed record AllocationSeen(string Id, string Job, string Group, strin
         return new(
             Text("ID"), Text("JobID"), Text("TaskGroup"), Text("NodeName"), Text("ClientStatus"), Text("DesiredStatus"),
             tasks.Sum(task => task.GetProperty("Restarts").GetInt64()),
-            [.. tasks.SelectMany(task => task.GetProperty("Events").EnumerateArray()).OrderBy(seen => seen.GetProperty("Time").GetInt64()).Select(seen => seen.GetProperty("Type").GetString()!)]);
+            [.. tasks.Select(task => task.GetProperty("Events")).Where(events => events.ValueKind == JsonValueKind.Array).SelectMany(events => events.EnumerateArray()).OrderBy(seen => seen.GetProperty("Time").GetInt64()).Select(seen => seen.GetProperty("Type").GetString()!)]);
         string Text(string name) => json.GetProperty(name).GetString()!;
     }
 
