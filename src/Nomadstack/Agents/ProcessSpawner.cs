@@ -189,5 +189,5 @@ internal sealed class ProcessSpawner(string dataFolder)
         new(new("process/no-log", $"The log file {path} cannot be opened for appending; nothing was started.", why, "Make its folder writable for the user that runs the agent, or free space on its disk."));
 
     private static ProblemException NotStarted(ProcessSpec spec, string why) =>
-        new(new("process/not-started", $"{spec.Name} could not be started: {spec.Executable}", why, "Check that the file is there, is executable and is made for this machine; `nomadstack doctor` looks at the binaries."));
+        new(new("process/not-started", $"{spec.Name} could not be started: {spec.Executable}", why, "Check that the file is there, is executable and is made for this machine."));
 }

@@ -104,7 +104,7 @@ internal static class AgentPresence
                 : new(ProblemCode, what, $"The agent (pid {pid}) broke the connection off; it may be restarting.", "Try again in a moment; what it does continues by itself.");
         }
 
-        var start = $"Start one: `nomadstack up {Folder(paths)}` here, or `systemctl start nomadstack` where it is installed.";
+        var start = $"Start one: `nomadstack agent {Folder(paths)}`, or `nomadstack up {Folder(paths)}` in the foreground.";
         return Directory.Exists(paths.Data)
             ? new(ProblemCode, what, $"No agent runs on the data folder {paths.Data}.", start + " Another folder is named with --data-dir.")
             : new(ProblemCode, what, $"The data folder {paths.Data} does not exist, so no agent ever ran on it.", $"Name the agent's folder with --data-dir or NOMADSTACK_DATA_DIR, or start one: `nomadstack up {Folder(paths)}`.");

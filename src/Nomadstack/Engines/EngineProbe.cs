@@ -22,7 +22,7 @@ internal sealed class EngineProbe(TimeProvider time)
     {
         var program = path is null ? Lookup(kind, searchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "") : Path.GetFullPath(path);
         if (program is null)
-            return new EngineFinding.Missing(new($"engine/{kind}-missing", $"No {kind} program was found.", "None was named, and no folder of PATH holds one.", $"Install {Title(kind)}, or name its program with --{kind}-path."));
+            return new EngineFinding.Missing(new($"engine/{kind}-missing", $"No {kind} program was found.", "None was named, and no folder of PATH holds one.", $"Install {Title(kind)}, or name its program with --{kind}-program."));
         if (!File.Exists(program))
             return new EngineFinding.Missing(new($"engine/{kind}-missing", $"There is no program {program}.", "The file does not exist, or a folder on the way to it cannot be read.", $"Name the {kind} program that is there."));
         if (!IsExecutable(program)) return NotExecutable(kind, program, "no execute permission is set on it");

@@ -123,6 +123,8 @@ internal static class AgentProgram
 
     private static async Task<EnginePrograms> FindProgramsAsync(AgentOptions options, Membership membership, TimeProvider time, NodePaths paths, CancellationToken cancel)
     {
+        if (options.Engine == EngineKind.Embedded)
+            throw new ProblemException(new("engine/no-embedded", "This version of nomadstack has no embedded engine.", "It drives HashiCorp's Nomad alone.", "Leave --engine away, and put a nomad binary on the PATH or name one with --nomad-program."));
         var probe = new EngineProbe(time);
         Dictionary<string, EngineProgram> found = new()
         {

@@ -94,7 +94,6 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
         if (!booted)
         {
-            await parts.Peers.StartAsync(cancel);
             await BootAsync(cancel);
         }
 
@@ -152,7 +151,8 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     {
         var run = parts.Operations.Unfinished("cold-boot") ?? parts.Operations.Begin("cold-boot");
         run.Step("start the recorded servers");
-        await parts.Host.StartRecordedAsync(cancel);
+        // At once and side by side: peers that are silent must not hold up a server that others may be waiting for.
+        await Task.WhenAll(parts.Host.StartRecordedAsync(cancel), parts.Peers.StartAsync(cancel));
         if (Context.Membership.Current!.Consul)
         {
             run.Step("start the Consul client");

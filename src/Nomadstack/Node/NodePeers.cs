@@ -10,11 +10,13 @@ namespace Nomadstack.Node;
 /// <summary>
 /// This node's part in the membership: mints it at bootstrap, is let into it at a join, and keeps in touch with the others while the agent runs.
 /// </summary>
-internal sealed class NodePeers(NodeContext context, string version)
+internal sealed class NodePeers(NodeContext context, string version) : IDisposable
 {
     private readonly AgentIdentity _identity = AgentIdentity.Mint(version);
     private Pki? _pki;
     private Peering? _peering;
+    private Task _exchange = Task.CompletedTask;
+    private CancellationTokenSource _stop = new();
 
     /// <summary>Mints certificate authority, certificate and cluster document, in this order: the document makes it count. Repeatable.</summary>
     public async Task MintAsync(ClusterRequest request)
@@ -67,17 +69,23 @@ internal sealed class NodePeers(NodeContext context, string version)
         _peering = peering;
         // The address may have changed while this node held no servers, and nomadstack itself may be a newer one.
         context.Membership.UpdateSelf(self => self with { Address = context.Node.Address, Ports = context.Node.Ports, Version = version });
+        _exchange = peering.RunAsync(_stop.Token);
     }
 
-    /// <summary>Keeps in touch with the others until cancelled.</summary>
-    public Task RunAsync(CancellationToken cancel) => _peering!.RunAsync(cancel);
+    /// <summary>Runs with the exchange that keeps memberships the same, which begins at the start and goes on while a cold boot waits.</summary>
+    public Task RunAsync(CancellationToken cancel) => _exchange.WaitAsync(cancel);
 
     public async Task StopAsync()
     {
+        await _stop.CancelAsync();
+        await _exchange;
         if (_peering is not null) await _peering.DisposeAsync();
         _pki?.Dispose();
-        (_peering, _pki) = (null, null);
+        _stop.Dispose();
+        (_peering, _pki, _stop, _exchange) = (null, null, new CancellationTokenSource(), Task.CompletedTask);
     }
+
+    public void Dispose() => _stop.Dispose();
 
     public bool IsReachable(string nodeId) => _peering?.IsReachable(nodeId) ?? nodeId == context.Node.Id;
 

@@ -15,7 +15,7 @@ internal static class StalePidGuard
     public static void Protect(NodeContext context, EnginePrograms programs)
     {
         var state = Path.Combine(context.Paths.Client(Role.Nomad), "data", "client", "state.db");
-        if (programs.Find(Role.Nomad) is not { } nomad || nomad.Version.AtLeast(1, 10) || !File.Exists(state)) return;
+        if (programs.Find(Role.Nomad) is not { } nomad || nomad.Version.AtLeast(1, 9, 2) || !File.Exists(state)) return;
         var log = context.Logs.CreateLogger(typeof(StalePidGuard));
         var remembered = StalePids.Read(state);
         if (remembered.Count == 0) return;

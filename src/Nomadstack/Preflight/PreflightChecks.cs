@@ -85,7 +85,7 @@ internal static class PreflightChecks
             if (owner is not null && request.OwnPids?.Contains(owner.Pid) == true) continue;
             // TCP and UDP of one port are nearly always one program: once is enough.
             if (!told.Add(use.Port)) continue;
-            var by = owner is null ? "a process of another user (run doctor as root to see which)" : $"pid {owner.Pid}: {owner.Command}";
+            var by = owner is null ? "a process of another user (root can see which)" : $"pid {owner.Pid}: {owner.Command}";
             yield return new("preflight/port-taken", $"Port {use.Port} on {holder.Address}, needed for {use.Purpose}, is taken.", $"It is held by {by}.", "Stop that process, or give this node other ports.");
         }
     }

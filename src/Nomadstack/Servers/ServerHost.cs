@@ -200,7 +200,7 @@ internal sealed class ServerHost(
         {
             await LockedAsync(role, slot =>
             {
-                if (slot.Instance is { } instance) instance.Prepare(JoinList(instance.Site), Voters, slot.Record?.Version);
+                if (slot.Instance is { } instance) instance.Prepare(JoinList(instance.Site), Voters(instance.Site.Role), slot.Record?.Version);
                 return Task.CompletedTask;
             }, cancel);
         }
@@ -227,10 +227,11 @@ internal sealed class ServerHost(
         }
     }
 
-    private int Voters => KnownServer.Of(membership.Current, Role.Nomad).Count(s => s.IsClaimed);
+    /// <summary>For a server's first start only; later the keeper keeps autopilot's minimum in step.</summary>
+    private int Voters(string role) => KnownServer.Of(membership.Current, role).Count(s => s.IsClaimed);
 
     private Task StartAsync(RoleSlot slot, CancellationToken cancel) =>
-        slot.Instance!.StartAsync(JoinList(slot.Instance.Site), Voters, slot.Record!.Version, cancel);
+        slot.Instance!.StartAsync(JoinList(slot.Instance.Site), Voters(slot.Instance.Site.Role), slot.Record!.Version, cancel);
 
     /// <summary>
     /// Ends the running process so that the next start takes the other binary, on the same data and hence as the same raft peer. Only while the others
@@ -240,7 +241,7 @@ internal sealed class ServerHost(
     private async Task ChangeVersionAsync(RoleSlot slot, string? version, CancellationToken cancel)
     {
         var instance = slot.Instance!;
-        instance.Prepare(JoinList(instance.Site), Voters, version);
+        instance.Prepare(JoinList(instance.Site), Voters(instance.Site.Role), version);
         if (!await instance.RunsAsync(cancel)) return;
         var voters = (await instance.ObserveAsync(cancel))?.Members.Where(m => m.Voter).ToList() ?? [];
         var others = voters.Count(m => m.Healthy && m.RaftId != instance.Site.RaftId);
