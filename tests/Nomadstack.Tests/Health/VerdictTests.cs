@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Health;
+using Nomadstack.Peers;
+using Nomadstack.Servers;
+using Shouldly;
+using Xunit;
+
+namespace Nomadstack.Tests.Health;
+
+public sealed class VerdictTests
+{
+    [Fact]
+    public void ItIsHealthyWhenEverythingHolds() => Verdict.On(Healthy()).ShouldBe(new Verdict("healthy", ""));
+
+    [Fact]
+    public void OneServerOfEachIsHealthyToo()
+    {
+        var one = Healthy() with { Desired = new Dictionary<string, int> { [Role.Nomad] = 1, [Role.Consul] = 1 } };
+
+        Verdict.On(one with { Servers = [.. Role.All.Select(r => Server(r, "n1", View(r, "n1")))] }).State.ShouldBe("healthy");
+    }
+
+    [Fact]
+    public void AClusterWithoutConsulIsHealthyWithoutConsul()
+    {
+        var facts = Healthy();
+
+        Verdict.On(facts with
+        {
+            Roles = [Role.Nomad],
+            Servers = [.. facts.Servers.Where(s => s.Server.Entry.Role == Role.Nomad)],
+            Nodes = [.. facts.Nodes.Select(n => n with { ConsulStatus = "none" })],
+        }).State.ShouldBe("healthy");
+    }
+
+    [Fact]
+    public void ADrainedNodeIsNoDefect() => Verdict.On(Nodes("n2", n => n with { Eligible = false })).State.ShouldBe("healthy");
+
+    [Fact]
+    public void WithoutAClusterItSaysHowToGetOne() => Is(Healthy() with { HasCluster = false }, "none", "nomadstack bootstrap", "--join");
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ABootstrapUnderWayOutweighsEverything(bool minted) =>
+        Is(NoLeader(Role.Nomad, []) with { HasCluster = minted, Bootstrapping = true }, "bootstrapping", "being made");
+
+    [Theory]
+    [InlineData(Role.Nomad)]
+    [InlineData(Role.Consul)]
+    public void WithoutALeaderItNamesWhoIsMissing(string role)
+    {
+        var verdict = Is(NoLeader(role, ["n2", "n3"]), "no-quorum", role, "1 of 3", "n2", "n3");
+
+        verdict.Reason.ShouldNotContain("n1");
+    }
+
+    [Fact]
+    public void WithoutALeaderItSaysSinceWhen() => Is(NoLeader(Role.Nomad, ["n2", "n3"]) with { QuorumLostFor = TimeSpan.FromSeconds(42) }, "no-quorum", "42 s");
+
+    [Fact]
+    public void AnElectionIsNoMissingServer() => Is(NoLeader(Role.Nomad, []), "no-quorum", "3 servers answer", "election");
+
+    [Fact]
+    public void ALostQuorumOutweighsAnyOtherDefect()
+    {
+        var facts = NoLeader(Role.Consul, ["n2", "n3"]);
+
+        Is(facts with { Nodes = [.. facts.Nodes.Select(n => n with { Reachable = false })] }, "no-quorum", "consul");
+    }
+
+    [Theory]
+    [InlineData(Role.Nomad)]
+    [InlineData(Role.Consul)]
+    public void OneSilentServerOfThreeDegrades(string role) => Is(Servers(role, "n2", s => s with { View = null }), "degraded", role, "n2", "does not answer");
+
+    [Theory]
+    [InlineData(Role.Nomad)]
+    [InlineData(Role.Consul)]
+    public void ABootstrapServerThatIsStillThereDegrades(string role) =>
+        Is(Servers(role, "n2", s => s with { Server = s.Server with { Entry = s.Server.Entry with { ManagedBy = "bootstrap" } } }), "degraded", role, "n2", "bootstrap server");
+
+    [Theory]
+    [InlineData(Role.Nomad)]
+    [InlineData(Role.Consul)]
+    public void AVoterThatIsUnhealthyOrNoVoterYetDegrades(string role)
+    {
+        foreach (var change in (Func<RaftMember, RaftMember>[])[m => m with { Healthy = false }, m => m with { Voter = false }])
+        {
+            Is(Servers(role, null, s => s with { View = s.View! with { Members = [.. s.View.Members.Select(m => m.RaftId == role + "-n3" ? change(m) : m)] } }), "degraded", "2 of 3", role);
+        }
+    }
+
+    [Fact]
+    public void FewerServersThanTheJobAsksForDegrade() =>
+        Is(Healthy() with { Desired = new Dictionary<string, int> { [Role.Nomad] = 5, [Role.Consul] = 3 } }, "degraded", "3 of 5", Role.Nomad);
+
+    [Theory]
+    [InlineData(Role.Nomad)]
+    [InlineData(Role.Consul)]
+    public void ALingeringServerDegradesEvenWhenEnoughOthersAreThere(string role)
+    {
+        var facts = Servers(role, "n3", s => s with { Server = s.Server with { Entry = s.Server.Entry with { State = "lingering" } } });
+
+        Is(facts with { Desired = new Dictionary<string, int> { [Role.Nomad] = 1, [Role.Consul] = 1 } }, "degraded", role, "n3", "lingers");
+    }
+
+    [Theory]
+    [InlineData(Role.Nomad)]
+    [InlineData(Role.Consul)]
+    public void AVoterThatNoNodeRunsDegrades(string role) =>
+        Is(Servers(role, null, s => s with { View = View(role, "n1", "n2", "n3", "gone") }), "degraded", role, "voter that no node runs");
+
+    [Fact]
+    public void ASilentAgentDegrades() => Is(Nodes("n2", n => n with { Reachable = false }), "degraded", "agent", "n2");
+
+    [Theory]
+    [InlineData("down")]
+    [InlineData("starting")]
+    public void ANomadClientThatIsNotReadyDegrades(string status) => Is(Nodes("n2", n => n with { NomadStatus = status }), "degraded", "Nomad client", "n2", status);
+
+    [Fact]
+    public void AClientThatIsHeldBackSaysForWhat() =>
+        Is(Nodes("n1", n => n with { NomadStatus = "starting" }) with { ClientWaitsFor = "quorum: 1 of 3 servers answer" }, "degraded", "n1", "quorum: 1 of 3 servers answer");
+
+    [Fact]
+    public void AFailedConsulClientDegrades() => Is(Nodes("n2", n => n with { ConsulStatus = "failed" }), "degraded", "Consul client", "n2");
+
+    private static Verdict Is(StatusFacts facts, string state, params string[] words)
+    {
+        var verdict = Verdict.On(facts);
+        verdict.State.ShouldBe(state, verdict.Reason);
+        foreach (var word in words) verdict.Reason.ShouldContain(word);
+        return verdict;
+    }
+
+    private static StatusFacts Healthy() => new(
+        HasCluster: true,
+        Bootstrapping: false,
+        Role.All,
+        new Dictionary<string, int> { [Role.Nomad] = 3, [Role.Consul] = 3 },
+        [.. from role in Role.All from node in (string[])["n1", "n2", "n3"] select Server(role, node, View(role, "n1", "n2", "n3"))],
+        [.. from node in (string[])["n1", "n2", "n3"] select new SeenNode(node, "10.0.0.1", true, "ready", "alive", true)],
+        ClientWaitsFor: "",
+        QuorumLostFor: null);
+
+    private static StatusFacts Servers(string role, string? node, Func<SeenServer, SeenServer> change)
+    {
+        var facts = Healthy();
+        return facts with { Servers = [.. facts.Servers.Select(s => s.Server.Entry.Role == role && (node ?? s.Server.NodeName) == s.Server.NodeName ? change(s) : s)] };
+    }
+
+    private static StatusFacts Nodes(string name, Func<SeenNode, SeenNode> change)
+    {
+        var facts = Healthy();
+        return facts with { Nodes = [.. facts.Nodes.Select(n => n.Name == name ? change(n) : n)] };
+    }
+
+    private static StatusFacts NoLeader(string role, string[] silent) =>
+        Servers(role, null, s => s with { View = silent.Contains(s.Server.NodeName) ? null : s.View! with { LeaderAddress = null } });
+
+    private static SeenServer Server(string role, string node, RaftView view) =>
+        new(new(node, node, "10.0.0.1", new ServerEntry(role, $"{role}-{node}", "job", "running", 1, 2, 3)), view, 100);
+
+    private static RaftView View(string role, params string[] nodes) =>
+        new("10.0.0.1:2", false, 10, 10, [.. nodes.Select(n => new RaftMember($"{role}-{n}", "10.0.0.1:2", Voter: true, Leader: n == "n1", Healthy: true))]);
+}
