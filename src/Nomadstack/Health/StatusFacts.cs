@@ -23,4 +23,8 @@ internal sealed record StatusFacts(
     IReadOnlyList<SeenServer> Servers,
     IReadOnlyList<SeenNode> Nodes,
     string ClientWaitsFor,
-    TimeSpan? QuorumLostFor);
+    TimeSpan? QuorumLostFor)
+{
+    /// <summary>Most servers the cluster may have: 1, 3 or 5.</summary>
+    public int MostServers { get; init; } = 1;
+}

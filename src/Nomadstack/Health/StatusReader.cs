@@ -88,7 +88,10 @@ internal sealed class StatusReader(
             servers,
             [.. cluster.Nodes.Values.Where(n => !n.Removed).OrderBy(n => n.Name).Select(n => Describe(n, nodes, gossip, cluster.Consul))],
             clients.Nomad.WaitsFor,
-            context.Time.GetUtcNow() - _quorumLost);
+            context.Time.GetUtcNow() - _quorumLost)
+        {
+            MostServers = cluster.MaxServers,
+        };
     }
 
     private SeenNode Describe(NodeEntry entry, IReadOnlyList<NodeFacts> nodes, IReadOnlyList<GossipMember> gossip, bool consul)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
+using Nomadstack.Servers;
 
 namespace Nomadstack.Health;
 
@@ -47,6 +48,8 @@ internal sealed record Verdict(string State, string Reason)
         var view = servers.Select(s => s.View).First(v => v is { HasLeader: true })!;
         var desired = facts.Desired.GetValueOrDefault(role, 1);
         var voters = servers.Count(s => s.Server.IsClaimed && view.Member(s.Server.Entry.RaftId) is { Voter: true, Healthy: true });
+        var target = DesiredServers.For(facts.Nodes.Count(n => n is { NomadStatus: "ready", Eligible: true }), desired, facts.MostServers);
+        if (target > desired) return $"the {role} servers are about to be raised from {desired} to {target}";
         if (voters < desired) return $"{voters} of {desired} {role} servers are caught-up voters";
         if (servers.FirstOrDefault(s => !s.Server.IsClaimed) is { } lingering) return $"the {role} server on {lingering.Server.NodeName} lingers until it can be handed over";
         return view.Members.Count(m => m.Voter) > voters ? $"the {role} raft configuration names a voter that no node runs" : null;
