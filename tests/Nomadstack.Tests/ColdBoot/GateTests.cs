@@ -103,7 +103,7 @@ public sealed class GateTests
         }
     }
 
-    private static IEnumerable<IReadOnlyList<GateServer>> Fleets()
+    private static List<IReadOnlyList<GateServer>> Fleets()
     {
         List<(long? Applied, long? LastLog, bool Leads, bool Knows)> kinds =
         [

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Agents;
 using Nomadstack.Cluster;
-using Nomadstack.Driver;
 using Nomadstack.Engines;
 using Nomadstack.Servers;
-using Nomadstack.Storage;
 using Nomadstack.Tests.Agents;
 using Shouldly;
 using Xunit;
