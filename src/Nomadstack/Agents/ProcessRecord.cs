@@ -20,13 +20,13 @@ internal sealed record ProcessRecord : IHasSchema
     public required bool Wanted { get; init; }
 
     /// <summary>Null from the intent to start until the start is known.</summary>
-    public ProcessIdentity? Process { get; init; }
+    public ProcessIdentity? Process { get; set; }
 
     /// <summary>The boot in which this was written.</summary>
     public required string BootId { get; init; }
 
     /// <summary>Restarts that nobody asked for, since the last start by a caller.</summary>
-    public int Restarts { get; init; }
+    public int Restarts { get; set; }
 
     public static DurableFile<ProcessRecord> At(string folder, string name) =>
         new(Path.Combine(folder, name + ".json"), CurrentSchema, AgentsJson.Default.ProcessRecord, record => Complaint(record, name));

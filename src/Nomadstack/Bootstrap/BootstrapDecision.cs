@@ -40,8 +40,8 @@ internal static class BootstrapDecision
     public static BootstrapStep Next(BootstrapFacts f) => f switch
     {
         { ClusterMinted: false } => BootstrapStep.MintCluster,
-        { Consul: { BootstrapStarted: false, BootstrapGone: false } } => BootstrapStep.StartConsulBootstrap,
-        { Nomad: { BootstrapStarted: false, BootstrapGone: false } } => BootstrapStep.StartNomadBootstrap,
+        { Consul: { BootstrapStarted: false, BootstrapGone: false } c } when IsNeeded(c) => BootstrapStep.StartConsulBootstrap,
+        { Nomad: { BootstrapStarted: false, BootstrapGone: false } n } when IsNeeded(n) => BootstrapStep.StartNomadBootstrap,
         { Consul: not null, ConsulClientRuns: false } => BootstrapStep.StartConsulClient,
         { Nomad: { LeaderKnown: false, BootstrapGone: false } } => BootstrapStep.AwaitNomadLeader,
         { NomadClientRuns: false } => BootstrapStep.StartNomadClient,
@@ -54,6 +54,9 @@ internal static class BootstrapDecision
         { TracesGone: false } => BootstrapStep.RemoveTraces,
         _ => BootstrapStep.Done,
     };
+
+    /// <summary>One that was leaving when it was stopped is started again only for its vote.</summary>
+    private static bool IsNeeded(RoleFacts role) => !role.LeaveIntended || !role.LeaderKnown;
 
     /// <summary>The step in words for a person.</summary>
     public static string Describe(BootstrapStep step) => step switch

@@ -4,25 +4,25 @@ namespace Nomadstack.Cluster;
 /// <summary>Every static port of one node (design: "Ports"). A server that returns on its node returns at the same address.</summary>
 internal sealed record PortPlan
 {
-    public int Peers { get; init; } = 4640;
+    public int Peers { get; set; } = 4640;
 
-    public int NomadClientHttp { get; init; } = 4646;
-    public int NomadServerHttp { get; init; } = 4649;
-    public int NomadServerRpc { get; init; } = 4647;
-    public int NomadServerSerf { get; init; } = 4648;
-    public int NomadBootstrapHttp { get; init; } = 14646;
-    public int NomadBootstrapRpc { get; init; } = 14647;
-    public int NomadBootstrapSerf { get; init; } = 14648;
+    public int NomadClientHttp { get; set; } = 4646;
+    public int NomadServerHttp { get; set; } = 4649;
+    public int NomadServerRpc { get; set; } = 4647;
+    public int NomadServerSerf { get; set; } = 4648;
+    public int NomadBootstrapHttp { get; set; } = 14646;
+    public int NomadBootstrapRpc { get; set; } = 14647;
+    public int NomadBootstrapSerf { get; set; } = 14648;
 
-    public int ConsulClientHttp { get; init; } = 8500;
-    public int ConsulClientSerf { get; init; } = 8301;
-    public int ConsulClientDns { get; init; } = 8600;
-    public int ConsulServerHttp { get; init; } = 8510;
-    public int ConsulServerRpc { get; init; } = 8300;
-    public int ConsulServerSerf { get; init; } = 8311;
-    public int ConsulBootstrapHttp { get; init; } = 18500;
-    public int ConsulBootstrapRpc { get; init; } = 18300;
-    public int ConsulBootstrapSerf { get; init; } = 18301;
+    public int ConsulClientHttp { get; set; } = 8500;
+    public int ConsulClientSerf { get; set; } = 8301;
+    public int ConsulClientDns { get; set; } = 8600;
+    public int ConsulServerHttp { get; set; } = 8510;
+    public int ConsulServerRpc { get; set; } = 8300;
+    public int ConsulServerSerf { get; set; } = 8311;
+    public int ConsulBootstrapHttp { get; set; } = 18500;
+    public int ConsulBootstrapRpc { get; set; } = 18300;
+    public int ConsulBootstrapSerf { get; set; } = 18301;
 }
 
 /// <summary>The two products whose servers we run, named as the driver's <c>role</c> and the job's prefix name them.</summary>

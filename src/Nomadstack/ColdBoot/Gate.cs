@@ -31,7 +31,8 @@ internal abstract record Gate
     {
         if (facts.Servers.Count == 0) return new Closed("a Nomad server: none is recorded in the membership yet", NoQuorum: true);
         var answering = facts.Servers.Where(s => s.Applied is not null).ToList();
-        if (facts.Servers.FirstOrDefault(s => s is { Leads: true, Applied: not null }) is not { } leader)
+        // A leader that was cut off may still believe in itself: the one that is further is the one.
+        if (answering.Where(s => s.Leads).MaxBy(s => s.Applied) is not { } leader)
             return new Closed(NoLeader(facts.Servers, answering), NoQuorum: true);
         if (facts.ReadIndex is not { } read) return new Closed($"a consistent read through the leader on {leader.Node}", NoQuorum: false);
         if (leader.Applied < leader.LastLog) return new Closed($"the leader on {leader.Node} to replay its log: {leader.Applied} of {leader.LastLog}", NoQuorum: false);
@@ -40,7 +41,7 @@ internal abstract record Gate
         if (!facts.LeaderKnowsNode)
             return new Closed($"a server that knows this node: the leader on {leader.Node} does not, and would have its tasks stopped", NoQuorum: false);
         var must = Math.Max(read, leader.Applied!.Value);
-        return new Open([.. answering.Where(s => s.Leads || (s.KnowsLeader && s.Applied >= must)).OrderByDescending(s => s.Leads).Select(s => s.Rpc)]);
+        return new Open([.. answering.Where(s => s == leader || (s.KnowsLeader && s.Applied >= must)).OrderByDescending(s => s == leader).Select(s => s.Rpc)]);
     }
 
     private static string NoLeader(IReadOnlyList<GateServer> all, List<GateServer> answering)

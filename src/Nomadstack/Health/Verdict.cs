@@ -33,6 +33,7 @@ internal sealed record Verdict(string State, string Reason)
     {
         var servers = facts.Servers.Where(s => s.Server.Entry.Role == role).ToList();
         if (servers.Any(s => s.View is { HasLeader: true })) return null;
+        if (servers.Count == 0) return $"no {role} server is recorded anywhere";
         var silent = servers.Where(s => s.View is null).Select(s => s.Server.NodeName).ToList();
         var since = facts.QuorumLostFor is { } lost ? string.Create(CultureInfo.InvariantCulture, $" for {lost.TotalSeconds:0} s") : "";
         return silent.Count == 0
@@ -46,12 +47,14 @@ internal sealed record Verdict(string State, string Reason)
         if (servers.FirstOrDefault(s => s.Server.IsBootstrap) is { } temporary) return $"the {role} bootstrap server on {temporary.Server.NodeName} has not left yet";
         if (servers.FirstOrDefault(s => s.View is null) is { } silent) return $"the {role} server on {silent.Server.NodeName} does not answer";
         var view = servers.Select(s => s.View).First(v => v is { HasLeader: true })!;
-        var desired = facts.Desired.GetValueOrDefault(role, 1);
-        var voters = servers.Count(s => s.Server.IsClaimed && view.Member(s.Server.Entry.RaftId) is { Voter: true, Healthy: true });
+        var claimed = servers.Where(s => s.Server.IsClaimed).ToList();
+        var behind = claimed.Where(s => view.Member(s.Server.Entry.RaftId) is not { Voter: true, Healthy: true }).Select(s => s.Server.NodeName).ToList();
+        var voters = claimed.Count - behind.Count;
+        var desired = facts.Desired.GetValueOrDefault(role, Math.Max(1, claimed.Count));
         var target = DesiredServers.For(facts.Nodes.Count(n => n is { NomadStatus: "ready", Eligible: true }), desired, facts.MostServers);
         if (target > desired) return $"the {role} servers are about to be raised from {desired} to {target}";
-        if (voters < desired) return $"{voters} of {desired} {role} servers are caught-up voters";
+        if (voters < desired || behind.Count > 0) return $"{voters} of {desired} {role} servers are caught-up voters{(behind.Count > 0 ? $"; not yet: {string.Join(", ", behind)}" : "")}";
         if (servers.FirstOrDefault(s => !s.Server.IsClaimed) is { } lingering) return $"the {role} server on {lingering.Server.NodeName} lingers until it can be handed over";
-        return view.Members.Count(m => m.Voter) > voters ? $"the {role} raft configuration names a voter that no node runs" : null;
+        return view.Members.Any(m => m.Voter && !servers.Any(s => s.Server.Entry.RaftId == m.RaftId)) ? $"the {role} raft configuration names a voter that no node runs" : null;
     }
 }

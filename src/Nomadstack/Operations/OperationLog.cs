@@ -16,10 +16,10 @@ internal sealed record OperationFile : IHasSchema
     public required Operation Operation { get; init; }
 
     /// <summary>What was asked for, as the operation's own kind understands it.</summary>
-    public IReadOnlyDictionary<string, string> Request { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Request { get; set; } = new Dictionary<string, string>();
 
     /// <summary>Intent to undo, written before the first act of undoing.</summary>
-    public bool Undoing { get; init; }
+    public bool Undoing { get; set; }
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
@@ -66,6 +66,11 @@ internal sealed class OperationLog(NodePaths paths, TimeProvider time)
             lock (_lock) _runs[content.Operation.Id] = new OperationRun(content, file, time);
         }
 
+        Trim();
+    }
+
+    private void Trim()
+    {
         foreach (var old in All.Where(o => o.State != Operation.Running).Skip(Kept))
         {
             lock (_lock)
@@ -89,6 +94,7 @@ internal sealed class OperationLog(NodePaths paths, TimeProvider time)
         var run = new OperationRun(content, FileAt(Path.Combine(paths.Operations, id + ".json")), time);
         run.Save();
         lock (_lock) _runs[id] = run;
+        Trim();
         return run;
     }
 
@@ -113,7 +119,7 @@ internal sealed class OperationRun(OperationFile content, DurableFile<OperationF
         lock (_lock)
         {
             var o = Current;
-            if (o.Step == step) return;
+            if (o.Step == step || o.State != Operation.Running) return;
             var now = time.GetUtcNow();
             Set(o with { Step = step, Reason = "", StepStartedAt = now, Done = o.Step.Length == 0 ? o.Done : [.. o.Done, new(o.Step, Seconds(o.StepStartedAt, now))] });
             Save();
@@ -151,6 +157,7 @@ internal sealed class OperationRun(OperationFile content, DurableFile<OperationF
         lock (_lock)
         {
             var o = Current;
+            if (o.State != Operation.Running) return;
             var now = time.GetUtcNow();
             var done = state == Operation.Finished && o.Step.Length > 0 ? [.. o.Done, new StepDone(o.Step, Seconds(o.StepStartedAt, now))] : o.Done;
             Set(o with { State = state, Reason = reason, Problem = problem, EndedAt = now, Done = done });

@@ -23,16 +23,16 @@ internal sealed record ClusterDocument : IHasSchema
     public required string CaPin { get; init; }
 
     /// <summary>Most servers this cluster may have: 1, 3 or 5. Chosen at bootstrap.</summary>
-    public int MaxServers { get; init; } = 3;
+    public int MaxServers { get; set; } = 3;
 
     /// <summary>Whether the stack has Consul. Chosen at bootstrap.</summary>
-    public bool Consul { get; init; } = true;
+    public bool Consul { get; set; } = true;
 
     /// <summary>By node id.</summary>
-    public IReadOnlyDictionary<string, NodeEntry> Nodes { get; init; } = new Dictionary<string, NodeEntry>();
+    public IReadOnlyDictionary<string, NodeEntry> Nodes { get; set; } = new Dictionary<string, NodeEntry>();
 
     /// <summary>By token id.</summary>
-    public IReadOnlyDictionary<string, TokenEntry> Tokens { get; init; } = new Dictionary<string, TokenEntry>();
+    public IReadOnlyDictionary<string, TokenEntry> Tokens { get; set; } = new Dictionary<string, TokenEntry>();
 }
 
 /// <summary>What one node says of itself.</summary>
@@ -41,22 +41,22 @@ internal sealed record NodeEntry
     public required string Id { get; init; }
     public required string Name { get; init; }
     public required string Address { get; init; }
-    public PortPlan Ports { get; init; } = new();
+    public PortPlan Ports { get; set; } = new();
 
     /// <summary>Raised by the node at every change of its entry (and by a remover, to win over it).</summary>
-    public long Incarnation { get; init; } = 1;
+    public long Incarnation { get; set; } = 1;
 
     /// <summary>SHA-256 of the node's public key (SPKI), lower-case hex: two machines with one node id differ in it. Empty = not known.</summary>
-    public string KeyPin { get; init; } = "";
+    public string KeyPin { get; set; } = "";
 
     /// <summary>nomadstack's version on that node.</summary>
-    public string Version { get; init; } = "";
+    public string Version { get; set; } = "";
 
     /// <summary>Servers recorded on that node, whether or not they run now.</summary>
-    public IReadOnlyList<ServerEntry> Servers { get; init; } = [];
+    public IReadOnlyList<ServerEntry> Servers { get; set; } = [];
 
     /// <summary>True once an operator removed the node; its certificate is refused from then on.</summary>
-    public bool Removed { get; init; }
+    public bool Removed { get; set; }
 }
 
 /// <summary>A server recorded on a node: where its peers and clients reach it.</summary>
@@ -75,7 +75,7 @@ internal sealed record TokenEntry
     public required string SecretHash { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
-    public DateTimeOffset? ExpiresAt { get; init; }
-    public bool Revoked { get; init; }
-    public long Incarnation { get; init; } = 1;
+    public DateTimeOffset? ExpiresAt { get; set; }
+    public bool Revoked { get; set; }
+    public long Incarnation { get; set; } = 1;
 }

@@ -26,7 +26,7 @@ internal sealed record RaftView(string? LeaderAddress, bool Leads, long AppliedI
         var leader = await leading;
         IReadOnlyList<ServerHealth> health = [];
         if (leader is not null && (await server.AutopilotHealthAsync(s_local, cancel)).Try(out var autopilot)) health = autopilot.Servers;
-        if (leader is not null && (await server.RaftConfigurationAsync(stale: true, s_local, cancel)).Try(out var configuration))
+        if (leader is not null && (await server.RaftConfigurationAsync(stale: false, s_local, cancel)).Try(out var configuration))
             return new(leader, raft.IsLeader, raft.AppliedIndex, raft.LastLogIndex, [.. configuration.Servers.Select(s => new RaftMember(s.ID, s.Address, s.Voter, s.Leader, IsHealthy(s.ID)))]);
         return new(leader, raft.IsLeader, raft.AppliedIndex, raft.LastLogIndex, [.. raft.Peers.Select(p => new RaftMember(p.Id, p.Address, p.Voter, p.Address == leader, IsHealthy(p.Id)))]);
 

@@ -80,8 +80,8 @@ internal sealed class ServerHost(
             else if (record.Claim != claim)
             {
                 if (record.Version != claim.Version) await ChangeVersionAsync(slot, claim.Version, cancel);
-                if (record.Claim is { } old && old.TaskId != claim.TaskId) Complete(old.TaskId);
                 await Save(slot, record with { Claim = claim, Version = claim.Version, ReleasedAt = null });
+                if (record.Claim is { } old && old.TaskId != claim.TaskId) Complete(old.TaskId);
             }
 
             _claims.TryAdd(claim.TaskId, NewSource());

@@ -76,11 +76,8 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         var role = record.Role;
         if (record.Leaving || record.Claim is null) return await LingerAsync(record, instance, api, cancel);
         _waits.Remove(role);
-        if (record.WasVoter)
-        {
-            if (gated && api is not null) await ReleaseOrphanAsync(record, api, cancel);
-            return false;
-        }
+        if (gated && api is not null) await ReleaseOrphanAsync(record, api, cancel);
+        if (record.WasVoter) return false;
 
         if (await instance.ObserveAsync(cancel) is { HasLeader: true } view && view.Member(record.RaftId) is { Voter: true, Healthy: true })
         {
@@ -116,6 +113,9 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         {
             case LingerDecision.Wait wait:
                 _waits[role] = wait.For;
+                return true;
+            case var _ when !await IsConfirmedAsync(role, [.. peers.Select(p => p.Http)], cancel):
+                _waits[role] = "a majority to confirm what one server says";
                 return true;
             default:
                 await HandOverAsync(role, successors, cancel);
@@ -194,6 +194,17 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         if (view.Members.Count(m => m.Voter) < target) return true;
         if (!(await instance.Api.GetAutopilotConfigurationAsync(s_callDeadline, cancel)).Try(out var autopilot) || autopilot.MinQuorum == target) return false;
         await instance.Api.PutAutopilotConfigurationAsync(autopilot.With(minQuorum: target), s_callDeadline, cancel);
+        return false;
+    }
+
+    /// <summary>Whether a leader with a majority behind it answers now: a server that was cut off may believe in a leader and a configuration of yesterday.</summary>
+    private async Task<bool> IsConfirmedAsync(string role, IReadOnlyList<Uri> servers, CancellationToken cancel)
+    {
+        foreach (var server in servers)
+        {
+            if ((await products[role].Api(server).BarrierAsync(s_callDeadline, cancel)).IsOk) return true;
+        }
+
         return false;
     }
 

@@ -21,19 +21,19 @@ internal sealed record ServerRecord : IHasSchema
     public required string RaftId { get; init; }
 
     /// <summary>The allocation that claims the server now; null while it lingers.</summary>
-    public ServerClaim? Claim { get; init; }
+    public ServerClaim? Claim { get; set; }
 
     /// <summary>Version of the binary the last claim asked for; null for the node's own.</summary>
-    public string? Version { get; init; }
+    public string? Version { get; set; }
 
     /// <summary>When the last claim ended.</summary>
-    public DateTimeOffset? ReleasedAt { get; init; }
+    public DateTimeOffset? ReleasedAt { get; set; }
 
     /// <summary>Intent, written before the first irreversible act of a hand-over: the server leaves and is retired, whatever happens to the agent meanwhile.</summary>
-    public bool Leaving { get; init; }
+    public bool Leaving { get; set; }
 
     /// <summary>Whether the server ever was a caught-up voter: only then may it be the one that keeps the cluster's data.</summary>
-    public bool WasVoter { get; init; }
+    public bool WasVoter { get; set; }
 
     [JsonIgnore]
     public string State => Leaving ? "leaving" : Claim is null ? "lingering" : "running";

@@ -52,6 +52,13 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
         T? value;
         try
         {
+            // The number first: what a newer version wrote may have another shape altogether.
+            using (var document = JsonDocument.Parse(bytes))
+            {
+                if (document.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("schema", out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out var written) && written > schema)
+                    throw new ProblemException(new("storage/newer", $"{Path} was written by a newer nomadstack.", $"Its schema is {written}; this version reads up to {schema}.", "Run the newer version again. Nothing was changed."));
+            }
+
             value = JsonSerializer.Deserialize(bytes, json);
         }
         catch (JsonException e)
@@ -60,8 +67,6 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
         }
 
         if (value is null) throw Torn("it holds no object");
-        if (value.Schema > schema)
-            throw new ProblemException(new("storage/newer", $"{Path} was written by a newer nomadstack.", $"Its schema is {value.Schema}; this version reads up to {schema}.", "Run the newer version again. Nothing was changed."));
         if (value.Schema < 1) throw Torn("it has no schema number");
         if (validate?.Invoke(value) is { } complaint) throw Torn(complaint);
         return value;

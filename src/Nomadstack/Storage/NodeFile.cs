@@ -4,6 +4,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Storage;
 
+// Properties that a file may lack are settable: what is only init would lose its default when the file does not name it.
 /// <summary><c>node.json</c>: who this node is. Minted at the agent's first start, never changed by a program but for the address.</summary>
 internal sealed record NodeFile : IHasSchema
 {
@@ -20,14 +21,15 @@ internal sealed record NodeFile : IHasSchema
     /// <summary>The IP address that everything of this node binds to and is reached at.</summary>
     public required string Address { get; init; }
 
-    public PortPlan Ports { get; init; } = new();
+    public PortPlan Ports { get; set; } = new();
 
     public static DurableFile<NodeFile> At(NodePaths paths) =>
         new(paths.NodeFile, CurrentSchema, StorageJson.Default.NodeFile, Complaint);
 
     private static string? Complaint(NodeFile node) =>
         !Guid.TryParse(node.Id, out _) ? "its id is no UUID"
-        : node.Name.Length == 0 ? "it has no name"
+        : string.IsNullOrEmpty(node.Name) ? "it has no name"
+        : node.Ports is null ? "its ports are null"
         : !System.Net.IPAddress.TryParse(node.Address, out _) ? $"its address \"{node.Address}\" is no IP address"
         : null;
 }
