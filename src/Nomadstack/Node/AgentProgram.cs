@@ -13,11 +13,11 @@ using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
 using Nomadstack.Driver;
 using Nomadstack.Engines;
+using Nomadstack.Health;
 using Nomadstack.Nomad;
 using Nomadstack.Operations;
 using Nomadstack.Peers;
 using Nomadstack.Servers;
-using Nomadstack.Health;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Node;

@@ -2,9 +2,9 @@
 using Nomadstack.Bootstrap;
 using Nomadstack.Clients;
 using Nomadstack.ColdBoot;
+using Nomadstack.Health;
 using Nomadstack.Operations;
 using Nomadstack.Servers;
-using Nomadstack.Health;
 
 namespace Nomadstack.Node;
 
