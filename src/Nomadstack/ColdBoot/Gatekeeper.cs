@@ -63,7 +63,7 @@ internal sealed class Gatekeeper(NodeContext context, Func<Uri, NomadApi> nomad)
         var views = await Task.WhenAll(servers.Select(async s => (Server: s, View: await RaftView.AskAsync(nomad(s.Http), cancel))));
         long? read = null;
         var known = true;
-        if (views.Where(v => v.View is { Leads: true }).MaxBy(v => v.View!.AppliedIndex) is { View: not null } leader)
+        if (views.Where(v => v.View is { Leads: true }).OrderByDescending(v => v.View!.AppliedIndex).FirstOrDefault() is { View: not null } leader)
         {
             var api = nomad(leader.Server.Http);
             // The barrier proves that this leader still leads a majority and has applied its whole log.

@@ -58,6 +58,10 @@ internal sealed partial class GrpcEndpoints(ILogger<GrpcEndpoints> log)
         {
             // The caller gave up; nobody is left to tell.
         }
+        catch (IOException)
+        {
+            // The stream or its connection broke under the call, which says the same.
+        }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             End(http, GrpcCode.Unavailable, "The nomadstack agent is stopping.");
