@@ -13,6 +13,9 @@ internal sealed record Problem(string Code, string What, string Why, string Fix)
     /// <summary>True when the command was refused to protect data (exit code 4), false for a plain failure (exit code 1).</summary>
     public bool Unsafe { get; init; }
 
+    /// <summary>True when the same attempt can never succeed, so that nobody repeats it by itself.</summary>
+    public bool Lasting { get; init; }
+
     public override string ToString() => $"{What} {Why} {Fix}";
 }
 

@@ -67,7 +67,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         {
             await ClaimAsync(config, wanted, startedAt, call.Cancel);
         }
-        catch (ProblemException e) when (!e.Problem.Unsafe)
+        catch (ProblemException e) when (e.Problem is { Unsafe: false, Lasting: false })
         {
             // Without this detail Nomad would fail the task for good and never ask its restart policy.
             throw new GrpcException(GrpcCode.FailedPrecondition, e.Message, new("hashicorp.nomad.plugins.shared.structs.RecoverableError", new RecoverableError { Recoverable = true }), e);

@@ -64,7 +64,7 @@ internal sealed class ServerHost(
     public async Task ClaimAsync(ServerClaim claim, CancellationToken cancel)
     {
         if (!_slots.ContainsKey(claim.Role))
-            throw new ProblemException(new("driver/unknown-role", $"This node runs no servers of the role \"{claim.Role}\".", $"Known roles: {string.Join(", ", _slots.Keys.Order())}.", "Correct `role` in the task's config and run the job again."));
+            throw new ProblemException(new("driver/unknown-role", $"This node runs no servers of the role \"{claim.Role}\".", $"Known roles: {string.Join(", ", _slots.Keys.Order())}.", "Correct `role` in the task's config and run the job again.") { Lasting = true });
         await LockedAsync(claim.Role, async slot =>
         {
             var record = slot.Record;

@@ -132,7 +132,7 @@ public sealed class BadInputTests(ITestOutputHelper output) : Scenario(output)
             }
             """);
 
-        await TestCluster.RunAsync(node, TimeSpan.FromSeconds(30), "job", "run", "/srv/bad.nomad");
+        await TestCluster.RunAsync(node, TimeSpan.FromSeconds(30), "job", "run", "--detach", "/srv/bad.nomad");
 
         await Eventually.NothingIsMissingAsync("the task's event names the role", TimeSpan.FromSeconds(30), async () =>
             (await TestCluster.Nomad(node).GetAsync("/v1/job/bad/allocations")).ToString().Contains("teapot", StringComparison.Ordinal) ? null : "the event", cluster.Logs);

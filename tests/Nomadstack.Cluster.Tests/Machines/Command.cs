@@ -75,7 +75,7 @@ internal static class Command
         var everything = process.WaitForExitAsync(cancel);
         while (!process.HasExited)
         {
-            if (await Task.WhenAny(everything, Task.Delay(20, cancel)) == everything) break;
+            await Task.WhenAny(everything, Task.Delay(20, cancel));
             cancel.ThrowIfCancellationRequested();
         }
 
