@@ -22,7 +22,7 @@ internal sealed class NodeClients(NodeContext context, NomadClientKeeper nomad, 
     public void Refresh()
     {
         Nomad.Refresh();
-        Consul.Refresh();
+        if (context.Membership.Current is { Consul: true }) Consul.Refresh();
     }
 
     /// <summary>Gives the running Nomad client the job servers, so that it knows no others. It keeps its list in memory alone.</summary>
