@@ -159,7 +159,8 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) return false;
         var eligible = nodes.Count(n => n.TakesServers);
         var moving = false;
-        foreach (var role in products.Keys)
+        // The cluster's roles, not what this node happens to have a program for.
+        foreach (var role in products.Keys.Where(role => role != Role.Consul || cluster.Consul))
         {
             if (await ServerJobs.DesiredAsync(api, role, cancel) is not { } desired) continue;
             if (HasLastedFor(role + "/job", desired == 0, s_jobGrace))

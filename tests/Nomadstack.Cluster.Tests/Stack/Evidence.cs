@@ -19,7 +19,7 @@ internal sealed record Evidence(
 
     public static async Task<Evidence> CollectAsync(TestCluster cluster)
     {
-        var live = cluster.Nodes.Where(node => node.IsOn).ToList();
+        var live = cluster.Running;
         var status = await TestCluster.StatusAsync(live[0]);
         var nomad = TestCluster.Nomad(live[0]);
         var nodes = (await nomad.GetAsync("/v1/nodes")).EnumerateArray().ToDictionary(node => node.GetProperty("Name").GetString()!, node => node.GetProperty("ID").GetString()!);

@@ -89,7 +89,7 @@ internal static class Invariants
     private static async Task NoBootstrapResidueAsync(TestCluster cluster, Evidence now)
     {
         foreach (var peer in now.NomadPeers.Concat(now.ConsulPeers)) peer.Address.ShouldNotMatch($":({string.Join('|', s_bootstrapPorts)})$");
-        foreach (var node in cluster.Nodes.Where(node => node.IsOn))
+        foreach (var node in cluster.Running)
         {
             var client = TestCluster.Nomad(node);
             NamesNone(await client.GetAsync("/v1/agent/servers"), $"server list of the Nomad client of {node.Name}");
@@ -102,7 +102,7 @@ internal static class Invariants
             NoLiveBootstrapInGossipSnapshot(node);
         }
 
-        foreach (var node in cluster.Nodes.Where(node => node.IsOn))
+        foreach (var node in cluster.Running)
         {
             var status = await TestCluster.StatusAsync(node);
             status.Servers.ShouldAllBe(server => server.ManagedBy == "job");

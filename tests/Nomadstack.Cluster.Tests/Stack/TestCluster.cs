@@ -54,6 +54,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public LabProgram Agent(LabNode node) => _agents[node.Name];
 
+    /// <summary>Nodes with power whose agent runs: a machine that has not joined is no node yet.</summary>
+    public IReadOnlyList<LabNode> Running => [.. Nodes.Where(node => node.IsOn && _agents.TryGetValue(node.Name, out var agent) && !agent.HasExited)];
+
     /// <summary>SIGKILL to the agent alone; whatever it started stays.</summary>
     public Task KillAgentAsync(LabNode node) => Agent(node).KillAsync();
 
@@ -116,10 +119,10 @@ internal sealed class TestCluster : IAsyncDisposable
     public Task<TimeSpan> HealthyAsync(int servers, TimeSpan deadline) =>
         Eventually.NothingIsMissingAsync($"healthy with {servers} server(s)", deadline, async () =>
         {
-            foreach (var node in Nodes.Where(node => node.IsOn))
+            foreach (var node in Running)
             {
                 var status = await StatusAsync(node);
-                if (status.Cluster.State != "healthy" || status.Cluster.DesiredServers != servers || status.Nodes.Count < Nodes.Count(one => one.IsOn))
+                if (status.Cluster.State != "healthy" || status.Cluster.DesiredServers != servers || status.Nodes.Count < Running.Count)
                     return $"{node.Name} says {status.Cluster.State} ({status.Cluster.Reason}), {status.Cluster.DesiredServers} desired, {status.Nodes.Count} node(s)";
             }
 
