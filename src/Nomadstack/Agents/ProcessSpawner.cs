@@ -25,7 +25,13 @@ internal sealed class ProcessSpawner(string dataFolder)
     private const int OpaqueBytes = 512;
 
     /// <summary>What systemd says to the agent alone. A server that inherited it would report readiness in the agent's name.</summary>
-    private static readonly string[] NotInherited = ["NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM"];
+    private static readonly string[] s_notInherited = ["NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM"];
+
+    /// <summary>
+    /// Whole families that an operator's shell has set for its own commands: the address and the token of some cluster, for us to hand on to nobody, and what
+    /// the products would take for configuration; and .NET's own, which are ours and not those of tasks that happen to be .NET programs too.
+    /// </summary>
+    private static readonly string[] s_notInheritedFamilies = ["NOMAD_", "CONSUL_", "VAULT_", "NOMADSTACK_", "DOTNET_"];
 
     /// <summary>The value of <see cref="MarkerName"/> for a process of this data folder.</summary>
     public string Marker(string name) => $"{dataFolder}:{name}";
@@ -138,11 +144,13 @@ internal sealed class ProcessSpawner(string dataFolder)
     {
         var all = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables()) all[(string)entry.Key] = (string?)entry.Value ?? "";
-        foreach (var name in NotInherited) all.Remove(name);
+        foreach (var name in all.Keys.Where(IsOurs).ToList()) all.Remove(name);
         foreach (var (name, value) in spec.Environment ?? new Dictionary<string, string>()) all[name] = value;
         all[MarkerName] = Marker(spec.Name);
         return [.. all.Select(e => $"{e.Key}={e.Value}")];
     }
+
+    private static bool IsOurs(string name) => s_notInherited.Contains(name) || s_notInheritedFamilies.Any(family => name.StartsWith(family, StringComparison.Ordinal));
 
     /// <summary>In the child it would fail with the same bare error number as a missing program.</summary>
     private static void PrepareLog(string path)

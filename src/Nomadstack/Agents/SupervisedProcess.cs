@@ -115,8 +115,9 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
     }
 
     /// <summary>Ends the process for good: no longer wanted, signal, SIGKILL after the deadline. Returns when it is gone; nothing running is fine too.</summary>
+    /// <param name="useless">When this completes the process has nothing left to do in an orderly way, and the SIGKILL comes at once.</param>
     /// <exception cref="ProblemException"><c>storage/unwritable</c> before anything was sent; <c>process/unkillable</c>.</exception>
-    public async Task StopAsync(int signal, TimeSpan deadline, CancellationToken cancel)
+    public async Task StopAsync(int signal, TimeSpan deadline, CancellationToken cancel, Task? useless = null)
     {
         using var turn = await TurnAsync(cancel);
         Task ending;
@@ -134,12 +135,12 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
             }
         }
 
-        var ended = await EndsWithinAsync(ending, deadline, cancel);
+        var ended = await EndsWithinAsync(useless is null ? ending : Task.WhenAny(ending, useless), deadline, cancel) && ending.IsCompleted;
         if (_detached.IsCancellationRequested) throw new OperationCanceledException($"The agent let go of {Name} while it was being stopped; the stop is recorded.");
         if (ended || running is null) return;
         lock (_lock)
         {
-            Raise(ProcessEventKind.Killed, $"Pid {running.Pid} did not end within {deadline.TotalSeconds:0.#} s; SIGKILL.");
+            Raise(ProcessEventKind.Killed, useless is { IsCompleted: true } ? $"Pid {running.Pid} is of no more use; SIGKILL." : $"Pid {running.Pid} did not end within {deadline.TotalSeconds:0.#} s; SIGKILL.");
             PidFd.Signal(running, Signals.SIGKILL);
         }
 

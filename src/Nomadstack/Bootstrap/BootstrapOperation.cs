@@ -19,7 +19,7 @@ internal sealed class BootstrapOperation(
     ServerHost host,
     ServerJobs jobs,
     NodeClients clients,
-    Func<ClusterRequest, Task> mint)
+    Func<ClusterRequest, CancellationToken, Task> mint)
 {
     public const string Kind = "bootstrap";
 
@@ -87,7 +87,8 @@ internal sealed class BootstrapOperation(
         switch (step)
         {
             case BootstrapStep.MintCluster:
-                await Fault.AroundAsync("mint-cluster", () => mint(request));
+                run.WaitFor("agents of a cluster that takes this machine for one of its nodes");
+                await Fault.AroundAsync("mint-cluster", () => mint(request, cancel));
                 break;
             case BootstrapStep.StartConsulBootstrap:
                 await bootstrap.StartAsync(Role.Consul, cancel);
@@ -185,8 +186,7 @@ internal sealed class BootstrapOperation(
         if (!bootstrap.IsLeaving(role)) await bootstrap.IntendLeaveAsync(role);
         // The Nomad client must know the job server before the bootstrap server is gone: it keeps its list in memory alone.
         if (role == Role.Nomad) await clients.PointAtJobServersAsync(cancel);
-        var survivors = KnownServer.Of(context.Membership.Current, role).Where(s => !s.IsBootstrap).ToList();
-        await bootstrap.RemoveAsync(role, survivors, run.WaitFor, cancel);
+        await bootstrap.RemoveAsync(role, run.WaitFor, cancel);
     }
 
     /// <summary>

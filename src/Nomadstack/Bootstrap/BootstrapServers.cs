@@ -61,10 +61,10 @@ internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<
     });
 
     /// <summary>Leaves and retires.</summary>
-    public async Task RemoveAsync(string role, IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    public async Task RemoveAsync(string role, Action<string> say, CancellationToken cancel)
     {
         if (Find(role) is not { } server) return;
-        await server.Instance.LeaveClusterAsync(survivors, say, cancel);
+        await server.Instance.LeaveClusterAsync(() => [.. KnownServer.Of(context.Membership.Current, role).Where(s => !s.IsBootstrap)], say, cancel);
         await RetireAsync(role, cancel);
     }
 

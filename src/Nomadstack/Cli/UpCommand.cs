@@ -30,6 +30,8 @@ internal sealed class UpCommand : Command
     {
         using var agent = _global.Client(parse);
         using var killDaemon = CancellationTokenSource.CreateLinkedTokenSource(_here.HardStop);
+        // What an agent that runs already says is not ours to show: ours refuses to start beside it, and says why.
+        if (await IsAnsweredAsync(agent, interrupt)) return await _here.Daemon(options, true, killDaemon.Token);
         var progress = new ProgressWriter(_here);
         // Its own thread of work: a daemon that fails at once must not throw here, and one that is slow to start must not hold us up.
         var daemon = Task.Run(() => _here.Daemon(options, true, killDaemon.Token), CancellationToken.None);
@@ -57,6 +59,19 @@ internal sealed class UpCommand : Command
         catch (OperationCanceledException) when (killDaemon.IsCancellationRequested)
         {
             return end;
+        }
+    }
+
+    private static async Task<bool> IsAnsweredAsync(AgentClient agent, CancellationToken cancel)
+    {
+        try
+        {
+            await agent.OperationsAsync(cancel);
+            return true;
+        }
+        catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
+        {
+            return false;
         }
     }
 

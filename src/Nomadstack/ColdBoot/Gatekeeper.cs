@@ -60,7 +60,7 @@ internal sealed class Gatekeeper(NodeContext context, Func<Uri, NomadApi> nomad)
     public async Task<Gate> LookAsync(CancellationToken cancel)
     {
         var servers = KnownServer.Of(context.Membership.Current, Role.Nomad);
-        var views = await Task.WhenAll(servers.Select(async s => (Server: s, View: await RaftView.AskAsync(nomad(s.Http), cancel))));
+        var views = await Task.WhenAll(servers.Select(async s => (Server: s, View: await RaftStanding.AskAsync(nomad(s.Http), cancel))));
         long? read = null;
         var known = true;
         if (views.Where(v => v.View is { Leads: true }).OrderByDescending(v => v.View!.AppliedIndex).FirstOrDefault() is { View: not null } leader)
@@ -93,6 +93,6 @@ internal sealed class Gatekeeper(NodeContext context, Func<Uri, NomadApi> nomad)
         _seen = next;
     }
 
-    private static GateServer Describe(KnownServer server, RaftView? view) =>
+    private static GateServer Describe(KnownServer server, RaftStanding? view) =>
         new(server.NodeName, server.Rpc, view?.AppliedIndex, view?.LastLogIndex, view is { Leads: true }, view is { HasLeader: true });
 }

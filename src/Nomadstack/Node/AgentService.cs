@@ -74,11 +74,8 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, DrainOperat
 
     private async Task<bool> IsVoterAsync(string role, string raftId, CancellationToken cancel)
     {
-        foreach (var server in KnownServer.Of(Context.Membership.Current, role))
-        {
-            if (await RaftView.AskAsync(parts.Host.Product(role).Api(server.Http), cancel) is { HasLeader: true } view) return view.Member(raftId) is { Voter: true };
-        }
-
+        if (await RaftView.AskAnyAsync(parts.Host.Product(role), KnownServer.Of(Context.Membership.Current, role).Select(s => s.Http), cancel) is { HasLeader: true } view)
+            return view.Member(raftId) is { Voter: true };
         throw new ProblemException(new("cluster/no-leader", $"No {role} server knows a leader now.", "Whether the node holds a voter cannot be told.", "See `nomadstack status`; try again when there is a leader."));
     }
 

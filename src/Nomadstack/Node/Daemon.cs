@@ -16,10 +16,13 @@ namespace Nomadstack.Node;
 internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan s_maintenance = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_maintenance = TimeSpan.FromSeconds(15);
 
     /// <summary>A node without a server asks for the index every five minutes: 500 of them are two questions a second.</summary>
-    private const int RoundsBetweenAsking = 30;
+    private const int RoundsBetweenAsking = 20;
+
+    /// <summary>The first minute is not yet a rest.</summary>
+    private const int RoundsBetweenReleases = 20, FirstRelease = 4;
 
     private readonly ILogger _log = parts.Context.Logs.CreateLogger<Daemon>();
     private TaskCompletionSource<OperationRun> _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -195,6 +198,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
                 }
 
                 if (parts.Clients.Nomad.Runs) await RememberIndexAsync(round, cancel);
+                if (round % RoundsBetweenReleases == FirstRelease) MemoryAtRest.Release();
                 trouble = "";
             }
             catch (Exception e) when (e is ProblemException or IOException)
@@ -211,7 +215,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         var own = parts.Host.Servers.FirstOrDefault(s => s.Record.Role == Role.Nomad).Instance;
         if (own is null && round % RoundsBetweenAsking != 0) return;
         var server = own?.Http ?? KnownServer.Of(Context.Membership.Current, Role.Nomad).Where(s => s.IsClaimed).MinBy(_ => Random.Shared.Next())?.Http;
-        if (server is not null && await RaftView.AskAsync(parts.Host.Product(Role.Nomad).Api(server), cancel) is { HasLeader: true } view)
-            parts.Gate.Remember(view.AppliedIndex, registered: true);
+        if (server is not null && await RaftStanding.AskAsync(parts.Host.Product(Role.Nomad).Api(server), cancel) is { HasLeader: true } standing)
+            parts.Gate.Remember(standing.AppliedIndex, registered: true);
     }
 }

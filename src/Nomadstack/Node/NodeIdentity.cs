@@ -35,7 +35,7 @@ internal static class NodeIdentity
             throw new ProblemException(new("node/address-changed",
                 $"This node was {node.Address} and is now asked to be {asked.Address}{(asked.Ports == node.Ports ? "" : " with other ports")}.",
                 "It holds servers, and their raft peers know them by address: under another one they would be strangers.",
-                $"Give the machine its old address back (or --bind {node.Address}), or drain this node first, from another one. Nothing was changed.")
+                $"Give the machine its old address back (or --bind {node.Address}), or drain this node first, from another one. If this folder is a copy of another machine's, move it away and join with an empty one. Nothing was changed.")
             { Unsafe = true });
         }
 

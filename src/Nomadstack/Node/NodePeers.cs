@@ -19,10 +19,12 @@ internal sealed class NodePeers(NodeContext context, string version) : IDisposab
     private CancellationTokenSource _stop = new();
 
     /// <summary>Mints certificate authority, certificate and cluster document, in this order: the document makes it count. Repeatable.</summary>
-    public async Task MintAsync(ClusterRequest request)
+    /// <exception cref="ProblemException"><c>bootstrap/known-elsewhere</c>: a cluster counts this machine among its nodes already.</exception>
+    public async Task MintAsync(ClusterRequest request, CancellationToken cancel)
     {
         if (context.Membership.Current is null)
         {
+            await FormerCluster.RefuseAsync(context.Node, context.Time, cancel);
             using var pki = Pki.Mint(context.Paths, Guid.NewGuid().ToString(), context.Node, context.Time);
             context.Membership.Create(new ClusterDocument
             {
@@ -35,7 +37,7 @@ internal sealed class NodePeers(NodeContext context, string version) : IDisposab
             });
         }
 
-        await StartAsync(CancellationToken.None);
+        await StartAsync(cancel);
     }
 
     /// <summary>Asks a member to let this node in; when this returns the membership is on disk.</summary>

@@ -54,11 +54,43 @@ internal static class Joining
         }
     }
 
+    /// <summary>Which cluster's agent answers at an address, by its own word; null when none does.</summary>
+    public static async Task<string?> ClusterAtAsync(JoinAddress at, TimeProvider time, CancellationToken cancel)
+    {
+        try
+        {
+            var (ca, _) = await PingAsync(at, time, cancel);
+            using (ca) return Certificates.ClusterIdOf(ca);
+        }
+        catch (ProblemException)
+        {
+            // Nobody, or no agent: the question was only whether one is there.
+            return null;
+        }
+    }
+
     /// <summary>Asks who is there, without a secret, and returns the CA once it is the token's.</summary>
     private static async Task<X509Certificate2> LookAsync(JoinAddress at, JoinToken token, TimeProvider time, CancellationToken cancel)
     {
+        var (ca, ping) = await PingAsync(at, time, cancel);
+        try
+        {
+            if (!string.Equals(Certificates.Pin(ca), token.CaPin, StringComparison.Ordinal))
+                throw new ProblemException(WrongCa(at, "Its CA has another hash than the token names."));
+            JoinDesk.CheckClock(time.GetUtcNow(), ping.Clock);
+            return ca;
+        }
+        catch
+        {
+            ca.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<(X509Certificate2 Ca, PingAnswer Ping)> PingAsync(JoinAddress at, TimeProvider time, CancellationToken cancel)
+    {
         var connected = false;
-        // Whoever it is: nothing is said here, and what is heard is held against the token's hash.
+        // Whoever it is: nothing is said here, and what is heard is not yet believed.
         using var http = Client(() => connected = true, _ => true);
         PingAnswer ping;
         try
@@ -71,27 +103,13 @@ internal static class Joining
         }
 
         if (ping.Service != PingAnswer.Nomadstack || ping.Ca is null) throw new ProblemException(NotAnAgent(at, "It answered, but not as an agent does."));
-        X509Certificate2 ca;
         try
         {
-            ca = X509Certificate2.CreateFromPem(ping.Ca);
+            return (X509Certificate2.CreateFromPem(ping.Ca), ping);
         }
         catch (CryptographicException e)
         {
             throw new ProblemException(NotAnAgent(at, "The CA it shows is no certificate."), e);
-        }
-
-        try
-        {
-            if (!string.Equals(Certificates.Pin(ca), token.CaPin, StringComparison.Ordinal))
-                throw new ProblemException(WrongCa(at, "Its CA has another hash than the token names."));
-            JoinDesk.CheckClock(time.GetUtcNow(), ping.Clock);
-            return ca;
-        }
-        catch
-        {
-            ca.Dispose();
-            throw;
         }
     }
 

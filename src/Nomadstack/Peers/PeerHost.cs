@@ -28,6 +28,9 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
 {
     private WebApplication? _app;
 
+    public static Problem CannotListen(IPAddress address, int port, string why) =>
+        new("peers/cannot-listen", $"The peer port {address}:{port} cannot be opened.", why, "Free the port, or give this node another address with --bind or another port.");
+
     /// <summary>Listens from when this returns.</summary>
     /// <exception cref="ProblemException"><c>peers/cannot-listen</c>.</exception>
     public async Task StartAsync(IPAddress address, int port, CancellationToken cancel)
@@ -54,7 +57,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             await app.DisposeAsync();
-            throw new ProblemException(new("peers/cannot-listen", $"The peer port {address}:{port} cannot be opened.", e.Message, "Free the port, or give this node another address with --bind or another port."), e);
+            throw new ProblemException(CannotListen(address, port, e.Message), e);
         }
 
         _app = app;

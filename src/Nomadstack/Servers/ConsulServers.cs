@@ -23,10 +23,12 @@ internal sealed class ConsulServers(NodeContext context, EnginePrograms programs
     }
 
     /// <summary>Leaves by its own call; the process ends by itself, and is then kept from being started again.</summary>
-    public async Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, CancellationToken cancel)
+    public async Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel)
     {
-        await new ConsulApi(http.GetLeftPart(UriPartial.Authority), context.Time).LeaveAsync(deadline, cancel);
-        await process.StopAsync(Signals.SIGTERM, deadline, cancel);
+        var leaving = new ConsulApi(http.GetLeftPart(UriPartial.Authority), context.Time).LeaveAsync(deadline, cancel);
+        await Task.WhenAny(leaving, gone ?? leaving);
+        await process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
+        await leaving;
     }
 
     public string MemberName(string serverName) => serverName;

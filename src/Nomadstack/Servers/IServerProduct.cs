@@ -19,7 +19,11 @@ internal interface IServerProduct
     ProcessSpec Prepare(ServerSite site, IReadOnlyList<string> join, int voters, string? version);
 
     /// <summary>Makes the running server leave gossip and raft and end for good; returns when the process is gone. One that does not run is fine too.</summary>
-    Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, CancellationToken cancel);
+    /// <param name="gone">
+    /// Completes when the others no longer count on this server: it is ended then, however much of its leave remains. Until its end it would take
+    /// requests and hold them for want of a leader (5 s, both products' RPC hold), which is longer than the others need to elect one. Null: the leave runs to its end.
+    /// </param>
+    Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel);
 
     /// <summary>The gossip member name of a server with this configured name.</summary>
     string MemberName(string serverName);

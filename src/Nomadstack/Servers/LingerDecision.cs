@@ -4,11 +4,10 @@ namespace Nomadstack.Servers;
 /// <summary>What is known about a server that no allocation claims any more.</summary>
 /// <param name="LeaderKnown">Some server answers a consistent read now.</param>
 /// <param name="InConfiguration">The raft configuration names this server.</param>
-/// <param name="Leads">This server is the leader.</param>
 /// <param name="Successors">Healthy, caught-up voters that an allocation claims, this server not among them.</param>
 /// <param name="Desired">Servers the job asks for; null when the job could not be read or is stopped.</param>
 /// <param name="WasVoter">This server was a voter once, so its data may be the cluster's.</param>
-internal sealed record LingerFacts(bool LeaderKnown, bool InConfiguration, bool Leads, int Successors, int? Desired, bool WasVoter);
+internal sealed record LingerFacts(bool LeaderKnown, bool InConfiguration, int Successors, int? Desired, bool WasVoter);
 
 /// <summary>What to do with a lingering server.</summary>
 internal abstract record LingerDecision

@@ -24,7 +24,7 @@ internal sealed class NomadServers(NodeContext context, EnginePrograms programs)
     }
 
     /// <summary>No version has a call to leave; SIGINT makes a server leave as we configure it, and nobody else can send it one: it runs in a session of its own.</summary>
-    public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, CancellationToken cancel) => process.StopAsync(Signals.SIGINT, deadline, cancel);
+    public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGINT, deadline, cancel, gone);
 
     public string MemberName(string serverName) => serverName + ".global";
 }

@@ -160,7 +160,7 @@ internal sealed class ServerHost(
     /// from then on no allocation can claim it, and a killed agent continues here.
     /// </summary>
     /// <returns>False when an allocation claimed it meanwhile; nothing was done.</returns>
-    public async Task<bool> HandOverAsync(string role, IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    public async Task<bool> HandOverAsync(string role, Action<string> say, CancellationToken cancel)
     {
         var intended = false;
         await LockedAsync(role, async slot =>
@@ -172,7 +172,7 @@ internal sealed class ServerHost(
         if (!intended) return false;
 
         var instance = _slots[role].Instance!;
-        await instance.LeaveClusterAsync(survivors, say, cancel);
+        await instance.LeaveClusterAsync(() => [.. KnownServer.Of(membership.Current, role).Where(s => s.Entry.RaftId != instance.Site.RaftId)], say, cancel);
         await LockedAsync(role, async slot =>
         {
             await Fault.AroundAsync("retire-" + role, () =>

@@ -57,20 +57,27 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
 
     /// <summary>
     /// Takes the server out of its cluster: leadership away where the API can, leave, exit, and a check through the survivors that
-    /// the raft configuration no longer names it. The caller has written the intent and made sure that <paramref name="survivors"/> suffice.
+    /// the raft configuration no longer names it. The caller has written the intent and made sure that the survivors suffice.
     /// </summary>
+    /// <param name="survivors">The product's other servers, as the membership knows them at the time of the call.</param>
     /// <param name="say">Told what is waited for.</param>
-    public async Task LeaveClusterAsync(IReadOnlyList<KnownServer> survivors, Action<string> say, CancellationToken cancel)
+    public async Task LeaveClusterAsync(Func<IReadOnlyList<KnownServer>> survivors, Action<string> say, CancellationToken cancel)
     {
         if (await RunsAsync(cancel))
         {
-            await TransferAwayAsync([.. survivors.Select(s => s.Entry.RaftId)], say, cancel);
+            await TransferAwayAsync([.. survivors().Where(s => s.IsClaimed).Select(s => s.Entry.RaftId)], say, cancel);
             say("the server to leave its cluster");
         }
 
-        await Fault.AroundAsync("leave-" + Site.ProcessName, () => Product.LeaveAsync(Http, Process, s_leaveDeadline, cancel));
+        await Fault.AroundAsync("leave-" + Site.ProcessName, async () =>
+        {
+            // Nobody waits for a first cluster's pivot, and gossip is to see the whole of that leave: it must not remember the bootstrap ports.
+            var goneOrEnded = Site.Bootstrap ? null : WatchItGoAsync(survivors, cancel);
+            await Product.LeaveAsync(Http, Process, s_leaveDeadline, goneOrEnded, cancel);
+            if (goneOrEnded is not null) await goneOrEnded;
+        });
         say("the others to confirm that it has left");
-        while (!await ConfirmedGoneAsync(survivors, cancel)) await Task.Delay(s_poll, time, cancel);
+        while (!await ConfirmedGoneAsync(survivors(), cancel)) await Task.Delay(s_poll, time, cancel);
     }
 
     /// <summary>Moves the folder to where old raft data is kept (I7); done already is done.</summary>
@@ -92,6 +99,16 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
         // Where the API has no transfer (Nomad before 1.7), the leave itself costs one election.
         if (await Api.TransferLeadershipAsync(heir.RaftId, s_transferDeadline, cancel) is not LeadershipTransfer.Asked) return;
         await UntilAsync(s_transferDeadline, async c => await ObserveAsync(c) is { HasLeader: true, Leads: false }, cancel);
+    }
+
+    /// <summary>Ends when the survivors no longer name this server, or when its process has ended.</summary>
+    private async Task WatchItGoAsync(Func<IReadOnlyList<KnownServer>> survivors, CancellationToken cancel)
+    {
+        while (Process.Pid is not null)
+        {
+            if (await RaftView.AskAnyAsync(Product, survivors().Select(s => s.Http), cancel) is { HasLeader: true } view && view.Member(Site.RaftId) is null) return;
+            await Task.Delay(s_poll, time, cancel);
+        }
     }
 
     private async Task<bool> ConfirmedGoneAsync(IReadOnlyList<KnownServer> survivors, CancellationToken cancel)

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Nomad;
 using Nomadstack.Operations;
+using Nomadstack.Peers;
 
 namespace Nomadstack.Servers;
 
@@ -14,8 +15,16 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
 {
     public const string Kind = "hand-over";
 
-    /// <summary>How often to look while something moves, and while all is at rest.</summary>
-    private static readonly TimeSpan s_moving = TimeSpan.FromMilliseconds(500), s_resting = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// How often to look: while something moves, while a change of the membership is recent (a new node takes seconds to be ready in Nomad), and at rest.
+    /// </summary>
+    private static readonly TimeSpan s_moving = TimeSpan.FromMilliseconds(500), s_settling = TimeSpan.FromSeconds(2), s_resting = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a change of the membership is recent.</summary>
+    private static readonly TimeSpan s_recent = TimeSpan.FromSeconds(60);
+
+    /// <summary>The leader's own node keeps the jobs. The others do so as rarely as this, should its agent be down.</summary>
+    private static readonly TimeSpan s_deputy = TimeSpan.FromSeconds(60);
 
     /// <summary>A claim must be unknown to Nomad for this long, with a leader answering all the while, before it is believed gone (B-8).</summary>
     private static readonly TimeSpan s_orphanGrace = TimeSpan.FromSeconds(30);
@@ -32,6 +41,7 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
     private readonly Dictionary<string, DateTimeOffset> _since = [];
     private readonly Dictionary<string, string> _waits = [];
     private Problem? _trouble;
+    private long _deputyAt = context.Time.GetTimestamp();
 
     /// <summary>What a lingering server of this role waits for; null when none lingers.</summary>
     public string? WaitsFor(string role) => _waits.GetValueOrDefault(role);
@@ -39,10 +49,34 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
     /// <summary>Runs until cancelled. <paramref name="clientRuns"/> tells whether this node's Nomad client runs, before which claims cannot be judged.</summary>
     public async Task RunAsync(Func<bool> clientRuns, CancellationToken cancel)
     {
+        var changedAt = context.Time.GetUtcNow();
         while (true)
         {
-            var moving = await RoundAsync(clientRuns(), cancel);
-            await Task.Delay(moving ? s_moving : s_resting, context.Time, cancel);
+            var seen = context.Membership.Current;
+            if (await RoundAsync(clientRuns(), cancel)) await Task.Delay(s_moving, context.Time, cancel);
+            else if (await RestAsync(seen, context.Time.GetUtcNow() - changedAt < s_recent ? s_settling : s_resting, cancel)) changedAt = context.Time.GetUtcNow();
+        }
+    }
+
+    /// <returns>True when a change of the membership since <paramref name="seen"/> ended the rest: a server was released, a node joined.</returns>
+    private async Task<bool> RestAsync(ClusterDocument? seen, TimeSpan rest, CancellationToken cancel)
+    {
+        var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        void Wake() => changed.TrySetResult();
+        context.Membership.Changed += Wake;
+        try
+        {
+            if (!ReferenceEquals(seen, context.Membership.Current)) return true;
+            await changed.Task.WaitAsync(rest, context.Time, cancel);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        finally
+        {
+            context.Membership.Changed -= Wake;
         }
     }
 
@@ -57,8 +91,15 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
             if (servers.Count == 0) return false;
             var moving = false;
             var api = await jobs.AnyServerAsync(cancel);
-            foreach (var (record, instance) in servers) moving |= await LookAfterAsync(record, instance, api, clientRuns, cancel);
-            if (api is not null && servers.Any(s => s.Record.Role == Role.Nomad)) moving |= await KeepJobsAsync(api, cancel);
+            foreach (var (record, instance) in servers)
+            {
+                moving |= await LookAfterAsync(record, instance, api, clientRuns, cancel);
+                if (api is null) continue;
+                var leads = await LeadsAsync(instance, cancel);
+                if (record.Role == Role.Nomad && (leads || IsDeputysTurn())) moving |= await KeepJobsAsync(api, cancel);
+                if (leads) moving |= await KeepMinQuorumAsync(instance, api, cancel);
+            }
+
             _trouble = null;
             return moving;
         }
@@ -92,12 +133,11 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
     {
         var role = record.Role;
         var peers = KnownServer.Of(context.Membership.Current, role).Where(s => s.Entry.RaftId != record.RaftId).ToList();
-        var view = await AskAnyAsync(role, [.. peers.Select(p => p.Http), instance.Http], cancel);
+        var view = await RaftView.AskAnyAsync(products[role], [.. peers.Select(p => p.Http), instance.Http], cancel);
         var successors = peers.Where(p => p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true }).ToList();
         var facts = new LingerFacts(
             LeaderKnown: view is { HasLeader: true },
             InConfiguration: view?.Member(record.RaftId) is not null,
-            Leads: view?.Member(record.RaftId) is { Leader: true },
             Successors: successors.Count,
             Desired: api is null ? null : await ServerJobs.DesiredAsync(api, role, cancel) is > 0 and var count ? count : null,
             record.WasVoter);
@@ -130,7 +170,7 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         run.Step($"hand the {role} server over to {string.Join(", ", successors.Select(s => s.NodeName))}");
         try
         {
-            if (await host.HandOverAsync(role, successors, run.WaitFor, cancel)) run.Finish();
+            if (await host.HandOverAsync(role, run.WaitFor, cancel)) run.Finish();
             else run.Finish("an allocation claimed the server again: nothing was done");
         }
         catch (ProblemException e)
@@ -152,7 +192,7 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         await host.ReleaseAsync(claim.TaskId, cancel);
     }
 
-    /// <summary>Keeps both jobs registered, the desired count raised and autopilot's minimum in step. Any agent may; compare-and-set lets one win.</summary>
+    /// <summary>Keeps both jobs registered and the desired count raised. Any agent may; compare-and-set lets one win.</summary>
     private async Task<bool> KeepJobsAsync(NomadApi api, CancellationToken cancel)
     {
         if (context.Membership.Current is not { } cluster || operations.Unfinished("bootstrap") is not null) return false;
@@ -169,33 +209,38 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
                 await jobs.RegisterAsync(api, role, DesiredServers.For(eligible, 1, cluster.MaxServers), cancel);
             }
 
-            if (desired == 0) continue;
             var target = DesiredServers.For(eligible, desired, cluster.MaxServers);
-            if (target > desired)
+            if (desired == 0 || target == desired) continue;
+            moving = true;
+            await Fault.AroundAsync("raise-" + role, async () =>
             {
-                moving = true;
-                await Fault.AroundAsync("raise-" + role, async () =>
-                {
-                    if (await ServerJobs.RaiseAsync(api, role, target, cancel))
-                        _log.LogInformation("{Eligible} nodes can run servers: {Job} is raised from {From} to {To}", eligible, Role.JobId(role), desired, target);
-                });
-            }
-
-            moving |= await KeepMinQuorumAsync(role, target, cancel);
+                if (await ServerJobs.RaiseAsync(api, role, target, cancel))
+                    _log.LogInformation("{Eligible} nodes can run servers: {Job} is raised from {From} to {To}", eligible, Role.JobId(role), desired, target);
+            });
         }
 
         return moving;
     }
 
-    /// <summary>Only the leader's own node writes, and only once that many voters are there: autopilot then never shrinks the quorum below it.</summary>
-    private async Task<bool> KeepMinQuorumAsync(string role, int target, CancellationToken cancel)
+    /// <summary>Done on the leader's own node alone, and only once that many voters are there: autopilot then never shrinks the quorum below it.</summary>
+    private static async Task<bool> KeepMinQuorumAsync(ServerInstance instance, NomadApi api, CancellationToken cancel)
     {
-        var (record, instance) = host.Servers.FirstOrDefault(s => s.Record.Role == role);
-        if (record is null || await instance.ObserveAsync(cancel) is not { Leads: true } view) return false;
-        if (view.Members.Count(m => m.Voter) < target) return true;
-        if (!(await instance.Api.GetAutopilotConfigurationAsync(s_callDeadline, cancel)).Try(out var autopilot) || autopilot.MinQuorum == target) return false;
-        await instance.Api.PutAutopilotConfigurationAsync(autopilot.With(minQuorum: target), s_callDeadline, cancel);
+        if (await ServerJobs.DesiredAsync(api, instance.Site.Role, cancel) is not (> 0 and var desired)) return false;
+        if (!(await instance.Api.RaftConfigurationAsync(stale: false, s_callDeadline, cancel)).Try(out var raft) || raft.Voters.Count() < desired) return true;
+        if (!(await instance.Api.GetAutopilotConfigurationAsync(s_callDeadline, cancel)).Try(out var autopilot) || autopilot.MinQuorum == desired) return false;
+        await instance.Api.PutAutopilotConfigurationAsync(autopilot.With(minQuorum: desired), s_callDeadline, cancel);
         return false;
+    }
+
+    /// <summary>Whether this very server is the leader, by its own word: the cheapest of all questions.</summary>
+    private static async Task<bool> LeadsAsync(ServerInstance instance, CancellationToken cancel) =>
+        await instance.Api.LeaderAsync(stale: true, s_callDeadline, cancel) == HostPort.Join(instance.Site.Address, instance.Site.Rpc);
+
+    private bool IsDeputysTurn()
+    {
+        if (context.Time.GetElapsedTime(_deputyAt) < s_deputy) return false;
+        _deputyAt = context.Time.GetTimestamp();
+        return true;
     }
 
     /// <summary>Whether a leader with a majority behind it answers now: a server that was cut off may believe in a leader and a configuration of yesterday.</summary>
@@ -207,19 +252,6 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         }
 
         return false;
-    }
-
-    private async Task<RaftView?> AskAnyAsync(string role, IReadOnlyList<Uri> servers, CancellationToken cancel)
-    {
-        RaftView? last = null;
-        foreach (var server in servers)
-        {
-            var view = await RaftView.AskAsync(products[role].Api(server), cancel);
-            if (view is { HasLeader: true }) return view;
-            last ??= view;
-        }
-
-        return last;
     }
 
     private bool HasLastedFor(string key, bool condition, TimeSpan grace)

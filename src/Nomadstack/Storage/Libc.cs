@@ -6,7 +6,12 @@ namespace Nomadstack.Storage;
 /// <summary>The few system calls .NET has no words for. Each returns -1 and sets errno on failure.</summary>
 internal static partial class Libc
 {
-    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_NONBLOCK = 0x800, O_DIRECTORY = 0x10000, O_CLOEXEC = 0x80000;
+    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
+
+    /// <summary>One of the few numbers that differ between architectures (arch/arm64/include/uapi/asm/fcntl.h).</summary>
+    public static readonly int O_DIRECTORY = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x4000 : 0x10000;
+
+
     public const int LOCK_EX = 2, LOCK_NB = 4;
     public const int EINTR = 4, EAGAIN = 11, ENXIO = 6, EPIPE = 32, ESRCH = 3, ENOSPC = 28, EROFS = 30, EACCES = 13, EPERM = 1;
 
@@ -38,6 +43,11 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     public static unsafe partial int Poll(PollFd* fds, nuint count, int timeoutMilliseconds);
+
+    public const int MADV_DONTNEED = 4;
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    public static partial int Advise(nint address, nint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint GetEffectiveUserId();

@@ -25,10 +25,10 @@ public sealed class FaultTests(ITestOutputHelper output) : Scenario(output)
     public Task BootstrapSurvivesTheAgentsDeathAnywhere() => SweepAsync(1, async (cluster, fault) =>
     {
         var node = cluster.Nodes[0];
-        var agent = cluster.StartAgent(node, fault);
-        if (!await AnswersAsync(cluster, node)) return agent; // died before it could be asked
-        await TestCluster.RunAsync(node, TimeSpan.FromSeconds(120), "bootstrap"); // fails when the agent dies under it
-        return agent;
+        var revival = new Revival(cluster, cluster.StartAgent(node, fault));
+        await InTheEndAsync(cluster, node, "bootstrap");
+        (await Invariants.HoldAsync(cluster, 1)).NodeIds.Count.ShouldBe(1);
+        return revival;
     });
 
     [SkippableFact]
@@ -36,51 +36,50 @@ public sealed class FaultTests(ITestOutputHelper output) : Scenario(output)
     {
         cluster.StartAgent(cluster.Nodes[0]);
         await cluster.BootstrapAsync(cluster.Nodes[0]);
-        return await cluster.JoinAsync(cluster.Nodes[1], cluster.Nodes[0], fault);
+        var revival = new Revival(cluster, await cluster.JoinAsync(cluster.Nodes[1], cluster.Nodes[0], fault), "--join", cluster.Nodes[0].Address, "--token-file", "/etc/nomadstack/token");
+        (await Invariants.HoldAsync(cluster, 1)).NodeIds.Count.ShouldBe(2);
+        return revival;
     });
 
     [SkippableFact]
     public Task HandOverSurvivesTheDeathOfTheOldServersAgentAnywhere() => SweepAsync(2, async (cluster, fault) =>
     {
         await cluster.StartAllAsync();
-        var node = cluster.Nodes[0];
-        await cluster.KillAgentAsync(node);
-        var agent = cluster.StartAgent(node, fault);
-        if (!await AnswersAsync(cluster, node)) return agent;
-        await TestCluster.RunAsync(cluster.Nodes[1], TimeSpan.FromSeconds(120), "node", "drain", "n1");
-        return agent;
-    }, drains: true);
+        var (old, other) = (cluster.Nodes[0], cluster.Nodes[1]);
+        await cluster.KillAgentAsync(old);
+        var revival = new Revival(cluster, cluster.StartAgent(old, fault));
+        await InTheEndAsync(cluster, other, "node", "drain", old.Name);
+        await Eventually.NothingIsMissingAsync($"the servers are on {other.Name} alone", TimeSpan.FromMinutes(1), () =>
+        {
+            var servers = cluster.Nodes.SelectMany(EngineProcess.On).Where(process => process.Kind != EngineKind.Client).ToList();
+            return Task.FromResult(servers.Count == 2 && servers.TrueForAll(server => server.Node == other.Name && server.Kind == EngineKind.JobServer) ? null : string.Join(", ", servers));
+        }, cluster.Logs);
+        (await Evidence.CollectAsync(cluster)).NomadPeers.ShouldHaveSingleItem().Leader.ShouldBeTrue();
+        return revival;
+    });
 
-    private async Task SweepAsync(int nodes, Func<TestCluster, string, Task<LabProgram>> flow, bool drains = false)
+    /// <param name="flow">Runs to its end, whatever the fault does to the agent meanwhile.</param>
+    private async Task SweepAsync(int nodes, Func<TestCluster, string, Task<Revival>> flow)
     {
         IReadOnlyList<string> points;
         await using (var undisturbed = await MachinesAsync(nodes))
         {
             var traced = await flow(undisturbed, Trace);
-            await EndsWellAsync(undisturbed, drains);
-            points = [.. (await File.ReadAllLinesAsync(Path.Combine(traced.Node.Srv, "points"))).Distinct()];
+            points = [.. (await File.ReadAllLinesAsync(Path.Combine(traced.Agent.Node.Srv, "points"))).Distinct()];
         }
 
         points.ShouldNotBeEmpty("the flow has fault points");
         var dice = Dice();
         var lot = points.OrderBy(_ => dice.Next()).Take(s_points).ToList();
         Say($"{lot.Count} of {points.Count} points: {string.Join(", ", points)}");
-        var died = 0;
-        var bad = new ConcurrentBag<string>();
+        var (missed, bad) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
         await Parallel.ForEachAsync(lot, new ParallelOptions { MaxDegreeOfParallelism = s_atOnce }, async (point, _) =>
         {
             await using var cluster = await MachinesAsync(nodes);
             try
             {
-                var agent = await flow(cluster, point);
-                if (await DiesAsync(agent))
-                {
-                    Interlocked.Increment(ref died);
-                    cluster.StartAgent(agent.Node, more: agent.Node == cluster.Nodes[0] ? null : ["--join", cluster.Nodes[0].Address, "--token-file", "/etc/nomadstack/token"]);
-                    if (agent.Node == cluster.Nodes[0] && !drains) await cluster.BootstrapAsync(agent.Node);
-                }
-
-                await EndsWellAsync(cluster, drains);
+                var revival = await flow(cluster, point);
+                if (!revival.Needed) missed.Add(point);
             }
             catch (Exception broken) when (broken is TimeoutException or InvalidOperationException or ShouldAssertException or AgentDiedException)
             {
@@ -89,49 +88,34 @@ public sealed class FaultTests(ITestOutputHelper output) : Scenario(output)
         });
 
         bad.ShouldBeEmpty(string.Join("\n\n", bad));
-        Say($"{died} of {lot.Count} killed the agent, and all ended well");
-        died.ShouldBePositive("at least one of the points was met");
+        Say($"{lot.Count - missed.Count} of {lot.Count} killed the agent, and all ended well; not met: {string.Join(", ", missed)}");
+        // What a flow waits for decides which way it takes, so a point may be passed by; a sweep that meets few is no sweep.
+        missed.Count.ShouldBeLessThanOrEqualTo(lot.Count / 2, "most points are met");
     }
 
-    private static async Task EndsWellAsync(TestCluster cluster, bool drained)
+    /// <summary>Repeats a command until it succeeds, as an operator does whose agent died under it.</summary>
+    private static Task InTheEndAsync(TestCluster cluster, LabNode node, params string[] command) =>
+        Eventually.NothingIsMissingAsync(string.Join(' ', command), TimeSpan.FromMinutes(4), async () =>
+            await TestCluster.RunAsync(node, TimeSpan.FromMinutes(3), command) is { ExitCode: not 0 } output ? output.ToString() : null, cluster.Logs);
+
+    /// <summary>An init system of one restart: starts the agent again, without its fault, when that killed it.</summary>
+    private sealed class Revival
     {
-        if (!drained)
+        private volatile bool _needed;
+
+        public Revival(TestCluster cluster, LabProgram agent, params string[] more)
         {
-            (await Invariants.HoldAsync(cluster, 1)).NodeIds.Count.ShouldBe(cluster.Nodes.Count);
-            return;
+            Agent = agent;
+            agent.OnExit(code =>
+            {
+                if (code != 137 || cluster.IsOver) return;
+                _needed = true;
+                cluster.StartAgent(agent.Node, more: more);
+            });
         }
 
-        await Eventually.NothingIsMissingAsync("the servers are on n2 alone", TimeSpan.FromMinutes(2), () =>
-        {
-            var servers = cluster.Nodes.SelectMany(EngineProcess.On).Where(process => process.Kind != EngineKind.Client).ToList();
-            return Task.FromResult(servers.Count == 2 && servers.TrueForAll(server => server is { Node: "n2", Kind: EngineKind.JobServer }) ? null : string.Join(", ", servers));
-        }, cluster.Logs);
-        var peers = (await Evidence.CollectAsync(cluster)).NomadPeers;
-        peers.ShouldHaveSingleItem().Leader.ShouldBeTrue();
-    }
+        public LabProgram Agent { get; }
 
-    private static async Task<bool> AnswersAsync(TestCluster cluster, LabNode node)
-    {
-        try
-        {
-            await cluster.AgentAnswersAsync(node);
-            return true;
-        }
-        catch (AgentDiedException)
-        {
-            return false;
-        }
-    }
-
-    private static async Task<bool> DiesAsync(LabProgram agent)
-    {
-        try
-        {
-            return await agent.ExitAsync(TimeSpan.FromSeconds(60)) == 137;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
+        public bool Needed => _needed;
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using Nomadstack.Cluster.Tests.Engines;
 using Nomadstack.Cluster.Tests.Machines;
 using Nomadstack.Cluster.Tests.Stack;
+using Shouldly;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -23,6 +24,26 @@ public abstract class Scenario(ITestOutputHelper output)
         var engines = await RealEngines.FindAsync();
         Skip.If(engines.Nomad is null, $"needs the real Nomad: {engines.NoNomad}");
         Skip.If(consul && engines.Consul is null, $"needs the real Consul: {engines.NoConsul}");
+    }
+
+    /// <summary>What the agent says when it ends by itself, or else what bootstrap says when it fails.</summary>
+    private protected static async Task<string> RefusalAsync(TestCluster cluster, LabNode node, string? bind = null, string? path = null)
+    {
+        var agent = cluster.StartAgent(node, bind: bind, path: path);
+        try
+        {
+            await cluster.AgentAnswersAsync(node);
+        }
+        catch (AgentDiedException)
+        {
+            agent.ExitCode.ShouldBeOneOf(1, 4);
+            return agent.Text;
+        }
+
+        var bootstrap = await TestCluster.RunAsync(node, TimeSpan.FromSeconds(60), "bootstrap");
+        bootstrap.ExitCode.ShouldBeOneOf(1, 4);
+        await agent.KillAsync();
+        return bootstrap.Stderr;
     }
 
     private protected void Say(FormattableString what) => output.WriteLine(what.ToString(CultureInfo.InvariantCulture));

@@ -22,6 +22,20 @@ internal sealed class LabProgram(LabNode node, string name, string log, Process 
 
     public int ExitCode => entered.ExitCode;
 
+    /// <summary>Calls back once, with the exit code, when it has ended.</summary>
+    public void OnExit(Action<int> ended)
+    {
+        var once = 0;
+        void Tell()
+        {
+            if (Interlocked.Exchange(ref once, 1) == 0) ended(entered.ExitCode);
+        }
+
+        entered.Exited += (_, _) => Tell();
+        entered.EnableRaisingEvents = true;
+        if (entered.HasExited) Tell();
+    }
+
     /// <summary>Waits for its end and returns the exit code (128 + signal when killed).</summary>
     public async Task<int> ExitAsync(TimeSpan deadline)
     {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using Nomadstack.Cluster.Tests.Engines;
@@ -14,7 +15,8 @@ internal sealed class TestCluster : IAsyncDisposable
 {
     public const string DataFolder = "/var/lib/nomadstack";
 
-    private readonly Dictionary<string, LabProgram> _agents = [];
+    private readonly ConcurrentDictionary<string, LabProgram> _agents = [];
+    private volatile bool _over;
 
     private TestCluster(Lab lab) => Lab = lab;
 
@@ -157,7 +159,14 @@ internal sealed class TestCluster : IAsyncDisposable
         return text.ToString();
     }
 
-    public ValueTask DisposeAsync() => Lab.DisposeAsync();
+    /// <summary>The machines are being taken down: what ends now was not killed by a test.</summary>
+    public bool IsOver => _over;
+
+    public ValueTask DisposeAsync()
+    {
+        _over = true;
+        return Lab.DisposeAsync();
+    }
 }
 
 /// <summary>The agent under test is gone although nobody killed it: no use in waiting on.</summary>

@@ -63,13 +63,15 @@ public sealed class ProcessSpawnerTests : IDisposable
     }
 
     [Fact]
-    public async Task TheEnvironmentIsOursAndTheSpecsAndTheMarkerButNotWhatSystemdTellsTheAgent()
+    public async Task TheEnvironmentIsOursAndTheSpecsAndTheMarkerButNotWhatSystemdAndTheOperatorsShellTellTheAgent()
     {
         Environment.SetEnvironmentVariable("NOTIFY_SOCKET", "/run/notify");
-        var spec = _folder.Shell("echo \"$HOME,$A,$NOMADSTACK_PROCESS,$NOTIFY_SOCKET,$(pwd)\"") with { Environment = new Dictionary<string, string> { ["A"] = "b = ü" } };
+        Environment.SetEnvironmentVariable("NOMAD_TOKEN", "secret");
+        var spec = _folder.Shell("echo \"$HOME,$A,$NOMADSTACK_PROCESS,$NOTIFY_SOCKET$NOMAD_TOKEN,$(pwd)\"") with { Environment = new Dictionary<string, string> { ["A"] = "b = ü" } };
 
         await RunAsync(spec);
         Environment.SetEnvironmentVariable("NOTIFY_SOCKET", null);
+        Environment.SetEnvironmentVariable("NOMAD_TOKEN", null);
 
         (await File.ReadAllTextAsync(spec.LogFile)).ShouldBe($"{Environment.GetEnvironmentVariable("HOME")},b = ü,{_folder.Path}:shell,,{_folder.Path}\n");
     }

@@ -30,7 +30,7 @@ internal sealed class FakeProduct(string role, NodePaths paths) : IServerProduct
         return new(site.ProcessName, "/bin/sleep", ["120"], Path.Combine(paths.Log, site.ProcessName + ".log"));
     }
 
-    public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, CancellationToken cancel) => process.StopAsync(Signals.SIGTERM, deadline, cancel);
+    public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
 
     public string MemberName(string serverName) => serverName;
 }

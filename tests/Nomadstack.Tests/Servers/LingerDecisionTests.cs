@@ -13,11 +13,10 @@ public sealed class LingerDecisionTests
     private static readonly LingerFacts[] s_all =
         [.. from leader in s_both
             from inside in s_both
-            from leads in s_both
             from successors in Enumerable.Range(0, 7)
             from desired in new int?[] { null, 1, 3, 5 }
             from voter in s_both
-            select new LingerFacts(leader, inside, leads, successors, desired, voter)];
+            select new LingerFacts(leader, inside, successors, desired, voter)];
 
     [Fact]
     public void NothingIsDecidedWithoutALeader() => Each(f => !f.LeaderKnown, (_, d) => d.ShouldBeOfType<LingerDecision.Wait>().For.ShouldContain("leader"));
@@ -55,7 +54,7 @@ public sealed class LingerDecisionTests
 
     [Fact]
     public void AWaitForSuccessorsCountsThem() =>
-        LingerDecision.Next(new(true, true, false, 2, 3, true)).ShouldBeOfType<LingerDecision.Wait>().For.ShouldContain("2 of 3");
+        LingerDecision.Next(new(true, true, 2, 3, true)).ShouldBeOfType<LingerDecision.Wait>().For.ShouldContain("2 of 3");
 
     private static void Each(Func<LingerFacts, bool> of, Action<LingerFacts, LingerDecision> holds)
     {

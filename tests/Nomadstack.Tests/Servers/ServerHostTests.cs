@@ -164,7 +164,7 @@ public sealed class ServerHostTests : IDisposable
         await host.ClaimAsync(HostFolder.Claim(), s_never);
         await host.ReleaseAsync("alloc-1/server/a", s_never);
         using var agent = new CancellationTokenSource();
-        var leaving = host.HandOverAsync(Role.Nomad, [], _ => { }, agent.Token);
+        var leaving = host.HandOverAsync(Role.Nomad, _ => { }, agent.Token);
         await ProcessFolder.Eventually("the intent to leave is on disk", () => _folder.Record() is { Leaving: true });
 
         (await Should.ThrowAsync<ProblemException>(() => host.ClaimAsync(HostFolder.Claim("alloc-2/server/b"), s_never))).Problem.Code.ShouldBe("driver/leaving");
@@ -200,7 +200,7 @@ public sealed class ServerHostTests : IDisposable
         var host = _folder.Host();
         await host.ClaimAsync(HostFolder.Claim(), s_never);
 
-        (await host.HandOverAsync(Role.Nomad, [], _ => { }, s_never)).ShouldBeFalse();
+        (await host.HandOverAsync(Role.Nomad, _ => { }, s_never)).ShouldBeFalse();
         _folder.Record()!.Leaving.ShouldBeFalse();
         _folder.IsAlive(host.Pid(Role.Nomad)).ShouldBeTrue();
     }
@@ -215,7 +215,7 @@ public sealed class ServerHostTests : IDisposable
         _folder.Products[Role.Nomad].Raft = new RaftConfiguration { Servers = [new(survivor.Entry.RaftId, "n2", survivor.Rpc, Leader: true, Voter: true)] };
         await host.ReleaseAsync("alloc-1/server/a", s_never);
 
-        (await host.HandOverAsync(Role.Nomad, [survivor], _ => { }, s_never)).ShouldBeTrue();
+        (await host.HandOverAsync(Role.Nomad, _ => { }, s_never)).ShouldBeTrue();
 
         _folder.Living.ShouldBe(0);
         _folder.Record().ShouldBeNull();

@@ -7,7 +7,7 @@ namespace Nomadstack.Cli.Output;
 /// <summary>What <c>up</c> shows of its own agent: each step, when the cluster is ready and where, and every change of its state after that.</summary>
 internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWriter progress, string? dataDir, bool json)
 {
-    private static readonly TimeSpan s_restInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_restInterval = TimeSpan.FromSeconds(5);
 
     private readonly HashSet<string> _ended = [];
     private readonly long _started = here.Time.GetTimestamp();
