@@ -56,13 +56,6 @@ internal sealed class NodeClients(NodeContext context, NomadClientKeeper nomad, 
     /// <summary>Moves both folders aside: they belong to a cluster that was undone.</summary>
     public void Retire()
     {
-        foreach (var product in Role.All)
-        {
-            var folder = context.Paths.Client(product);
-            if (!Directory.Exists(folder)) continue;
-            Directory.CreateDirectory(context.Paths.Retired);
-            Directory.Move(folder, Path.Combine(context.Paths.Retired, $"{product}-client-{context.Time.GetUtcNow():yyyyMMdd'T'HHmmss}"));
-            DurableFolders.Sync(context.Paths.Retired);
-        }
+        foreach (var product in Role.All) Retirement.Retire(context.Paths, context.Paths.Client(product), product + "-client", context.Time.GetUtcNow());
     }
 }

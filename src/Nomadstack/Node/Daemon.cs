@@ -6,6 +6,7 @@ using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
 using Nomadstack.Operations;
 using Nomadstack.Servers;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
@@ -198,7 +199,12 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
                 }
 
                 if (parts.Clients.Nomad.Runs) await RememberIndexAsync(round, cancel);
-                if (round % RoundsBetweenReleases == FirstRelease) MemoryAtRest.Release();
+                if (round % RoundsBetweenReleases == FirstRelease)
+                {
+                    foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and is removed", folder, Retirement.Kept.TotalDays);
+                    MemoryAtRest.Release();
+                }
+
                 trouble = "";
             }
             catch (Exception e) when (e is ProblemException or IOException)

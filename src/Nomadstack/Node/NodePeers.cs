@@ -12,6 +12,8 @@ namespace Nomadstack.Node;
 /// </summary>
 internal sealed class NodePeers(NodeContext context, string version) : IDisposable
 {
+    private static readonly TimeSpan s_renewalCheck = TimeSpan.FromHours(1);
+
     private readonly AgentIdentity _identity = AgentIdentity.Mint(version);
     private Pki? _pki;
     private Peering? _peering;
@@ -75,7 +77,23 @@ internal sealed class NodePeers(NodeContext context, string version) : IDisposab
     }
 
     /// <summary>Runs with the exchange that keeps memberships the same, which begins at the start and goes on while a cold boot waits.</summary>
-    public Task RunAsync(CancellationToken cancel) => _exchange.WaitAsync(cancel);
+    /// <remarks>A certificate lives a year and an agent may live longer: one that is due is issued anew here, for the price of a moment without peers.</remarks>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        while (true)
+        {
+            if (await Task.WhenAny(_exchange, Task.Delay(s_renewalCheck, context.Time, cancel)) == _exchange)
+            {
+                await _exchange;
+                return;
+            }
+
+            cancel.ThrowIfCancellationRequested();
+            if (_pki is not { } pki || !pki.IsDue(context.Node, context.Time.GetUtcNow())) continue;
+            await StopAsync();
+            await StartAsync(cancel);
+        }
+    }
 
     public async Task StopAsync()
     {

@@ -138,7 +138,7 @@ internal static class Joining
         {
             using var left = Certificates.Parse(PkiFiles.CaCertificate(paths), pem);
             // Left by a bootstrap or join of another cluster that never came to an end.
-            if (Certificates.Pin(left) != token.CaPin) PkiFiles.Retire(paths, $"{time.GetUtcNow():yyyyMMdd'T'HHmmss'Z'}");
+            if (Certificates.Pin(left) != token.CaPin) Retirement.Retire(paths, paths.Pki, "pki", time.GetUtcNow());
         }
 
         return Pki.EnsureNodeKey(paths, out created);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Globalization;
 using Nomadstack.Cluster;
 using Nomadstack.Storage;
 
@@ -145,7 +144,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
             // The document first: without it, what remains in pki/ is an unfinished start that may be repeated.
             _file.Delete();
             _current = null;
-            PkiFiles.Retire(paths, time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture));
+            Retirement.Retire(paths, paths.Pki, "pki", time.GetUtcNow());
         }
 
         Changed?.Invoke();

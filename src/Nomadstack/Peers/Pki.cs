@@ -95,6 +95,9 @@ internal sealed class Pki : IDisposable
         return new Pki(ca, caKey, certificate, nodeKey);
     }
 
+    /// <summary>Whether the certificate in use is due to be issued anew, which <see cref="Load"/> does.</summary>
+    public bool IsDue(NodeFile node, DateTimeOffset now) => !Certificates.IsFit(Node, Ca, _nodeKey, new CertificateSubject(ClusterId, node.Id, node.Name, node.Address), now);
+
     /// <summary>The key pair this node shows itself with, made and on the disk before anyone hears of it.</summary>
     public static ECDsa EnsureNodeKey(NodePaths paths, out bool created) => EnsureKey(PkiFiles.NodeKey(paths), out created);
 

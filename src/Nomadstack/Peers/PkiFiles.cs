@@ -58,16 +58,4 @@ internal static class PkiFiles
         File.Delete(path);
         if (Path.GetDirectoryName(path) is { } folder && Directory.Exists(folder)) DurableFolders.Sync(folder);
     }
-
-    /// <summary>Moves <c>pki/</c> to <c>retired/pki-<paramref name="stamp"/></c>; nothing when there is none.</summary>
-    public static void Retire(NodePaths paths, string stamp)
-    {
-        if (!Directory.Exists(paths.Pki)) return;
-        Directory.CreateDirectory(paths.Retired, OwnerFolder);
-        var target = Path.Combine(paths.Retired, "pki-" + stamp);
-        for (var n = 2; Directory.Exists(target); n++) target = Path.Combine(paths.Retired, $"pki-{stamp}-{n}");
-        Directory.Move(paths.Pki, target);
-        DurableFolders.Sync(paths.Retired);
-        DurableFolders.Sync(paths.Data);
-    }
 }

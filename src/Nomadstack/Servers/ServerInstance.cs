@@ -81,13 +81,7 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
     }
 
     /// <summary>Moves the folder to where old raft data is kept (I7); done already is done.</summary>
-    public void Retire(NodePaths paths)
-    {
-        if (!Directory.Exists(Site.Folder)) return;
-        Directory.CreateDirectory(paths.Retired);
-        Directory.Move(Site.Folder, Path.Combine(paths.Retired, $"{Site.ProcessName}-{time.GetUtcNow():yyyyMMdd'T'HHmmss}-{Site.RaftId[..8]}"));
-        DurableFolders.Sync(paths.Retired, Path.GetDirectoryName(Site.Folder)!);
-    }
+    public void Retire(NodePaths paths) => Retirement.Retire(paths, Site.Folder, $"{Site.ProcessName}-{Site.RaftId[..8]}", time.GetUtcNow());
 
     private async Task TransferAwayAsync(HashSet<string> heirs, Action<string> say, CancellationToken cancel)
     {

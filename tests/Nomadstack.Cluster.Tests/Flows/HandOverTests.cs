@@ -8,6 +8,7 @@ using Xunit.Abstractions;
 namespace Nomadstack.Cluster.Tests.Flows;
 
 /// <summary>Servers move while users write. An acknowledged write is never lost; nobody waits longer than an election.</summary>
+[Collection(Timed.Name)]
 public sealed class HandOverTests(ITestOutputHelper output) : Scenario(output)
 {
     private static readonly TimeSpan s_longestGap = TimeSpan.FromSeconds(5);

@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 
 namespace Nomadstack.Cluster.Tests.Flows;
 
+[Collection(Timed.Name)]
 public sealed class JoinTests(ITestOutputHelper output) : Scenario(output)
 {
     [SkippableFact]

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MPL-2.0
+using Microsoft.Extensions.Logging.Abstractions;
+using Nomadstack.Bootstrap;
+using Nomadstack.Cluster;
+using Nomadstack.Node;
+using Nomadstack.Peers;
+using Nomadstack.Servers;
+using Nomadstack.Storage;
+using Nomadstack.Tests.Agents;
+using Nomadstack.Tests.Peers;
+using Shouldly;
+using Xunit;
+
+namespace Nomadstack.Tests.Node;
+
+public sealed class NodePeersTests
+{
+    [Fact]
+    public async Task ACertificateThatGrowsOldUnderARunningAgentIsRenewedAndPeersAreAnsweredOn()
+    {
+        var time = new PassingHours();
+        var paths = new NodePaths(Directory.CreateTempSubdirectory("nomadstack-renewal-").FullName);
+        var file = new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.3", Ports = new PortPlan { Peers = TestNode.FreePort("127.0.0.3") } };
+        using var peers = new NodePeers(new NodeContext(file, paths, new Membership(paths, file, time), time, NullLoggerFactory.Instance), "0.1.0");
+        using var agent = new CancellationTokenSource();
+        await peers.MintAsync(new ClusterRequest(1, Consul: false), agent.Token);
+        var running = peers.RunAsync(agent.Token);
+        var first = await File.ReadAllTextAsync(PkiFiles.NodeCertificate(paths));
+
+        time.Leap(TimeSpan.FromDays(300));
+
+        await ProcessFolder.Eventually("the certificate is another one", () => File.ReadAllText(PkiFiles.NodeCertificate(paths)) != first);
+        await ProcessFolder.Eventually("the peer port answers", () => Joining.ClusterAtAsync(new JoinAddress(file.Address, file.Ports.Peers), time, default).Result is not null);
+        running.IsCompleted.ShouldBeFalse();
+        await agent.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => running);
+        await peers.StopAsync();
+        Directory.Delete(paths.Data, recursive: true);
+    }
+
+    /// <summary>A clock on which an hour of waiting passes at once, and that can leap ahead.</summary>
+    private sealed class PassingHours : TimeProvider
+    {
+        private TimeSpan _ahead;
+
+        public void Leap(TimeSpan by) => _ahead += by;
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime >= TimeSpan.FromHours(1) ? TimeSpan.FromMilliseconds(10) : dueTime, period);
+    }
+}
