@@ -28,7 +28,8 @@ internal static class NodeIdentity
         var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess() : node.Address);
         var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? node.Name };
         if (asked == node) return node;
-        if (asked.Name != node.Name)
+        // Before it belongs to a cluster a node is nobody yet: a join that was refused for its name is tried again under another.
+        if (asked.Name != node.Name && File.Exists(paths.ClusterFile))
             throw new ProblemException(new("node/renamed", $"This data folder is node {node.Name}; it cannot become {asked.Name}.", "The name is part of the node's identity in the cluster.", "Leave --name away, or start with an empty data folder and join under the new name.") { Unsafe = true });
         if (holdsServers)
         {

@@ -71,5 +71,10 @@ public sealed class HandOverTests(ITestOutputHelper output) : Scenario(output)
         writes.NothingLost.ShouldBeTrue(writes.ToString());
         writes.LongestGap.ShouldBeLessThan(s_longestGap, writes.ToString());
         (await Evidence.CollectAsync(cluster)).NomadPeers.Count(peer => peer.Voter).ShouldBe(3);
+
+        await cluster.MustAsync(host, TimeSpan.FromSeconds(30), "node", "drain", host.Name, "--disable");
+        var returned = await Invariants.HoldAsync(cluster, 3);
+        returned.NodeIds.Count.ShouldBe(cluster.Nodes.Count);
+        returned.Servers.ShouldNotContain(server => server.Node == host.Name, "a node that returns takes nothing away from those that serve");
     }
 }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Node;
+using Nomadstack.Storage;
+using Shouldly;
+using Xunit;
+
+namespace Nomadstack.Tests.Node;
+
+public sealed class NodeIdentityTests : IDisposable
+{
+    private readonly NodePaths _paths = new(Directory.CreateTempSubdirectory("nomadstack-identity-").FullName);
+
+    [Fact]
+    public void ANewFolderMakesANewNodeAndTheSameFolderTheSameNode()
+    {
+        var node = Known("n1", "127.0.0.1");
+
+        Read("n1", "127.0.0.1").ShouldBe(node);
+        Read(null, null).ShouldBe(node);
+    }
+
+    [Fact]
+    public void ANodeOfNoClusterMayBeCalledOtherwise()
+    {
+        var node = Known("n1", "127.0.0.1");
+
+        Read("n2", "127.0.0.1").ShouldBe(node with { Name = "n2" });
+    }
+
+    [Fact]
+    public void AMemberKeepsItsName()
+    {
+        Known("n1", "127.0.0.1");
+        File.WriteAllText(_paths.ClusterFile, "{}");
+
+        Should.Throw<ProblemException>(() => Read("n2", null)).Problem.Code.ShouldBe("node/renamed");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void OnlyANodeThatHoldsServersIsBoundToItsAddress(bool holdsServers)
+    {
+        Known("n1", "127.0.0.1");
+        var changed = () => Read("n1", "127.0.0.2", holdsServers);
+
+        if (holdsServers) Should.Throw<ProblemException>(() => changed()).Problem.Code.ShouldBe("node/address-changed");
+        else changed().Address.ShouldBe("127.0.0.2");
+    }
+
+    public void Dispose() => Directory.Delete(_paths.Data, recursive: true);
+
+    private NodeFile Known(string name, string address)
+    {
+        var node = Read(name, address);
+        NodeFile.At(_paths).Write(node);
+        return node;
+    }
+
+    private NodeFile Read(string? name, string? address, bool holdsServers = false) =>
+        NodeIdentity.ReadOrMint(_paths, new AgentOptions(_paths.Data, address, name, 3, "auto", true, null, null, null, null, new Dictionary<string, int>()), holdsServers);
+}
