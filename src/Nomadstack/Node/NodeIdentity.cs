@@ -18,18 +18,19 @@ internal static class NodeIdentity
             return new NodeFile
             {
                 Id = Guid.NewGuid().ToString(),
-                Name = options.Name ?? Dns.GetHostName().Split('.')[0],
+                Name = options.Name ?? HostName(),
                 Address = options.Bind ?? Guess(),
                 Ports = options.PortsOver(new()),
             };
         }
 
+        // Before it belongs to a cluster a node is nobody yet: a join that was refused for its name is tried again under another.
+        var member = File.Exists(paths.ClusterFile);
         // A machine that came back under another address is not told apart by its options, but by what it has.
         var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess() : node.Address);
-        var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? node.Name };
+        var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? (member ? node.Name : HostName()) };
         if (asked == node) return node;
-        // Before it belongs to a cluster a node is nobody yet: a join that was refused for its name is tried again under another.
-        if (asked.Name != node.Name && File.Exists(paths.ClusterFile))
+        if (asked.Name != node.Name && member)
             throw new ProblemException(new("node/renamed", $"This data folder is node {node.Name}; it cannot become {asked.Name}.", "The name is part of the node's identity in the cluster.", "Leave --name away, or start with an empty data folder and join under the new name.") { Unsafe = true });
         if (holdsServers)
         {
@@ -42,6 +43,8 @@ internal static class NodeIdentity
 
         return asked;
     }
+
+    private static string HostName() => Dns.GetHostName().Split('.')[0];
 
     private static string Guess() =>
         AddressGuess.Default()?.Address.ToString()

@@ -17,6 +17,7 @@ public sealed class NodeIdentityTests : IDisposable
         var node = Known("n1", "127.0.0.1");
 
         Read("n1", "127.0.0.1").ShouldBe(node);
+        File.WriteAllText(_paths.ClusterFile, "{}");
         Read(null, null).ShouldBe(node);
     }
 
@@ -26,6 +27,7 @@ public sealed class NodeIdentityTests : IDisposable
         var node = Known("n1", "127.0.0.1");
 
         Read("n2", "127.0.0.1").ShouldBe(node with { Name = "n2" });
+        Read(null, "127.0.0.1").Name.ShouldBe(System.Net.Dns.GetHostName().Split('.')[0], "a name that was tried once does not stick");
     }
 
     [Fact]
