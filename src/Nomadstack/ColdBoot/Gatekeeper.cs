@@ -24,7 +24,7 @@ internal sealed partial class ColdBootJson : JsonSerializerContext;
 /// <summary>Reads what <see cref="Gate"/> decides on, and holds the Nomad client back until it opens.</summary>
 internal sealed class Gatekeeper(NodeContext context, Func<Uri, NomadApi> nomad)
 {
-    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(3);
 
     private readonly DurableFile<SeenIndex> _file = new(Path.Combine(context.Paths.Data, "nomad", "seen.json"), 1, ColdBootJson.Default.SeenIndex);

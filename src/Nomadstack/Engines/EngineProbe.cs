@@ -5,7 +5,7 @@ using System.Diagnostics;
 namespace Nomadstack.Engines;
 
 /// <summary>Finds a product's program and asks it for its version. Ends within the deadline, whatever the program does, and never trusts a file's name.</summary>
-internal sealed class EngineProbe(TimeProvider time)
+internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = null)
 {
     /// <summary>The real ones answer in a tenth of a second; a cold disk may need a few.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(15);
@@ -27,6 +27,7 @@ internal sealed class EngineProbe(TimeProvider time)
             return new EngineFinding.Missing(new($"engine/{kind}-missing", $"There is no program {program}.", "The file does not exist, or a folder on the way to it cannot be read.", $"Name the {kind} program that is there."));
         if (!IsExecutable(program)) return NotExecutable(kind, program, "no execute permission is set on it");
 
+        if (memory?.Recall(kind, program) is { } known) return new EngineFinding.Found(known);
         var limit = deadline ?? Deadline;
         string output;
         try
@@ -42,7 +43,9 @@ internal sealed class EngineProbe(TimeProvider time)
             return new EngineFinding.Unusable(new($"engine/{kind}-hangs", $"{program} does not answer.", $"`{program} version` did not end within {limit.TotalSeconds:0.#} s.", $"Run it by hand to see why, or name another {kind} program."));
         }
 
-        return Judge(kind, program, output);
+        var finding = Judge(kind, program, output);
+        if (finding is EngineFinding.Found found) memory?.Remember(found.Program);
+        return finding;
     }
 
     /// <summary>What the output of <c>PROGRAM version</c> tells.</summary>

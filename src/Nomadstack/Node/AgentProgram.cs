@@ -25,6 +25,9 @@ namespace Nomadstack.Node;
 /// <summary>Wires the daemon, runs it, and takes it down: sockets, parts, order of start and stop. Holds no decisions.</summary>
 internal static class AgentProgram
 {
+    /// <summary>A server listens after half a second; one that does not has other troubles than a processor that is shared.</summary>
+    private static readonly TimeSpan s_serversFirst = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// Runs the agent until it is told to stop: by <paramref name="cancel"/>, which leaves its processes running,
     /// or over its API, which stops them first. Returns the exit code.
@@ -55,6 +58,13 @@ internal static class AgentProgram
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), c => StopEverythingAsync(parts, stop, c), stop.Token);
+        // Before the sockets are open: when a whole room boots, every tenth of a second before a server starts is one without a quorum.
+        if (daemon.IsReturning)
+        {
+            await parts.Host.StartRecordedAsync(stop.Token);
+            await parts.Host.WaitUntilListeningAsync(s_serversFirst, stop.Token);
+        }
+
         await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, paths.DriverSocket, BuildVersion.Text, time, logs);
         await using var web = BuildWeb(paths, driver, service);
         await web.StartAsync(stop.Token);
@@ -125,7 +135,7 @@ internal static class AgentProgram
     {
         if (options.Engine == EngineKind.Embedded)
             throw new ProblemException(new("engine/no-embedded", "This version of nomadstack has no embedded engine.", "It drives HashiCorp's Nomad alone.", "Leave --engine away, and put a nomad binary on the PATH or name one with --nomad-program."));
-        var probe = new EngineProbe(time);
+        var probe = new EngineProbe(time, new KnownPrograms(paths));
         Dictionary<string, EngineProgram> found = new()
         {
             [Role.Nomad] = (await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel)).OrThrow(),

@@ -31,6 +31,9 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
     private NodeContext Context => parts.Context;
 
+    /// <summary>A member whose servers, if it has any, start whatever else happens: neither making a cluster nor joining one is under way.</summary>
+    public bool IsReturning => Context.Membership.Current is not null && parts.Operations.Unfinished(BootstrapOperation.Kind) is null;
+
     /// <summary>The bootstrap that runs or is done, or a new one. Refused where a cluster exists or joining was asked for.</summary>
     public Operation Bootstrap(BootstrapRequest request)
     {

@@ -23,6 +23,8 @@ internal sealed class ServerHost(
     TimeProvider time,
     ILogger<ServerHost> log) : IServerHost
 {
+    private static readonly TimeSpan s_listenPoll = TimeSpan.FromMilliseconds(25);
+
     private readonly Dictionary<string, RoleSlot> _slots = products.Keys.ToDictionary(role => role, role => new RoleSlot(ServerRecord.At(paths.Server(role))));
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _claims = new();
     private readonly List<Channel<ServerEvent>> _listeners = [];
@@ -59,6 +61,19 @@ internal sealed class ServerHost(
             if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, cancel);
         }, cancel)));
         PublishEntries();
+    }
+
+    /// <summary>
+    /// Waits until every started server listens, or its time is up: what else this agent has to do can be done while they hold their election,
+    /// and must not take the processor from them before it.
+    /// </summary>
+    public async Task WaitUntilListeningAsync(TimeSpan most, CancellationToken cancel)
+    {
+        var started = time.GetTimestamp();
+        foreach (var (_, instance) in Servers)
+        {
+            while (instance.Process.Pid is not null && !await instance.ListensAsync(cancel) && time.GetElapsedTime(started) < most) await Task.Delay(s_listenPoll, time, cancel);
+        }
     }
 
     public async Task ClaimAsync(ServerClaim claim, CancellationToken cancel)

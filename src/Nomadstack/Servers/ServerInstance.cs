@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Net.Sockets;
 using Nomadstack.Agents;
 using Nomadstack.Cluster;
 using Nomadstack.Engines;
@@ -40,6 +42,21 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
 
     /// <summary>Writes the configuration anew for the next start; the running process is not touched.</summary>
     public ProcessSpec Prepare(IReadOnlyList<string> join, int voters, string? version) => Product.Prepare(Site, join, voters, version);
+
+    /// <summary>Whether something listens at its HTTP port: the cheapest sign that it has come up.</summary>
+    public async Task<bool> ListensAsync(CancellationToken cancel)
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Parse(Site.Address), Site.Http, cancel);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
 
     public IServerApi Api { get; } = product.Api(new("http://" + HostPort.Join(site.Address, site.Http)));
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
 using Nomadstack.Engines;
+using Nomadstack.Storage;
 using Shouldly;
 using Xunit;
 
@@ -31,6 +32,34 @@ public sealed class EngineProbeTests : IDisposable
     [InlineData("consul", "Consul v1.7.14", "engine/consul-too-old")]
     public void RefusesWhatItCannotUse(string kind, string output, string code) =>
         EngineProbe.Judge(kind, "/x", output).ShouldBeOfType<EngineFinding.Unusable>().Problem.Code.ShouldBe(code);
+
+    [Fact]
+    public async Task AProgramIsAskedOnceAndAgainWhenItsFileChanged()
+    {
+        var asked = Path.Combine(_folder.Path, "asked");
+        var program = Path.Combine(_folder.Path, "nomad");
+        await WriteAsync("Nomad v1.6.0");
+        var (first, second) = (await RememberingProbe(), await RememberingProbe());
+        var askedTwice = (await File.ReadAllLinesAsync(asked)).Length;
+        await WriteAsync("Nomad v1.6.10");
+        var third = await RememberingProbe();
+
+        second.ShouldBe(first);
+        askedTwice.ShouldBe(1);
+        third.Version.ToString().ShouldBe("1.6.10");
+
+        async Task WriteAsync(string says)
+        {
+            await File.WriteAllTextAsync(program, $"#!/bin/sh\necho x >> {asked}\necho '{says}'\n");
+            File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        // A new memory each time, as after a restart of the agent.
+        async Task<(string Path, SemVer Version)> RememberingProbe() =>
+            await new EngineProbe(TimeProvider.System, new KnownPrograms(new NodePaths(_folder.Path))).ProbeAsync("nomad", program, null, null, default) is EngineFinding.Found { Program: var found }
+                ? (found.Path, found.Version)
+                : throw new InvalidOperationException("not found");
+    }
 
     [Fact]
     public async Task AProgramThatIsNowhereIsMissing() =>
