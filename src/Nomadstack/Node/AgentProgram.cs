@@ -47,7 +47,7 @@ internal static class AgentProgram
         var programs = await FindProgramsAsync(options, membership, time, paths, cancel);
         // Everything that would make a start fail later is found before anything is written or started.
         Checks.BeforeStart(node, paths, time, membership.Current?.Consul ?? programs.Find(Role.Consul) is not null, bootstrap: membership.Current is null && options.Join is null);
-        NodeFile.At(paths).Write(node);
+        if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
 
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
