@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Serialization;
+
+namespace Nomadstack.Engine.Jobs;
+
+/// <summary>A registered job, every field filled in. Written to JSON it has the shape in which a Nomad server gives a job back.</summary>
+internal sealed record Job
+{
+    public bool Stop { get; init; }
+    public string Region { get; init; } = "global";
+    public string Namespace { get; init; } = "default";
+    public string ID { get; init; } = "";
+    public string Name { get; init; } = "";
+    public string Type { get; init; } = JobType.Service;
+    public int Priority { get; init; }
+    public bool AllAtOnce { get; init; }
+    public IReadOnlyList<string> Datacenters { get; init; } = [];
+    public IReadOnlyList<Constraint>? Constraints { get; init; }
+    public IReadOnlyList<TaskGroup> TaskGroups { get; init; } = [];
+    public UpdateStrategy Update { get; init; } = new();
+    public IReadOnlyDictionary<string, string>? Meta { get; init; }
+    public string Status { get; init; } = "";
+    public string StatusDescription { get; init; } = "";
+
+    /// <summary>A deployment of this version became healthy.</summary>
+    public bool Stable { get; init; }
+
+    public long Version { get; init; }
+
+    /// <summary>Nanoseconds since 1970.</summary>
+    public long? SubmitTime { get; init; }
+
+    public long CreateIndex { get; init; }
+    public long ModifyIndex { get; init; }
+
+    /// <summary>Moves only when the specification changes, not with the status.</summary>
+    public long JobModifyIndex { get; init; }
+
+    // What Nomad's job has and ours never uses, under the names that readers know.
+    public IReadOnlyList<string>? Affinities { get; }
+    public IReadOnlyList<string>? Spreads { get; }
+    public string? Multiregion { get; }
+    public string? Periodic { get; }
+    public string? ParameterizedJob { get; }
+    public string? Payload { get; }
+    public bool Dispatched { get; }
+    public string ParentID { get; } = "";
+    public string ConsulNamespace { get; } = "";
+    public string ConsulToken { get; } = "";
+    public string VaultNamespace { get; } = "";
+    public string VaultToken { get; } = "";
+    public string NomadTokenID { get; } = "";
+
+    [JsonIgnore]
+    public JobKey Key => new(Namespace, ID);
+
+    public TaskGroup? Group(string name) => TaskGroups.FirstOrDefault(g => g.Name == name);
+
+    /// <summary>The metadata of a task with its group's and its job's; the nearer wins.</summary>
+    public IReadOnlyDictionary<string, string> MetaOf(TaskGroup group, JobTask task)
+    {
+        var all = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var meta in new[] { Meta, group.Meta, task.Meta })
+            foreach (var (key, value) in meta ?? new Dictionary<string, string>()) all[key] = value;
+        return all;
+    }
+}
+
+/// <summary>What names a job in a region.</summary>
+internal readonly record struct JobKey(string Namespace, string ID) : IComparable<JobKey>
+{
+    public int CompareTo(JobKey other) => string.CompareOrdinal(Namespace, other.Namespace) is var order && order != 0 ? order : string.CompareOrdinal(ID, other.ID);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Nomadstack.Engine.Jobs;
+
+/// <summary>
+/// Brings a client's JSON into the one shape we go on with: every field under its own name, null or zero where the client said nothing.
+/// A field that this engine does not know passes only when it asks for nothing; otherwise it is refused by its path.
+/// </summary>
+internal sealed class JobShape
+{
+    private readonly List<JobComplaint> _complaints = [];
+
+    private JobShape() { }
+
+    public static (JsonObject Job, IReadOnlyList<JobComplaint> Complaints) Of(JsonObject client)
+    {
+        var shape = new JobShape();
+        var job = shape.Object(client, JobSchema.Job, "");
+        return (job, shape._complaints);
+    }
+
+    private JsonObject Object(JsonObject client, JobBlock schema, string path)
+    {
+        var result = new JsonObject();
+        foreach (var field in schema.Fields.Where(f => !f.Newer)) result[field.Json] = field.WhenAbsent();
+        foreach (var (name, value) in client)
+        {
+            var at = path.Length > 0 ? $"{path}.{name}" : name;
+            var field = schema.ByJson(name);
+            if (field is null)
+            {
+                if (!AsksForNothing(value, [])) Complain(at, "is not known to the embedded engine");
+            }
+            else if (field.Kind == FieldKind.Refused)
+            {
+                if (!AsksForNothing(value, field.Harmless)) Complain(at, "is something that HashiCorp's Nomad does and the embedded engine does not");
+            }
+            else if (value is not null)
+            {
+                result[field.Json] = Value(value, field, at);
+            }
+        }
+
+        return result;
+    }
+
+    private JsonNode? Value(JsonNode value, JobField field, string at)
+    {
+        switch (field.Kind)
+        {
+            case FieldKind.Server or FieldKind.Config:
+                return value.DeepClone();
+            case FieldKind.Text when value.GetValueKind() == JsonValueKind.String:
+            case FieldKind.Flag when value.GetValueKind() is JsonValueKind.True or JsonValueKind.False:
+                return value.DeepClone();
+            case FieldKind.Number or FieldKind.Duration when value is JsonValue number && number.TryGetValue<JsonElement>(out var element) ? element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out _) : value.GetValueKind() == JsonValueKind.Number:
+                return value.DeepClone();
+            case FieldKind.Texts when value is JsonArray texts && texts.All(IsText):
+                return value.DeepClone();
+            case FieldKind.Map when value is JsonObject map && map.All(entry => IsText(entry.Value)):
+                return value.DeepClone();
+            case FieldKind.MapOfTexts when value is JsonObject lists && lists.All(entry => entry.Value is JsonArray texts && texts.All(IsText)):
+                return value.DeepClone();
+            case FieldKind.Block when value is JsonObject block:
+                return Object(block, field.Of!, at);
+            case FieldKind.Blocks or FieldKind.Constraints when value is JsonArray blocks:
+                return Objects(blocks, field.Of!, at);
+            case FieldKind.Ports when value is JsonArray ports:
+                return Objects(ports, JobSchema.Port, at);
+            default:
+                Complain(at, $"should be {Described(field.Kind)}");
+                return field.WhenAbsent();
+        }
+    }
+
+    private JsonArray Objects(JsonArray blocks, JobBlock schema, string at)
+    {
+        var result = new JsonArray();
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            if (blocks[i] is JsonObject block) result.Add((JsonNode)Object(block, schema, $"{at}[{i}]"));
+            else Complain($"{at}[{i}]", "should be an object");
+        }
+
+        return result;
+    }
+
+    /// <summary>Go's zero values: what a client sends that fills in every field it knows.</summary>
+    private static bool AsksForNothing(JsonNode? value, IReadOnlyList<string> harmless) => value switch
+    {
+        null => true,
+        JsonArray list => list.Count == 0,
+        JsonObject block => block.All(entry => AsksForNothing(entry.Value, harmless)),
+        _ => value.GetValueKind() switch
+        {
+            JsonValueKind.False => true,
+            JsonValueKind.True => harmless.Contains("true"),
+            JsonValueKind.String => value.GetValue<string>() is var text && (text.Length == 0 || harmless.Contains(text)),
+            JsonValueKind.Number => value.ToJsonString() is "0" or "0.0",
+            _ => false,
+        },
+    };
+
+    private static bool IsText(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String;
+
+    private static string Described(FieldKind kind) => kind switch
+    {
+        FieldKind.Text => "a string",
+        FieldKind.Number => "a whole number",
+        FieldKind.Flag => "true or false",
+        FieldKind.Duration => "a whole number of nanoseconds",
+        FieldKind.Texts => "a list of strings",
+        FieldKind.Map or FieldKind.MapOfTexts => "a map of strings",
+        FieldKind.Block => "an object",
+        _ => "a list of objects",
+    };
+
+    private void Complain(string at, string what) => _complaints.Add(new JobComplaint(at, what));
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Engine.Jobs;
+
+/// <summary>The schedulers there are.</summary>
+internal static class JobType
+{
+    public const string Service = "service";
+    public const string Batch = "batch";
+    public const string System = "system";
+
+    public static readonly IReadOnlyList<string> All = [Service, Batch, System];
+}
+
+internal static class JobStatus
+{
+    public const string Pending = "pending";
+    public const string Running = "running";
+    public const string Dead = "dead";
+}
