@@ -69,5 +69,8 @@ internal sealed record Job
 /// <summary>What names a job in a region.</summary>
 internal readonly record struct JobKey(string Namespace, string ID) : IComparable<JobKey>
 {
+    /// <summary>Unambiguous: a namespace has no slash.</summary>
+    public override string ToString() => $"{Namespace}/{ID}";
+
     public int CompareTo(JobKey other) => string.CompareOrdinal(Namespace, other.Namespace) is var order && order != 0 ? order : string.CompareOrdinal(ID, other.ID);
 }
