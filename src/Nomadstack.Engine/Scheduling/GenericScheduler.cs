@@ -23,7 +23,9 @@ internal static class GenericScheduler
         draft.FollowUps.AddRange(result.FollowUps);
         foreach (var stop in result.Stop) draft.Stop(stop.Allocation, stop.Description, stop.ClientStatus);
         foreach (var update in result.UpdateInPlace) draft.Place(InDeployment(update, current));
-        foreach (var annotated in result.Annotate) draft.Place(annotated);
+        // One that is replaced now needs nobody to come for it later.
+        var leaving = result.Stop.Select(s => s.Allocation.ID).Concat(result.Replace.Select(p => p.Previous!.ID)).ToHashSet(StringComparer.Ordinal);
+        foreach (var annotated in result.Annotate.Where(a => !leaving.Contains(a.ID))) draft.Place(annotated);
 
         var queued = new SortedDictionary<string, int>(StringComparer.Ordinal);
         foreach (var group in job is { Stop: false } ? job.TaskGroups : []) queued[group.Name] = 0;
@@ -57,7 +59,7 @@ internal static class GenericScheduler
                 }
 
                 if (replaces) draft.Stop(placing.Previous!, StopReason.Updating);
-                var (selection, metrics) = _selector.Select(placing.Group, nodes, available, Rescheduling.NodesToAvoid(placing.Previous));
+                var (selection, metrics) = _selector.Select(placing.Group, nodes, available, placing.Previous, Rescheduling.NodesToAvoid(placing.Previous));
                 if (selection is not null)
                 {
                     draft.Place(Placed(placing, selection, metrics));

@@ -18,9 +18,7 @@ internal static class InPlaceUpdate
         if (input.State.Node(allocation.NodeID) is not { } node || !IsInDatacenter(node, job)) return new VersionChange.Destructive();
 
         // Its own claim must not stand in its own way.
-        draft.Stop(allocation, "alloc updating in-place");
-        var (selection, _) = new NodeSelector(job, draft, input.Random).Select(group, [node], NoDatacenters, new HashSet<string>());
-        draft.UndoStop(allocation);
+        var (selection, _) = new NodeSelector(job, draft, input.Random).Select(group, [node], NoDatacenters, allocation, new HashSet<string>());
         if (selection is null) return new VersionChange.Destructive();
 
         // Ports stay: a change to them would have needed a replacement.

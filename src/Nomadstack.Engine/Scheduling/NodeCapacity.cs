@@ -8,6 +8,9 @@ internal readonly record struct Capacity(long CpuShares, long MemoryMB, long Dis
 {
     public static Capacity operator +(Capacity left, Capacity right) => new(left.CpuShares + right.CpuShares, left.MemoryMB + right.MemoryMB, left.DiskMB + right.DiskMB);
 
+    /// <summary>The larger of each.</summary>
+    public Capacity OrMore(Capacity other) => new(Math.Max(CpuShares, other.CpuShares), Math.Max(MemoryMB, other.MemoryMB), Math.Max(DiskMB, other.DiskMB));
+
     public static Capacity Of(AllocatedResources resources) => new(
         resources.Tasks.Values.Sum(t => t.Cpu.CpuShares), resources.Tasks.Values.Sum(t => t.Memory.MemoryMB), resources.Shared.DiskMB);
 
@@ -30,15 +33,15 @@ internal static class NodeCapacity
 {
     private const double MaxScore = 18;
 
-    /// <summary>Why they do not; null when they do. An allocation takes its place until its client says that it is over, not from when a server wishes it were.</summary>
-    public static string? Misfit(Node node, IEnumerable<Allocation> allocations)
+    /// <summary>Why they do not; null when they do.</summary>
+    public static string? Misfit(Node node, IEnumerable<Occupant> occupants)
     {
         var used = default(Capacity);
         var ports = new PortIndex(node);
-        foreach (var allocation in allocations.Where(a => !a.ClientTerminal))
+        foreach (var occupant in occupants)
         {
-            used += Capacity.Of(allocation.AllocatedResources);
-            if (ports.Add(allocation) is { } collision) return $"reserved port collision {collision.Label}={collision.Value}";
+            used += occupant.Capacity;
+            if (ports.Add(occupant.Ports) is { } collision) return $"reserved port collision {collision.Label}={collision.Value}";
         }
 
         return Capacity.Of(node).Lacks(used);

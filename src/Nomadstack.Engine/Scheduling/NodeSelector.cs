@@ -13,22 +13,23 @@ internal sealed record Selection(Node Node, AllocatedResources Resources);
 internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
 {
     /// <param name="candidates">In the order in which equals are preferred.</param>
+    /// <param name="replacing">The allocation whose place is free for this one.</param>
     /// <param name="avoided">Nodes where the same failed before; taken when nothing better is left.</param>
-    public (Selection? Selection, AllocMetric Metrics) Select(TaskGroup group, IEnumerable<Node> candidates, IReadOnlyDictionary<string, int> available, IReadOnlySet<string> avoided)
+    public (Selection? Selection, AllocMetric Metrics) Select(TaskGroup group, IEnumerable<Node> candidates, IReadOnlyDictionary<string, int> available, Allocation? replacing, IReadOnlySet<string> avoided)
     {
         var metrics = new SelectionMetrics(available);
         (Selection Selection, double Score)? best = null;
         foreach (var node in candidates)
         {
             metrics.Evaluated++;
-            if (Unfit(node, group) is { } why)
+            var proposed = draft.ProposedOn(node.ID, replacing);
+            if (Unfit(node, group, proposed) is { } why)
             {
                 metrics.Filter(node, why);
                 continue;
             }
 
-            var proposed = draft.ProposedOn(node.ID);
-            var (resources, exhausted) = Fit(node, group, proposed);
+            var (resources, exhausted) = Fit(node, group, proposed, replacing);
             if (resources is null)
             {
                 metrics.Exhaust(node, exhausted!);
@@ -44,13 +45,13 @@ internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
     }
 
     /// <summary>The constraint the node does not meet; null when it meets them all.</summary>
-    private string? Unfit(Node node, TaskGroup group)
+    private string? Unfit(Node node, TaskGroup group, IReadOnlyList<Occupant> proposed)
     {
         foreach (var constraint in (job.Constraints ?? []).Concat(group.Constraints ?? []).Concat(group.Tasks.SelectMany(t => t.Constraints ?? [])))
             if (!ConstraintCheck.Meets(node, constraint)) return constraint.ToString();
         foreach (var task in group.Tasks)
             if (!HasDriver(node, task.Driver)) return "missing drivers";
-        if (IsTwin(node, group)) return Constraint.DistinctHosts;
+        if (IsTwin(group, proposed)) return Constraint.DistinctHosts;
         return TooManyAlike(node, group);
     }
 
@@ -60,11 +61,11 @@ internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
         return node.Attributes.GetValueOrDefault("driver." + driver) is "1" or "true" or "TRUE" or "True" or "t" or "T";
     }
 
-    private bool IsTwin(Node node, TaskGroup group)
+    private bool IsTwin(TaskGroup group, IReadOnlyList<Occupant> proposed)
     {
         var ofJob = WantsDistinctHosts(job.Constraints);
         return (ofJob || WantsDistinctHosts(group.Constraints))
-            && draft.ProposedOn(node.ID).Any(a => a.JobKey == job.Key && (ofJob || a.TaskGroup == group.Name));
+            && proposed.Any(o => o.Allocation.JobKey == job.Key && (ofJob || o.Allocation.TaskGroup == group.Name));
     }
 
     private static bool WantsDistinctHosts(IReadOnlyList<Constraint>? constraints) =>
@@ -84,14 +85,14 @@ internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
         return null;
     }
 
-    private (AllocatedResources? Resources, string? Exhausted) Fit(Node node, TaskGroup group, IReadOnlyList<Allocation> proposed)
+    private (AllocatedResources? Resources, string? Exhausted) Fit(Node node, TaskGroup group, IReadOnlyList<Occupant> proposed, Allocation? replacing)
     {
         var ports = new PortIndex(node);
         var used = default(Capacity);
-        foreach (var allocation in proposed)
+        foreach (var occupant in proposed)
         {
-            ports.Add(allocation);
-            used += Capacity.Of(allocation.AllocatedResources);
+            ports.Add(occupant.Ports);
+            used += occupant.Capacity;
         }
 
         var shared = new AllocatedSharedResources { DiskMB = group.EphemeralDisk.SizeMB };
@@ -111,7 +112,10 @@ internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
                 Memory = new AllocatedMemory { MemoryMB = t.Resources.MemoryMB },
             }, StringComparer.Ordinal),
         };
-        return Capacity.Of(node).Lacks(used + Capacity.Of(resources)) is { } dimension ? (null, dimension) : (resources, null);
+        // The place must do for the one that still runs in it, too.
+        var place = Capacity.Of(resources);
+        if (replacing is { ClientTerminal: false } && replacing.NodeID == node.ID) place = place.OrMore(Capacity.Of(replacing.AllocatedResources));
+        return Capacity.Of(node).Lacks(used + place) is { } dimension ? (null, dimension) : (resources, null);
     }
 
     private static NetworkResource Granted(NetworkResource ask, IReadOnlyList<AllocatedPort> offer, Node node) => ask with
@@ -120,11 +124,11 @@ internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
         DynamicPorts = ask.DynamicPorts is null ? null : [.. ask.DynamicPorts.Select(port => offer.First(o => o.Label == port.Label) is var got ? port with { Value = got.Value, To = got.To } : port)],
     };
 
-    private NodeScore Score(Node node, TaskGroup group, IReadOnlyList<Allocation> proposed, AllocatedResources resources, IReadOnlySet<string> avoided)
+    private NodeScore Score(Node node, TaskGroup group, IReadOnlyList<Occupant> proposed, AllocatedResources resources, IReadOnlySet<string> avoided)
     {
-        var used = proposed.Aggregate(Capacity.Of(resources), (sum, a) => sum + Capacity.Of(a.AllocatedResources));
+        var used = proposed.Aggregate(Capacity.Of(resources), (sum, o) => sum + o.Capacity);
         var scores = new SortedDictionary<string, double>(StringComparer.Ordinal) { ["binpack"] = NodeCapacity.BinPackScore(node, used) };
-        var siblings = proposed.Count(a => a.JobKey == job.Key && a.TaskGroup == group.Name);
+        var siblings = proposed.Count(o => o.Allocation.JobKey == job.Key && o.Allocation.TaskGroup == group.Name);
         if (siblings > 0) scores["job-anti-affinity"] = -(double)(siblings + 1) / Math.Max(group.Count, 1);
         if (avoided.Contains(node.ID)) scores["node-reschedule-penalty"] = -1;
         return new NodeScore(node.ID, scores, scores.Values.Average());

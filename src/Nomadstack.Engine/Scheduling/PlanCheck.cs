@@ -48,8 +48,7 @@ internal static class PlanCheck
         if (node.Status != NodeStatus.Ready) return "node is not ready for placements";
         if (node.SchedulingEligibility == NodeEligibility.Ineligible) return "node is not eligible";
 
-        var leaving = (plan.NodeUpdate.GetValueOrDefault(nodeId) ?? []).Select(s => s.ID).Concat(planned.Select(a => a.ID)).ToHashSet(StringComparer.Ordinal);
-        return NodeCapacity.Misfit(node, state.AllocationsOn(nodeId).Where(a => !leaving.Contains(a.ID)).Concat(planned));
+        return NodeCapacity.Misfit(node, NodeOccupancy.Of(state, nodeId, plan.NodeUpdate.GetValueOrDefault(nodeId) ?? [], planned));
     }
 
     private static IReadOnlyList<StoppedAllocation> Existing(IReadOnlyList<StoppedAllocation> stops, StateSnapshot state) => [.. stops.Where(s => state.Allocation(s.ID) is not null)];

@@ -39,13 +39,9 @@ internal sealed class PlanDraft(StateSnapshot state)
         list.Add(allocation);
     }
 
-    /// <summary>What takes up a node's resources when the plan is carried out.</summary>
-    public IReadOnlyList<Allocation> ProposedOn(string nodeId)
-    {
-        var placed = _placed.GetValueOrDefault(nodeId) ?? [];
-        var stopped = _stopped.GetValueOrDefault(nodeId) ?? [];
-        return [.. State.AllocationsOn(nodeId).Where(a => !a.ClientTerminal && stopped.All(s => s.ID != a.ID) && placed.All(p => p.ID != a.ID)), .. placed];
-    }
+    /// <summary>What takes up a node's resources when the plan is carried out, for a newcomer that replaces <paramref name="replacing"/> or nobody.</summary>
+    public IReadOnlyList<Occupant> ProposedOn(string nodeId, Allocation? replacing = null) =>
+        NodeOccupancy.Of(State, nodeId, _stopped.GetValueOrDefault(nodeId) ?? [], _placed.GetValueOrDefault(nodeId) ?? [], replacing?.ID ?? "");
 
     /// <summary>The job's allocations wherever they are, when the plan is carried out.</summary>
     public IEnumerable<Allocation> ProposedOf(JobKey job)

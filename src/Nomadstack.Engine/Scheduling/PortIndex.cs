@@ -33,9 +33,7 @@ internal sealed class PortIndex
             _addressOf[NetworkResource.DefaultHostNetwork] = network.IP;
     }
 
-    /// <summary>Takes the ports of an allocation; the first that is taken already, or null.</summary>
-    public AllocatedPort? Add(Allocation allocation) => Add(allocation.AllocatedResources.Shared.Ports ?? []);
-
+    /// <summary>Takes these ports; the first that is taken already, or null.</summary>
     public AllocatedPort? Add(IEnumerable<AllocatedPort> ports)
     {
         AllocatedPort? collision = null;

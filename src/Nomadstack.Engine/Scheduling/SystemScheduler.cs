@@ -33,7 +33,7 @@ internal static class SystemScheduler
         {
             var group = groups[name];
             queued[group.Name]++;
-            var (selection, metrics) = selector!.Select(group, [node], available, new HashSet<string>());
+            var (selection, metrics) = selector!.Select(group, [node], available, previous, new HashSet<string>());
             if (selection is not null)
             {
                 draft.Place(Placements.New(input, group, name, selection, metrics) with { PreviousAllocation = previous?.ID ?? "" });

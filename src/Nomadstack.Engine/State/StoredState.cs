@@ -11,18 +11,18 @@ internal sealed record StoredState
 
     public int Schema { get; init; }
     public long Index { get; init; }
-    public IReadOnlyDictionary<string, long> TableIndexes { get; init; } = new Dictionary<string, long>();
-    public IReadOnlyList<Node> Nodes { get; init; } = [];
-    public IReadOnlyList<Job> Jobs { get; init; } = [];
-    public IReadOnlyList<Job> JobVersions { get; init; } = [];
-    public IReadOnlyList<JobSummary> JobSummaries { get; init; } = [];
-    public IReadOnlyList<Evaluation> Evaluations { get; init; } = [];
+    public required IReadOnlyDictionary<string, long> TableIndexes { get; init; }
+    public required IReadOnlyList<Node> Nodes { get; init; }
+    public required IReadOnlyList<Job> Jobs { get; init; }
+    public required IReadOnlyList<Job> JobVersions { get; init; }
+    public required IReadOnlyList<JobSummary> JobSummaries { get; init; }
+    public required IReadOnlyList<Evaluation> Evaluations { get; init; }
 
     /// <summary>Jobs of allocations, by position.</summary>
-    public IReadOnlyList<Job> PlacedJobs { get; init; } = [];
+    public required IReadOnlyList<Job> PlacedJobs { get; init; }
 
-    public IReadOnlyList<StoredAllocation> Allocations { get; init; } = [];
-    public IReadOnlyList<Deployment> Deployments { get; init; } = [];
+    public required IReadOnlyList<StoredAllocation> Allocations { get; init; }
+    public required IReadOnlyList<Deployment> Deployments { get; init; }
     public StoredSetting? SchedulerConfiguration { get; init; }
     public StoredSetting? AutopilotConfiguration { get; init; }
 

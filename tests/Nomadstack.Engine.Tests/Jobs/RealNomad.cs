@@ -8,7 +8,7 @@ using Xunit;
 namespace Nomadstack.Engine.Tests.Jobs;
 
 /// <summary>HashiCorp's Nomad in development mode, from NOMADSTACK_NOMAD or the PATH, on free ports; started once for the tests that compare with it.</summary>
-public sealed class RealNomad : IAsyncLifetime
+public sealed class RealNomad : IAsyncLifetime, IDisposable
 {
     private static readonly TimeSpan Startup = TimeSpan.FromSeconds(60);
 
@@ -66,7 +66,6 @@ public sealed class RealNomad : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        _http.Dispose();
         if (_process is { } process)
         {
             if (!process.HasExited) process.Kill(entireProcessTree: true);
@@ -76,6 +75,8 @@ public sealed class RealNomad : IAsyncLifetime
 
         Directory.Delete(_folder, recursive: true);
     }
+
+    public void Dispose() => _http.Dispose();
 
     /// <summary>The job, or the text of the refusal.</summary>
     public async Task<(JsonObject? Job, string Refusal)> ParseAsync(string hcl, bool canonicalize)

@@ -148,7 +148,7 @@ internal sealed class Cluster
     {
         var run = _run.ProcessAsync(delivery.Evaluation, State, CancellationToken.None);
         run.IsCompleted.ShouldBeTrue();
-        var outcome = run.Result;
+        var outcome = run.GetAwaiter().GetResult();
         if (outcome.Evaluations.Count > 0) Commit(new UpsertEvaluations(outcome.Evaluations)).ShouldBeOfType<Applied.Done>();
         if (outcome.Reblock is { } reblock) _queues.Reblock(reblock, delivery.Token, Now);
         Processed.AddRange(outcome.Evaluations.Take(1));
@@ -174,6 +174,8 @@ internal sealed class Cluster
             }
             else if (allocation.ClientStatus == ClientStatus.Pending)
             {
+                // A client starts nothing before its predecessor has ended, wherever that is.
+                if (State.Allocation(allocation.PreviousAllocation) is { ClientTerminal: false }) continue;
                 updates.Add((Fate?.Invoke(allocation) ?? ClientStatus.Running) switch
                 {
                     ClientStatus.Failed => Update(allocation, ClientStatus.Failed, TaskState.Dead, true),

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json.Nodes;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
 using Shouldly;

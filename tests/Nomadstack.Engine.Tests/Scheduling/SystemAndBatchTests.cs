@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Engine.Jobs;
-using Nomadstack.Engine.Scheduling;
 using Nomadstack.Engine.State;
 using Shouldly;
 using Xunit;
