@@ -7,6 +7,9 @@ namespace Nomadstack.Engine.Scheduling;
 /// <remarks>Not for two threads at once. A server that loses the lead throws it away; the next leader fills its own from the state.</remarks>
 internal sealed class EvaluationQueues(Func<string> newToken)
 {
+    private static readonly TimeSpan FollowUpDelay = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan FollowUpRange = TimeSpan.FromMinutes(5);
+
     public EvalBroker Broker { get; } = new(newToken);
 
     public BlockedEvaluations Blocked { get; } = new();
@@ -30,6 +33,15 @@ internal sealed class EvaluationQueues(Func<string> newToken)
     public void Reblock(Evaluation evaluation, string token, DateTimeOffset now)
     {
         if (Blocked.Block(evaluation, token)) Broker.Enqueue(evaluation, now, token);
+    }
+
+    /// <summary>An evaluation that no worker has finished is given up, and another takes its place when whatever was wrong may have passed.</summary>
+    /// <param name="chance">Between 0 and 1: not all come back at once.</param>
+    public static UpsertEvaluations GiveUp(Evaluation evaluation, Func<string> newId, double chance, DateTimeOffset now)
+    {
+        var next = evaluation.Follow(EvalTrigger.FailedFollowUp, newId(), now) with { Wait = FollowUpDelay + FollowUpRange * Math.Clamp(chance, 0, 1) };
+        var failed = evaluation with { Status = EvalStatus.Failed, StatusDescription = $"evaluation reached delivery limit ({EvalBroker.DeliveryLimit})", NextEval = next.ID };
+        return new UpsertEvaluations([failed, next]);
     }
 
     private void Take(Evaluation evaluation, DateTimeOffset now)

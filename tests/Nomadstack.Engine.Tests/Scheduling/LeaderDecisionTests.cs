@@ -114,6 +114,20 @@ public sealed class LeaderDecisionTests
     }
 
     [Fact]
+    public void AnEvaluationThatIsGivenUpIsFollowedByAnother()
+    {
+        _cluster.Register(Specimens.Job());
+        var evaluation = _cluster.State.EvaluationsOf(new("default", "web")).Single();
+
+        _cluster.Commit(EvaluationQueues.GiveUp(evaluation, _cluster.NewId, 0.5, _cluster.Now));
+
+        var failed = _cluster.State.Evaluation(evaluation.ID)!;
+        failed.Status.ShouldBe(EvalStatus.Failed);
+        var next = _cluster.State.Evaluation(failed.NextEval)!;
+        (next.TriggeredBy, next.PreviousEval, next.Wait).ShouldBe((EvalTrigger.FailedFollowUp, evaluation.ID, TimeSpan.FromMinutes(3.5)));
+    }
+
+    [Fact]
     public void AfterAnElectionEveryNodeHasFiveMinutesToReport()
     {
         var heartbeats = new Heartbeats(new Random(1));

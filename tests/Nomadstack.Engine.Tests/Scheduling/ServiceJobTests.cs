@@ -244,6 +244,50 @@ public sealed class ServiceJobTests
     }
 
     [Fact]
+    public void MovesWhatAnOperatorStops()
+    {
+        _cluster.Add(Specimens.Node("a"));
+        var job = _cluster.Run(Specimens.Job());
+        var old = _cluster.Live().Single();
+
+        _cluster.Commit(new UpdateDesiredTransitions(new Dictionary<string, DesiredTransition> { [old.ID] = new() { Migrate = true } }, [Evaluation.For(job, EvalTrigger.AllocStop, _cluster.NewId(), _cluster.Now)]));
+        _cluster.Settle();
+
+        _cluster.Live().Single().ShouldSatisfyAllConditions(a => a.ID.ShouldNotBe(old.ID), a => a.PreviousAllocation.ShouldBe(old.ID));
+        _cluster.State.Allocation(old.ID)!.ClientStatus.ShouldBe(ClientStatus.Complete);
+    }
+
+    [Fact]
+    public void ReplacesWhatRanOnANodeThatIsPurged()
+    {
+        _cluster.Add(Specimens.Node("a"));
+        _cluster.Run(Specimens.Job());
+        _cluster.Add(Specimens.Node("bb"));
+
+        _cluster.Commit(new DeregisterNodes(["a"], NodeEvaluations.For(_cluster.State, "a", EvalTrigger.NodeUpdate, _cluster.Now, _cluster.NewId)));
+        _cluster.Settle();
+
+        _cluster.Live().Single().NodeID.ShouldBe("bb");
+        _cluster.All()[0].ClientStatus.ShouldBe(ClientStatus.Lost);
+    }
+
+    [Fact]
+    public void TellsWhatItWouldDoWithoutDoingIt()
+    {
+        _cluster.Add(Specimens.Node("a"));
+        _cluster.Run(Specimens.Job(count: 3));
+        var changed = Specimens.Job(count: 2, task: t => t["Env"] = new JsonObject { ["A"] = "1" });
+
+        // As `job plan` does: the change is applied to a copy of the state.
+        var (would, _) = StateChange.Apply(_cluster.State, _cluster.State.Index + 1, new RegisterJob(changed, null, null));
+        var attempt = SchedulerRun.Attempt(new SchedulingInput(would, Evaluation.For(changed, EvalTrigger.JobRegister, "plan", _cluster.Now), _cluster.Now, _cluster.NewId, new Random(1)));
+
+        attempt.Desired["g"].ShouldBe(new DesiredUpdates { Stop = 1, DestructiveUpdate = 1, Ignore = 1 });
+        attempt.Failed.ShouldBeEmpty();
+        _cluster.Live().Count.ShouldBe(3);
+    }
+
+    [Fact]
     public void DoesNotSpeakOfHealthWhereNobodyAsks()
     {
         _cluster.Add(Specimens.Node("a"));

@@ -99,6 +99,19 @@ public sealed class SystemAndBatchTests
     }
 
     [Fact]
+    public void ABatchAllocationThatFailsIsTriedOnceMore()
+    {
+        _cluster.Add(Specimens.Node("a"));
+        _cluster.Fate = _ => ClientStatus.Failed;
+        _cluster.Run(Specimens.Job("work", JobType.Batch));
+
+        _cluster.Live(TimeSpan.FromSeconds(60));
+
+        _cluster.All("work").Count.ShouldBe(2);
+        _cluster.State.Job(new("default", "work"))!.Status.ShouldBe(JobStatus.Dead);
+    }
+
+    [Fact]
     public void ANewVersionOfABatchJobDoesItsWorkAnew()
     {
         _cluster.Add(Specimens.Node("a"));
