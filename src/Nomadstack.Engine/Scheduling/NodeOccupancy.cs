@@ -7,7 +7,7 @@ namespace Nomadstack.Engine.Scheduling;
 /// <param name="Before">The one that still runs there and that <paramref name="Allocation"/> waits for; until then the place is as large as either of them.</param>
 internal sealed record Occupant(Allocation Allocation, Allocation? Before = null)
 {
-    public Capacity Capacity => Before is null ? Capacity.Of(Allocation.AllocatedResources) : Capacity.Of(Allocation.AllocatedResources).OrMore(Capacity.Of(Before.AllocatedResources));
+    public Capacity Capacity { get; } = Before is null ? Capacity.Of(Allocation.AllocatedResources) : Capacity.Of(Allocation.AllocatedResources).OrMore(Capacity.Of(Before.AllocatedResources));
 
     public IEnumerable<AllocatedPort> Ports => PortsOf(Allocation).UnionBy(Before is null ? [] : PortsOf(Before), port => (port.HostIP, port.Value));
 
@@ -43,7 +43,7 @@ internal static class NodeOccupancy
 
         bool Leaves(Allocation allocation) => allocation.ServerTerminal || allocation.ID == replacing || stopById.ContainsKey(allocation.ID);
 
-        Allocation? Before(Allocation allocation) => state.Allocation(allocation.PreviousAllocation) is { } previous && previous.NodeID == nodeId && !IsOver(previous) ? previous : null;
+        Allocation? Before(Allocation allocation) => allocation.PreviousAllocation.Length > 0 && state.Allocation(allocation.PreviousAllocation) is { } previous && previous.NodeID == nodeId && !IsOver(previous) ? previous : null;
 
         bool Waits(Allocation allocation) => Before(allocation) is not null;
 

@@ -87,22 +87,17 @@ internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
 
     private (AllocatedResources? Resources, string? Exhausted) Fit(Node node, TaskGroup group, IReadOnlyList<Occupant> proposed, Allocation? replacing)
     {
-        var ports = new PortIndex(node);
-        var used = default(Capacity);
-        foreach (var occupant in proposed)
-        {
-            ports.Add(occupant.Ports);
-            used += occupant.Capacity;
-        }
-
         var shared = new AllocatedSharedResources { DiskMB = group.EphemeralDisk.SizeMB };
         if (group.Networks is [var ask, ..])
         {
+            var ports = new PortIndex(node);
+            foreach (var occupant in proposed) ports.Add(occupant.Ports);
             var (offer, refusal) = ports.Offer(ask, node, random);
             if (refusal is not null) return (null, $"network: {refusal}");
             shared = shared with { Ports = offer, Networks = [Granted(ask, offer, node)] };
         }
 
+        var used = proposed.Aggregate(default(Capacity), (sum, o) => sum + o.Capacity);
         var resources = new AllocatedResources
         {
             Shared = shared,
@@ -118,11 +113,20 @@ internal sealed class NodeSelector(Job job, PlanDraft draft, Random random)
         return Capacity.Of(node).Lacks(used + place) is { } dimension ? (null, dimension) : (resources, null);
     }
 
-    private static NetworkResource Granted(NetworkResource ask, IReadOnlyList<AllocatedPort> offer, Node node) => ask with
+    private static NetworkResource Granted(NetworkResource ask, IReadOnlyList<AllocatedPort> offer, Node node)
     {
-        IP = offer.Count > 0 ? offer[0].HostIP : node.NodeResources.NodeNetworks.SelectMany(n => n.Addresses).FirstOrDefault()?.Address ?? "",
-        DynamicPorts = ask.DynamicPorts is null ? null : [.. ask.DynamicPorts.Select(port => offer.First(o => o.Label == port.Label) is var got ? port with { Value = got.Value, To = got.To } : port)],
-    };
+        return ask with
+        {
+            IP = offer.Count > 0 ? offer[0].HostIP : node.NodeResources.NodeNetworks.SelectMany(n => n.Addresses).FirstOrDefault()?.Address ?? "",
+            DynamicPorts = ask.DynamicPorts is null ? null : [.. ask.DynamicPorts.Select(Filled)],
+        };
+
+        Port Filled(Port port)
+        {
+            var got = offer.First(o => o.Label == port.Label);
+            return port with { Value = got.Value, To = got.To };
+        }
+    }
 
     private NodeScore Score(Node node, TaskGroup group, IReadOnlyList<Occupant> proposed, AllocatedResources resources, IReadOnlySet<string> avoided)
     {

@@ -10,6 +10,9 @@ internal sealed class PlanDraft(StateSnapshot state)
     private readonly SortedDictionary<string, List<StoppedAllocation>> _stopped = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, List<Allocation>> _placed = new(StringComparer.Ordinal);
 
+    // Kept until something changes on the node: a thousand placements would count a thousand times.
+    private readonly Dictionary<string, IReadOnlyList<Occupant>> _occupants = new(StringComparer.Ordinal);
+
     public StateSnapshot State { get; } = state;
 
     public Deployment? Deployment { get; set; }
@@ -21,12 +24,14 @@ internal sealed class PlanDraft(StateSnapshot state)
     /// <param name="clientStatus">Empty, or <c>lost</c> where no client will say it.</param>
     public void Stop(Allocation allocation, string description, string clientStatus = "", string followUp = "")
     {
+        _occupants.Remove(allocation.NodeID);
         if (!_stopped.TryGetValue(allocation.NodeID, out var list)) _stopped[allocation.NodeID] = list = [];
         if (list.All(s => s.ID != allocation.ID)) list.Add(new StoppedAllocation(allocation.ID, description, clientStatus, followUp));
     }
 
     public void UndoStop(Allocation allocation)
     {
+        _occupants.Remove(allocation.NodeID);
         if (!_stopped.TryGetValue(allocation.NodeID, out var list)) return;
         list.RemoveAll(s => s.ID == allocation.ID);
         if (list.Count == 0) _stopped.Remove(allocation.NodeID);
@@ -35,13 +40,21 @@ internal sealed class PlanDraft(StateSnapshot state)
     /// <summary>A new allocation, or one that exists in a new form.</summary>
     public void Place(Allocation allocation)
     {
+        _occupants.Remove(allocation.NodeID);
         if (!_placed.TryGetValue(allocation.NodeID, out var list)) _placed[allocation.NodeID] = list = [];
         list.Add(allocation);
     }
 
     /// <summary>What takes up a node's resources when the plan is carried out, for a newcomer that replaces <paramref name="replacing"/> or nobody.</summary>
-    public IReadOnlyList<Occupant> ProposedOn(string nodeId, Allocation? replacing = null) =>
-        NodeOccupancy.Of(State, nodeId, _stopped.GetValueOrDefault(nodeId) ?? [], _placed.GetValueOrDefault(nodeId) ?? [], replacing?.ID ?? "");
+    public IReadOnlyList<Occupant> ProposedOn(string nodeId, Allocation? replacing = null)
+    {
+        if (replacing?.NodeID == nodeId) return Occupants(nodeId, replacing.ID);
+        if (!_occupants.TryGetValue(nodeId, out var known)) _occupants[nodeId] = known = Occupants(nodeId, "");
+        return known;
+    }
+
+    private IReadOnlyList<Occupant> Occupants(string nodeId, string replacing) =>
+        NodeOccupancy.Of(State, nodeId, _stopped.GetValueOrDefault(nodeId) ?? [], _placed.GetValueOrDefault(nodeId) ?? [], replacing);
 
     /// <summary>The job's allocations wherever they are, when the plan is carried out.</summary>
     public IEnumerable<Allocation> ProposedOf(JobKey job)

@@ -6,6 +6,9 @@ namespace Nomadstack.Engine.Scheduling;
 
 internal sealed partial class Reconciler
 {
+    // One snapshot has each allocation once; comparing all that is in them would take longer than everything else.
+    private static readonly IEqualityComparer<Allocation> Same = ReferenceEqualityComparer.Instance;
+
     /// <summary>Whether, as far as this group goes, the deployment is done.</summary>
     private bool ComputeGroup(TaskGroup group, List<Allocation> all)
     {
@@ -15,21 +18,21 @@ internal sealed partial class Reconciler
         {
             // What an older version has finished does not stand for this one's work.
             var old = all.Where(a => a.Terminal && (a.Job.Version < job!.Version || a.Job.CreateIndex < job.CreateIndex)).ToList();
-            all = [.. all.Except(old)];
+            all = [.. all.Except(old, Same)];
             desired = desired with { Ignore = old.Count };
         }
 
         var migrate = all.Where(MustMigrate).ToList();
         var lost = all.Where(IsLost).ToList();
-        var (untainted, rescheduleNow, rescheduleLater) = SplitByRescheduling(all.Except(migrate).Except(lost));
+        var (untainted, rescheduleNow, rescheduleLater) = SplitByRescheduling(all.Except(migrate, Same).Except(lost, Same));
         AnnounceLater(rescheduleLater, group);
 
         var names = new NameIndex(evaluation.JobID, group.Name, group.Count, untainted.Concat(migrate).Concat(rescheduleNow).Concat(lost));
         foreach (var allocation in lost) _result.Stop.Add(new(allocation, StopReason.Lost, ClientStatus.Lost));
         var surplus = Surplus(group, names, untainted, migrate);
         foreach (var allocation in surplus) _result.Stop.Add(new(allocation, StopReason.NotNeeded));
-        untainted = [.. untainted.Except(surplus)];
-        migrate = [.. migrate.Except(surplus)];
+        untainted = [.. untainted.Except(surplus, Same)];
+        migrate = [.. migrate.Except(surplus, Same)];
 
         var (unchanged, inPlace, destructive) = SplitByChange(group, untainted);
         var place = Missing(group, names, untainted, migrate, rescheduleNow, lost);
@@ -107,7 +110,7 @@ internal sealed partial class Reconciler
         var highest = names.Highest(Math.Max(0, remove - surplus.Count));
         surplus.AddRange(running.Where(a => highest.Contains(a.Name)).Take(remove - surplus.Count));
         // Names can exist twice; then the numbers alone do not suffice.
-        surplus.AddRange(running.Except(surplus).OrderByDescending(a => a.Number).Take(remove - surplus.Count).ToList());
+        surplus.AddRange(running.Except(surplus, Same).OrderByDescending(a => a.Number).Take(remove - surplus.Count).ToList());
         return surplus;
     }
 

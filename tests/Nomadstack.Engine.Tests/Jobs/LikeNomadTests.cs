@@ -94,6 +94,63 @@ public sealed class LikeNomadTests(RealNomad nomad) : IClassFixture<RealNomad>
         }
     }
 
+    [SkippableFact]
+    public async Task TakesAndRefusesTheSameMisspeltFiles()
+    {
+        Skip.If(nomad.Missing is not null, nomad.Missing);
+        const int seed = 5;
+        var chance = new Random(seed);
+        var differences = new List<string>();
+        for (var i = 0; i < 400; i++)
+        {
+            var text = Misspelt(JobFiles.Web, chance);
+            var ours = HclJob.Parse(text);
+            JsonObject? theirs;
+            string refusal;
+            try
+            {
+                (theirs, refusal) = await nomad.ParseAsync(text, canonicalize: false);
+            }
+            catch (HttpRequestException)
+            {
+                // Nomad 1.1.2 panics on some of these, and just hangs up.
+                continue;
+            }
+
+            switch (ours)
+            {
+                case HclReading.Read read when theirs is not null:
+                    differences.AddRange(Differences("", read.Job, theirs).Select(d => $"#{i}: {d}"));
+                    break;
+                case HclReading.Read:
+                    differences.Add($"#{i}: only theirs refuses: {refusal}");
+                    break;
+                case HclReading.Refused refused when theirs is not null && !refused.Text.Contains("embedded engine"):
+                    differences.Add($"#{i}: only ours refuses: {refused.Text}");
+                    break;
+            }
+        }
+
+        differences.ShouldBeEmpty($"seed {seed}");
+    }
+
+    private static string Misspelt(string text, Random chance)
+    {
+        const string likely = "{}[]\"=,.$#\n \\<>-:()a1";
+        for (var changes = chance.Next(1, 3); changes > 0; changes--)
+        {
+            var at = chance.Next(text.Length - 1);
+            text = chance.Next(3) switch
+            {
+                0 => text.Remove(at, 1),
+                1 => text.Insert(at, likely[chance.Next(likely.Length)].ToString()),
+                _ => text.Remove(at, 1).Insert(at, likely[chance.Next(likely.Length)].ToString()),
+            };
+        }
+
+        return text;
+    }
+
     private static JsonObject Parse(string file) => HclJob.Parse(JobFiles.All[file]) switch
     {
         HclReading.Read read => read.Job,

@@ -230,6 +230,19 @@ public sealed class LeaderDecisionTests
         _cluster.State.SummaryOf(new("default", "work"))!.Summary["g"].Complete.ShouldBe(1000);
     }
 
+    [Fact]
+    public void AThousandAllocationsPassThroughRoomForFiftyOneByOne()
+    {
+        for (var i = 1; i <= 3; i++) _cluster.Add(Specimens.Node(new string('n', i), cpu: 170, memory: 40_000));
+        _cluster.Fate = _ => ClientStatus.Complete;
+
+        _cluster.Run(Specimens.Job("work", JobType.Batch, count: 1000, task: t => t["Resources"]!["CPU"] = 10));
+
+        _cluster.All("work").Select(a => a.Number).Order().ShouldBe(Enumerable.Range(0, 1000));
+        _cluster.All("work").ShouldAllBe(a => a.ClientStatus == ClientStatus.Complete);
+        _cluster.State.Job(new("default", "work"))!.Status.ShouldBe(JobStatus.Dead);
+    }
+
     private Plan PlanFor(string job, int cpu = 100, Allocation? stop = null, StateSnapshot? from = null)
     {
         _cluster.Commit(new RegisterJob(Specimens.Job(job, task: t => t["Resources"]!["CPU"] = cpu), null, null));
