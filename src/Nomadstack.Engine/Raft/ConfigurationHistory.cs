@@ -11,6 +11,9 @@ internal sealed class ConfigurationHistory
 
     public long LatestIndex => _history[^1].Index;
 
+    /// <summary>The one before the latest. At most one is not committed, so this one is.</summary>
+    public RaftConfiguration Previous => _history[^Math.Min(2, _history.Count)].Configuration;
+
     public ConfigurationHistory(long index, RaftConfiguration configuration, IEnumerable<LogEntry> entries)
     {
         _history.Add((index, configuration));

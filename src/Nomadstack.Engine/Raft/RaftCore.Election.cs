@@ -11,10 +11,10 @@ internal sealed partial class RaftCore
         Role == RaftRole.Leader || (LeaderId is not null && _now - _leaderContact < _options.ElectionTimeout);
 
     /// <summary>
-    /// A voter may, and one that an uncommitted change removes: should it hold the only copy of that change, nobody else could be elected.
+    /// A voter may, and one that a change removes which may not be committed: should it hold the only copy of that change, nobody else could be elected.
     /// </summary>
     private bool MayCampaign =>
-        Configuration.IsVoter(Id) || (_configurations.LatestIndex > Commit && _configurations.At(Commit).IsVoter(Id));
+        Configuration.IsVoter(Id) || (_configurations.LatestIndex > Commit && _configurations.Previous.IsVoter(Id));
 
     private void ResetElectionTimer() => _electionDue = _now + (_options.ElectionTimeout * (1 + _random.NextDouble()));
 

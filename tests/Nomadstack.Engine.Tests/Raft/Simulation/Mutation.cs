@@ -12,6 +12,9 @@ public enum Mutation
     /// <summary>The disk says that it has synced a file, and has not.</summary>
     DiskLies,
 
+    /// <summary>A new file is synced, and the folder that holds its name is not.</summary>
+    ForgetsToSyncTheFolder,
+
     /// <summary>The vote is left out of what is written.</summary>
     ForgetsItsVote,
 
@@ -26,9 +29,6 @@ public enum Mutation
 
     /// <summary>A leader answers reads without asking whether it still leads.</summary>
     ReadsWithoutRound,
-
-    /// <summary>Answers a read before it has applied what the read must see.</summary>
-    ReadsBeforeApplying,
 
     /// <summary>Cuts the log off behind a snapshot that is not durable yet.</summary>
     CompactsBeforeTheSnapshotIsDurable,

@@ -13,19 +13,21 @@ internal sealed record SimSummary(int Seed, int Elections, long Committed, int A
 internal sealed class SimScenario
 {
     /// <summary>How long there is trouble, and how long the cluster may take to recover afterwards, in virtual time.</summary>
-    private static readonly TimeSpan s_trouble = TimeSpan.FromSeconds(12), s_recovery = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_trouble = TimeSpan.FromSeconds(20), s_recovery = TimeSpan.FromSeconds(20);
 
     private readonly SimCluster _cluster;
     private readonly Random _random;
     private readonly int _seed;
     private readonly bool _storm;
+    private readonly int _pace;
     private bool _over;
 
-    private SimScenario(int seed, Mutation mutation, bool trace)
+    private SimScenario(int seed, Mutation mutation, bool storm, bool trace)
     {
         (_seed, _random) = (seed, new Random(seed ^ 0x5EED));
         // In a storm leaders fall as soon as they stand, which is when old and new terms meet in the logs.
-        _storm = _random.Next(4) == 0;
+        _storm = _random.Next(4) == 0 || storm;
+        _pace = _storm || _random.Next(2) == 0 ? 600 : 2500;
         var options = new RaftOptions
         {
             MaxAppendBytes = _random.Next(2) == 0 ? 8 : 256,
@@ -36,18 +38,20 @@ internal sealed class SimScenario
             SegmentBytes = _random.Next(200, 4000),
         };
         _cluster = new(seed, servers: _random.Next(3) == 0 ? 5 : 3, spares: 2, mutation, options, trace);
+        if (_storm) (_cluster.MaxDowntime, _cluster.MaxDelay, _cluster.RepeatRate) = (TimeSpan.FromMilliseconds(50), Milliseconds(5, 300), _random.NextDouble() / 2);
+        foreach (var server in _cluster.Servers) server.DiskLatency = Milliseconds(1, 20);
     }
 
     /// <summary>Runs a seed, and once more with a trace when it fails.</summary>
-    public static SimSummary Run(int seed, Mutation mutation = Mutation.None)
+    public static SimSummary Run(int seed, Mutation mutation = Mutation.None, bool storm = false)
     {
         try
         {
-            return new SimScenario(seed, mutation, trace: false).Run();
+            return new SimScenario(seed, mutation, storm, trace: false).Run();
         }
         catch (Exception first) when (mutation == Mutation.None)
         {
-            var again = new SimScenario(seed, mutation, trace: true);
+            var again = new SimScenario(seed, mutation, storm, trace: true);
             try
             {
                 again.Run();
@@ -95,7 +99,7 @@ internal sealed class SimScenario
         if (_over) return;
         var server = Pick(_cluster.Servers);
         if (_random.Next(3) == 0 && _cluster.Leader is { } leader) server = leader;
-        switch (_random.Next(_storm ? 9 : 14))
+        switch (_random.Next(_storm ? 11 : 16))
         {
             case 0 or 1 when server.IsUp:
                 server.Die(powerLoss: _random.Next(2) == 0);
@@ -113,16 +117,19 @@ internal sealed class SimScenario
                 _cluster.Trace($"the network is whole again");
                 _cluster.Heal();
                 break;
-            case 9:
-                (_cluster.DropRate, _cluster.RepeatRate, _cluster.MaxDelay) = (_random.Next(3) * 0.1, _random.Next(3) * 0.1, Milliseconds(2, _random.Next(2) == 0 ? 20 : 400));
-                break;
-            case 10:
-                server.DiskLatency = Milliseconds(1, _random.Next(3) == 0 ? 1500 : 20);
+            case 9 or 10:
+                Rivalry();
                 break;
             case 11:
-                server.SetClockRate(0.6 + _random.NextDouble());
+                (_cluster.DropRate, _cluster.RepeatRate, _cluster.MaxDelay) = (_random.Next(3) * 0.1, _random.Next(3) * 0.1, Milliseconds(2, _random.Next(2) == 0 ? 20 : 400));
                 break;
             case 12:
+                server.DiskLatency = Milliseconds(1, _random.Next(3) == 0 ? 1500 : 20);
+                break;
+            case 13:
+                server.SetClockRate(0.6 + _random.NextDouble());
+                break;
+            case 14:
                 ChangeMembership();
                 break;
             default:
@@ -131,7 +138,7 @@ internal sealed class SimScenario
                 break;
         }
 
-        _cluster.Schedule(_storm ? Milliseconds(10, 700) : Milliseconds(10, 500), Trouble);
+        _cluster.Schedule(Milliseconds(10, _pace), Trouble);
     }
 
     private void Isolate(SimServer server)
@@ -153,6 +160,26 @@ internal sealed class SimScenario
             foreach (var to in side.Where(to => to.Value != from.Value)) _cluster.Cut(from.Key, to.Key);
     }
 
+    /// <summary>The leader falls, two that cannot hear each other campaign at once, and those they ask fall with the first question and are back for the second.</summary>
+    private void Rivalry()
+    {
+        _cluster.Leader?.Die(powerLoss: false);
+        var (one, other) = (Pick(_cluster.Servers), Pick(_cluster.Servers));
+        _cluster.Trace($"{one.Id} and {other.Id} become rivals");
+        _cluster.Cut(one.Id, other.Id);
+        _cluster.Cut(other.Id, one.Id);
+        foreach (var server in _cluster.Servers)
+        {
+            // The others no longer count on the leader, and do not campaign yet.
+            server.JumpClock(TimeSpan.FromMilliseconds(server == one || server == other ? 1000 : 500));
+            if (_random.Next(3) == 0) continue;
+            _cluster.Schedule(_cluster.MaxDelay * _random.NextDouble(), () =>
+            {
+                if (server.IsUp && !_over) server.Die(powerLoss: _random.Next(2) == 0);
+            });
+        }
+    }
+
     private void ChangeMembership() => _cluster.Leader?.Do(core =>
     {
         var server = Pick(_cluster.Servers);
@@ -169,7 +196,7 @@ internal sealed class SimScenario
         _over = true;
         _cluster.Trace($"all is well again");
         _cluster.Heal();
-        (_cluster.DropRate, _cluster.RepeatRate, _cluster.MaxDelay) = (0, 0, TimeSpan.FromMilliseconds(10));
+        (_cluster.DropRate, _cluster.RepeatRate, _cluster.MaxDelay, _cluster.MaxDowntime) = (0, 0, TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(100));
         foreach (var server in _cluster.Servers)
         {
             server.DiskLatency = TimeSpan.FromMilliseconds(2);

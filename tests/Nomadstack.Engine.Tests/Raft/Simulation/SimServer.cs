@@ -8,7 +8,6 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
 {
     private readonly Dictionary<long, (long Term, History.Operation Write)> _writes = [];
     private readonly Dictionary<long, History.Operation> _reads = [];
-    private readonly Dictionary<string, long> _matches = [];
     private RaftStorage? _storage;
     private long _life;
     private long _reading;
@@ -16,10 +15,11 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
     private TimeSpan _clockSetAt, _clock = TimeSpan.FromSeconds(random.NextDouble() * 100);
     private double _rate = 1;
     private TimeSpan? _tickAt;
+    private TimeSpan _persistedAt;
 
     public string Id => id;
 
-    public SimDisk Disk { get; } = new(random) { LiesAboutFiles = cluster.Mutation == Mutation.DiskLies };
+    public SimDisk Disk { get; } = new(random) { LiesAboutFiles = cluster.Mutation == Mutation.DiskLies, LiesAboutNames = cluster.Mutation == Mutation.ForgetsToSyncTheFolder };
 
     public RaftCore? Core { get; private set; }
 
@@ -43,6 +43,13 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
     public void SetClockRate(double rate)
     {
         (_clock, _clockSetAt, _rate) = (Clock, cluster.Now, rate);
+        if (IsUp) ScheduleTick();
+    }
+
+    /// <summary>As when a machine was paused: everything that is due by then is due now.</summary>
+    public void JumpClock(TimeSpan ahead)
+    {
+        (_clock, _clockSetAt) = (Clock + ahead, cluster.Now);
         if (IsUp) ScheduleTick();
     }
 
@@ -121,7 +128,6 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
 
     public void Receive(RaftMessage message) => Do(core =>
     {
-        if (message is AppendReply { Accepted: true } reply) _matches[reply.From] = reply.Match;
         if (cluster.Mutation == Mutation.VotesForAnyLog && message is VoteRequest vote) message = vote with { Last = new(long.MaxValue, long.MaxValue) };
         core.Receive(message);
     });
@@ -152,7 +158,6 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
             foreach (var message in output.Messages) Send(message, core);
             foreach (var piece in output.PiecesToSend)
                 if (_storage!.Snapshots.Fill(piece, cluster.Options.SnapshotChunkBytes) is { } filled) Send(filled, core);
-            if (cluster.Mutation == Mutation.ReadsBeforeApplying) Answer(output.Reads);
             if (output.Restore is { } snapshot) Restore(snapshot);
             foreach (var entry in output.Apply) Apply(entry);
             Answer(output.Reads);
@@ -188,8 +193,6 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
             Pump(core);
         }
     }
-
-    private TimeSpan _persistedAt;
 
     private void Send(RaftMessage message, RaftCore core)
     {
