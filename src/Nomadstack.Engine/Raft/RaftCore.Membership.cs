@@ -9,6 +9,8 @@ internal sealed partial class RaftCore
 {
     private (string Target, TimeSpan Deadline, bool Told)? _transfer;
 
+    public bool IsTransferring => _transfer is not null;
+
     /// <summary>Adds a server that has no vote yet, or takes a new address down. <paramref name="promote"/>: it becomes a voter once it has caught up.</summary>
     public ChangeAnswer AddServer(string id, string address, bool promote)
     {

@@ -57,8 +57,13 @@ internal sealed partial class RaftCore
     /// <summary>The membership in force: the latest in the log.</summary>
     public RaftConfiguration Configuration => _configurations.Latest;
 
-    /// <summary>How long ago this server heard from a leader; zero on the leader, null when it never did.</summary>
-    public TimeSpan? LastContact => Role == RaftRole.Leader ? TimeSpan.Zero : _leaderContact == TimeSpan.MinValue ? null : _now - _leaderContact;
+    public bool IsConfigurationCommitted => _configurations.LatestIndex <= Commit;
+
+    /// <summary>When this server last heard from a leader; null when it never did.</summary>
+    public TimeSpan? ContactAt => Role == RaftRole.Leader ? _now : _leaderContact == TimeSpan.MinValue ? null : _leaderContact;
+
+    /// <summary>The snapshot that a restart would begin with.</summary>
+    public long SnapshotIndex => _snapshot?.Position.Index ?? 0;
 
     /// <summary>When <see cref="Tick"/> has something to do next.</summary>
     public TimeSpan NextTick => Role == RaftRole.Leader ? _heartbeatDue : _electionDue;

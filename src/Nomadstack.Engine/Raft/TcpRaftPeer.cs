@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Nomadstack.Engine.Raft;
+
+/// <summary>The sending end of a connection to one server: connects when there is something to say, and again, with growing pauses, when it breaks.</summary>
+internal sealed class TcpRaftPeer
+{
+    /// <summary>More messages than this waiting means that the peer is too slow or gone: the oldest are of no use any more.</summary>
+    private const int QueueLength = 256;
+    private const int WriteBytes = 256 * 1024;
+
+    private static readonly TimeSpan s_connectDeadline = TimeSpan.FromSeconds(1), s_writeDeadline = TimeSpan.FromSeconds(5);
+
+    /// <summary>Pauses between attempts. Short ones first: a server that restarts must not wait for its leader.</summary>
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50), s_longestPause = TimeSpan.FromSeconds(1);
+
+    private readonly Channel<RaftMessage> _queue = Channel.CreateBounded<RaftMessage>(new BoundedChannelOptions(QueueLength) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+    private readonly string _host;
+    private readonly int _port;
+    private readonly byte[] _greeting;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+
+    public TcpRaftPeer(string address, byte[] greeting, TimeProvider time, ILogger log, CancellationToken stop)
+    {
+        var colon = address.LastIndexOf(':');
+        (_host, _port) = (address[..colon].Trim('[', ']'), int.Parse(address.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture));
+        (_greeting, _time, _log) = (greeting, time, log);
+        Completion = Task.Run(() => RunAsync(stop), CancellationToken.None);
+    }
+
+    public Task Completion { get; }
+
+    public void Send(RaftMessage message) => _queue.Writer.TryWrite(message);
+
+    private async Task RunAsync(CancellationToken stop)
+    {
+        var pause = TimeSpan.Zero;
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await _queue.Reader.WaitToReadAsync(stop);
+                using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                await WithinAsync(s_connectDeadline, cancel => socket.ConnectAsync(_host, _port, cancel), stop);
+                await WithinAsync(s_writeDeadline, cancel => WriteAsync(socket, _greeting, cancel), stop);
+                if (pause > TimeSpan.Zero) _log.LogInformation("Connected to {Host}:{Port} again", _host, _port);
+                pause = TimeSpan.Zero;
+                await SendAllAsync(socket, stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is SocketException or IOException or TimeoutException)
+            {
+                if (pause == TimeSpan.Zero) _log.LogInformation("No connection to {Host}:{Port}: {Reason}", _host, _port, e.Message);
+                pause = pause == TimeSpan.Zero ? s_firstPause : pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
+                await Task.Delay(pause, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                // What has waited through the pause is old, and the leader says it anew.
+                while (_queue.Reader.TryRead(out _)) continue;
+            }
+        }
+    }
+
+    private async Task SendAllAsync(Socket socket, CancellationToken stop)
+    {
+        var batch = new List<byte>();
+        while (await _queue.Reader.WaitToReadAsync(stop))
+        {
+            batch.Clear();
+            while (batch.Count < WriteBytes && _queue.Reader.TryRead(out var message)) batch.AddRange(TcpRaftTransport.Framed(RaftCodec.Encode(message)));
+            var bytes = batch.ToArray();
+            await WithinAsync(s_writeDeadline, cancel => WriteAsync(socket, bytes, cancel), stop);
+        }
+    }
+
+    private static async ValueTask WriteAsync(Socket socket, ReadOnlyMemory<byte> bytes, CancellationToken cancel)
+    {
+        while (!bytes.IsEmpty) bytes = bytes[await socket.SendAsync(bytes, cancel)..];
+    }
+
+    private async Task WithinAsync(TimeSpan deadline, Func<CancellationToken, ValueTask> act, CancellationToken stop)
+    {
+        using var late = new CancellationTokenSource(deadline, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, stop);
+        try
+        {
+            await act(both.Token);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            throw new TimeoutException($"No progress in {deadline.TotalSeconds} s.");
+        }
+    }
+}
