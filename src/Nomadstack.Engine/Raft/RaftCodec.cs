@@ -4,7 +4,6 @@ namespace Nomadstack.Engine.Raft;
 /// <summary>Messages as bytes. What cannot be read is an <see cref="InvalidDataException"/>, never a guess.</summary>
 internal static class RaftCodec
 {
-    /// <summary>The bytes of one message, with room left free in front of them for a frame's length.</summary>
     public static WireWriter Encode(RaftMessage message)
     {
         var w = new WireWriter();

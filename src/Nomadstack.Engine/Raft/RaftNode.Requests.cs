@@ -10,7 +10,8 @@ internal sealed partial class RaftNode
     public Task<RaftOutcome> ProposeAsync(ReadOnlyMemory<byte> command, CancellationToken cancel) => AskAsync(
         (core, answer) =>
         {
-            if (core.Propose(command) is { } at) _proposals.Add(at.Index, (at.Term, answer));
+            if (command.Length > _options.MaxCommandBytes) answer.TrySetResult(new RaftOutcome.Refused($"A command of {command.Length} bytes is too large; {_options.MaxCommandBytes} are allowed."));
+            else if (core.Propose(command) is { } at) _proposals.Add(at.Index, (at.Term, answer));
             else answer.TrySetResult(core.IsTransferring ? new RaftOutcome.Refused("Leadership is being handed over.") : NotLeader(core));
         },
         cancel);

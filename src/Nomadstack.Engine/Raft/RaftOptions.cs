@@ -22,6 +22,9 @@ internal sealed record RaftOptions
     /// <summary>Payload of one append; a single larger entry goes alone.</summary>
     public int MaxAppendBytes { get; init; } = 512 * 1024;
 
+    /// <summary>A larger command is refused: it would hold up heartbeats on its way, and the limit of a frame between servers must never be met.</summary>
+    public int MaxCommandBytes { get; init; } = 16 * 1024 * 1024;
+
     /// <summary>A piece of a snapshot on its way to a follower: small enough not to keep a heartbeat waiting behind it.</summary>
     public int SnapshotChunkBytes { get; init; } = 256 * 1024;
 

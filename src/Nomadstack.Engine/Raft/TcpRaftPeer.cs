@@ -14,8 +14,8 @@ internal sealed class TcpRaftPeer
 
     private static readonly TimeSpan s_connectDeadline = TimeSpan.FromSeconds(1), s_writeDeadline = TimeSpan.FromSeconds(5);
 
-    /// <summary>Pauses between attempts. Short ones first: a server that restarts must not wait for its leader.</summary>
-    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50), s_longestPause = TimeSpan.FromSeconds(1);
+    /// <summary>Pauses between attempts. All are short beside an election timeout: a server that has just returned may be the one whose vote is needed.</summary>
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(25), s_longestPause = TimeSpan.FromMilliseconds(200);
 
     private readonly Channel<RaftMessage> _queue = Channel.CreateBounded<RaftMessage>(new BoundedChannelOptions(QueueLength) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
     private readonly string _host;
@@ -49,21 +49,56 @@ internal sealed class TcpRaftPeer
                 await WithinAsync(s_writeDeadline, cancel => WriteAsync(socket, _greeting, cancel), stop);
                 if (pause > TimeSpan.Zero) _log.LogInformation("Connected to {Host}:{Port} again", _host, _port);
                 pause = TimeSpan.Zero;
-                await SendAllAsync(socket, stop);
+                await SendUntilClosedAsync(socket, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 return;
+            }
+            catch (OperationCanceledException)
+            {
+                // The peer closed the connection: it has stopped, or has been started again. The next message opens another.
             }
             catch (Exception e) when (e is SocketException or IOException or TimeoutException)
             {
                 if (pause == TimeSpan.Zero) _log.LogInformation("No connection to {Host}:{Port}: {Reason}", _host, _port, e.Message);
                 pause = pause == TimeSpan.Zero ? s_firstPause : pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
                 await Task.Delay(pause, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                // What has waited through the pause is old, and the leader says it anew.
-                while (_queue.Reader.TryRead(out _)) continue;
             }
         }
+    }
+
+    /// <summary>
+    /// Nothing ever comes back on this connection but its end, and that must be noticed at once: what is written to a peer that is gone is lost without a word,
+    /// and a lost question for a vote costs an election timeout.
+    /// </summary>
+    private async Task SendUntilClosedAsync(Socket socket, CancellationToken stop)
+    {
+        using var closed = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var watching = WatchAsync(socket, closed);
+        try
+        {
+            await SendAllAsync(socket, closed.Token);
+        }
+        finally
+        {
+            await closed.CancelAsync();
+            await watching;
+        }
+    }
+
+    private static async Task WatchAsync(Socket socket, CancellationTokenSource closed)
+    {
+        try
+        {
+            await socket.ReceiveAsync(new byte[1], closed.Token);
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            // Reset by the peer, or we are done with it: the end either way.
+        }
+
+        await closed.CancelAsync();
     }
 
     private async Task SendAllAsync(Socket socket, CancellationToken stop)

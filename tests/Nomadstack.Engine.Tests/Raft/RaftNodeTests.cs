@@ -9,6 +9,14 @@ using Xunit.Abstractions;
 
 namespace Nomadstack.Engine.Tests.Raft;
 
+/// <summary>Tests that watch the real clock run alone.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class OnTheClock
+{
+    public const string Name = "on the clock";
+}
+
+[Collection(OnTheClock.Name)]
 public sealed class RaftNodeTests(ITestOutputHelper output)
 {
     private static readonly CancellationToken s_never = CancellationToken.None;
@@ -18,7 +26,7 @@ public sealed class RaftNodeTests(ITestOutputHelper output)
     {
         await using var cluster = await NodeCluster.StartAsync(3);
         List<long> times = [];
-        for (var round = 0; round < 5; round++)
+        for (var round = 0; round < 8; round++)
         {
             var leader = await cluster.LeaderAsync();
             await cluster.WriteAsync($"round {round}");

@@ -18,7 +18,7 @@ internal sealed class SimScenario
     private readonly SimCluster _cluster;
     private readonly Random _random;
     private readonly int _seed;
-    private readonly bool _storm;
+    private readonly bool _storm, _moving;
     private readonly int _pace;
     private bool _over;
 
@@ -27,6 +27,8 @@ internal sealed class SimScenario
         (_seed, _random) = (seed, new Random(seed ^ 0x5EED));
         // In a storm leaders fall as soon as they stand, which is when old and new terms meet in the logs.
         _storm = _random.Next(4) == 0 || storm;
+        // Members come and go all the time, until there are few.
+        _moving = !_storm && _random.Next(3) == 0;
         _pace = _storm || _random.Next(2) == 0 ? 600 : 2500;
         var options = new RaftOptions
         {
@@ -99,7 +101,7 @@ internal sealed class SimScenario
         if (_over) return;
         var server = Pick(_cluster.Servers);
         if (_random.Next(3) == 0 && _cluster.Leader is { } leader) server = leader;
-        switch (_random.Next(_storm ? 11 : 16))
+        switch (_moving && _random.Next(2) == 0 ? 14 : _random.Next(_storm ? 11 : 16))
         {
             case 0 or 1 when server.IsUp:
                 server.Die(powerLoss: _random.Next(2) == 0);
@@ -182,9 +184,9 @@ internal sealed class SimScenario
 
     private void ChangeMembership() => _cluster.Leader?.Do(core =>
     {
-        var server = Pick(_cluster.Servers);
+        var server = _random.Next(3) == 0 ? _cluster.Find(core.Id) : Pick(_cluster.Servers);
         var answer = core.Configuration.Find(server.Id) is null || _random.Next(3) == 0
-            ? core.AddServer(server.Id, $"{server.Id}:4647", promote: _random.Next(4) != 0)
+            ? core.AddServer(server.Id, $"{server.Id}:4647", promote: _random.Next(8) != 0)
             : core.RemoveServer(server.Id);
         _cluster.Trace($"change of {server.Id} asked of {core.Id}: {(object?)answer.Position ?? answer.Refusal}, {core.Configuration}");
     });
