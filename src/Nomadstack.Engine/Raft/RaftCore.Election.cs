@@ -23,6 +23,8 @@ internal sealed partial class RaftCore
         ResetElectionTimer();
         LeaderId = null;
         if (!MayCampaign) return;
+        // Who refuses may only have heard from the leader a moment later than we. To ask again costs nothing, so it is soon.
+        _electionDue = _now + (_options.ElectionTimeout * (0.25 + (0.5 * _random.NextDouble())));
         Role = RaftRole.PreCandidate;
         _votes.Clear();
         _votes.Add(Id);

@@ -47,7 +47,7 @@ internal sealed partial class RaftNode : IAsyncDisposable
     /// <summary>How this server stands.</summary>
     public RaftStatus Status { get; private set; }
 
-    /// <summary>The role, the term or the leader has changed. Called on the node's loop: whoever listens must not block.</summary>
+    /// <summary>The role, the term or the leader has changed. Called on the node's loop: whoever listens must neither block nor throw.</summary>
     public event Action<RaftStatus>? LeadershipChanged;
 
     /// <summary>Ends when the node does; faulted when something broke.</summary>
@@ -122,7 +122,9 @@ internal sealed partial class RaftNode : IAsyncDisposable
             foreach (var piece in output.PiecesToStore)
             {
                 var received = _storage.Snapshots.Receive(piece);
-                if (piece.Last) _core.SnapshotReceived(received);
+                if (!piece.Last) continue;
+                if (received is null) _log.LogWarning("The snapshot from {Leader} arrived damaged and is asked for again", piece.From);
+                _core.SnapshotReceived(received);
             }
         }
 

@@ -101,15 +101,28 @@ internal sealed class TcpRaftPeer
         await closed.CancelAsync();
     }
 
-    private async Task SendAllAsync(Socket socket, CancellationToken stop)
+    private async Task SendAllAsync(Socket socket, CancellationToken closed)
     {
+        // One deadline for all writes, wound up for each: heartbeats are many, and should cost little.
+        using var late = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, closed);
         var batch = new List<byte>();
-        while (await _queue.Reader.WaitToReadAsync(stop))
+        while (await _queue.Reader.WaitToReadAsync(closed))
         {
             batch.Clear();
             while (batch.Count < WriteBytes && _queue.Reader.TryRead(out var message)) batch.AddRange(TcpRaftTransport.Framed(RaftCodec.Encode(message)));
             var bytes = batch.ToArray();
-            await WithinAsync(s_writeDeadline, cancel => WriteAsync(socket, bytes, cancel), stop);
+            late.CancelAfter(s_writeDeadline);
+            try
+            {
+                await WriteAsync(socket, bytes, both.Token);
+            }
+            catch (OperationCanceledException) when (!closed.IsCancellationRequested)
+            {
+                throw Late(s_writeDeadline);
+            }
+
+            late.CancelAfter(Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -128,7 +141,9 @@ internal sealed class TcpRaftPeer
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            throw new TimeoutException($"No progress in {deadline.TotalSeconds} s.");
+            throw Late(deadline);
         }
     }
+
+    private static TimeoutException Late(TimeSpan deadline) => new($"No progress in {deadline.TotalSeconds} s.");
 }

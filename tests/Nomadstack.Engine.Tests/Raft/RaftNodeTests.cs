@@ -34,7 +34,8 @@ public sealed class RaftNodeTests(ITestOutputHelper output)
             await cluster.StopAsync(leader.Id);
             await cluster.WriteAsync("after");
             times.Add(watch.ElapsedMilliseconds);
-            cluster.Start(leader.Id);
+            var (restarted, goal) = (cluster.Start(leader.Id), (await cluster.LeaderAsync()).Status.Commit);
+            await restarted.WaitUntilAsync(s => s.Applied >= goal, s_never).WaitAsync(NodeCluster.Deadline);
         }
 
         output.WriteLine($"from the leader's end to the first write after it: {string.Join(", ", times)} ms");
