@@ -62,7 +62,12 @@ public sealed class JobReaderTests
 
         job.TaskGroups[0].Update.ShouldBe(new UpdateStrategy
         {
-            MaxParallel = 2, MinHealthyTime = TimeSpan.FromSeconds(5), HealthyDeadline = TimeSpan.FromMinutes(5), ProgressDeadline = TimeSpan.FromMinutes(10), Stagger = TimeSpan.FromSeconds(30), HealthCheck = "checks",
+            MaxParallel = 2,
+            MinHealthyTime = TimeSpan.FromSeconds(5),
+            HealthyDeadline = TimeSpan.FromMinutes(5),
+            ProgressDeadline = TimeSpan.FromMinutes(10),
+            Stagger = TimeSpan.FromSeconds(30),
+            HealthCheck = "checks",
         });
         (job.Update.MaxParallel, job.Update.HealthCheck).ShouldBe((3, ""));
     }
