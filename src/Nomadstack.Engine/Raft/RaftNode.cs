@@ -197,16 +197,10 @@ internal sealed partial class RaftNode : IAsyncDisposable
         foreach (var read in _reads.Values) read.TrySetResult(stopped);
         _snapshot?.TrySetResult(stopped);
         foreach (var watcher in _watchers) watcher.Answer.TrySetCanceled();
-        try
-        {
-            await Task.WhenAll(_persisting, _saving);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Nobody was told that it was durable.
-            _log.LogError(e, "The last write of {Server} failed", Id);
-        }
-
+        var writes = Task.WhenAll(_persisting, _saving);
+        await writes.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // Nobody was told that it was durable.
+        if (writes.Exception is { } e) _log.LogError(e.InnerException, "The last write of {Server} failed", Id);
         _storage.Dispose();
     }
 }
