@@ -39,7 +39,7 @@ public sealed class FaultTests(ITestOutputHelper output) : Scenario(output)
         var revival = new Revival(cluster, await cluster.JoinAsync(cluster.Nodes[1], cluster.Nodes[0], fault), "--join", cluster.Nodes[0].Address, "--token-file", "/etc/nomadstack/token");
         // From the first node's side: a node whose agent is dead at this moment is a node all the same.
         await Eventually.NothingIsMissingAsync("two healthy nodes", TimeSpan.FromMinutes(3), async () =>
-            await TestCluster.StatusAsync(cluster.Nodes[0]) is { Cluster.State: "healthy", Nodes: { Count: 2 } nodes } && nodes.All(node => node.Agent == "reachable") ? null : "one of them", cluster.Logs);
+            await TestCluster.StatusAsync(cluster.Nodes[0]) is { Cluster.State: "healthy", Nodes: { Count: 2 } nodes } && nodes.All(node => node.Agent == "reachable") ? null : "one of them", cluster.Logs, Eventually.Unhurried);
         await Invariants.HoldAsync(cluster, 1);
         return revival;
     });
@@ -99,7 +99,7 @@ public sealed class FaultTests(ITestOutputHelper output) : Scenario(output)
     /// <summary>Repeats a command until it succeeds, as an operator does whose agent died under it.</summary>
     private static Task InTheEndAsync(TestCluster cluster, LabNode node, params string[] command) =>
         Eventually.NothingIsMissingAsync(string.Join(' ', command), TimeSpan.FromMinutes(4), async () =>
-            await TestCluster.RunAsync(node, TimeSpan.FromMinutes(3), command) is { ExitCode: not 0 } output ? output.ToString() : null, cluster.Logs);
+            await TestCluster.RunAsync(node, TimeSpan.FromMinutes(3), command) is { ExitCode: not 0 } output ? output.ToString() : null, cluster.Logs, Eventually.Unhurried);
 
     /// <summary>An init system of one restart: starts the agent again, without its fault, when that killed it.</summary>
     private sealed class Revival

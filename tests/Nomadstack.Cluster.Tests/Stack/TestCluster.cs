@@ -115,7 +115,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public Task<TimeSpan> AgentAnswersAsync(LabNode node) =>
         Eventually.NothingIsMissingAsync($"the agent of {node.Name} answers", TimeSpan.FromSeconds(20), async () =>
             Agent(node).HasExited ? throw new AgentDiedException($"The agent of {node.Name} ended with {Agent(node).ExitCode}:\n{Agent(node).Text}")
-            : await StatusAsync(node) is not null ? null : "an answer", Logs);
+            : await StatusAsync(node) is not null ? null : "an answer", Logs, Eventually.Unhurried);
 
     /// <summary>Waits until every node with power shows a healthy cluster with this many servers of each product. Returns how long it took.</summary>
     public Task<TimeSpan> HealthyAsync(int servers, TimeSpan deadline) =>
@@ -129,11 +129,11 @@ internal sealed class TestCluster : IAsyncDisposable
             }
 
             return null;
-        }, Logs);
+        }, Logs, Eventually.Unhurried);
 
     public Task<TimeSpan> StateAsync(LabNode node, string state, TimeSpan deadline) =>
         Eventually.NothingIsMissingAsync($"{node.Name} shows {state}", deadline, async () =>
-            await StatusAsync(node) is var status && status.Cluster.State == state ? null : $"it says {status.Cluster.State} ({status.Cluster.Reason})", Logs);
+            await StatusAsync(node) is var status && status.Cluster.State == state ? null : $"it says {status.Cluster.State} ({status.Cluster.Reason})", Logs, Eventually.Unhurried);
 
     /// <summary>The six tasks, run through our own command and seen at work.</summary>
     public async Task RunWorkloadAsync()
