@@ -13,12 +13,12 @@ internal sealed record JoinOutcome(bool AlreadyMember, ClusterDocument Document)
 
 /// <summary>
 /// Makes this node a member: looks at who answers, holds the CA against the token's hash, and only then says the secret.
-/// Ends within ten seconds; a refusal changes nothing, and an attempt that was cut off may simply be repeated.
+/// A refusal comes within ten seconds and changes nothing, and an attempt that was cut off may simply be repeated.
 /// </summary>
 internal static class Joining
 {
     private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_lookDeadline = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_lookDeadline = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan s_joinDeadline = TimeSpan.FromSeconds(6);
 
     /// <exception cref="ProblemException"><c>join/*</c>.</exception>
