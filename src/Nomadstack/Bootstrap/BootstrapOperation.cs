@@ -165,14 +165,15 @@ internal sealed class BootstrapOperation(
             BootstrapGone: temporary is null && job.Record is { WasVoter: true });
     }
 
-    /// <summary>A healthy voter that has applied all the bootstrap server had when it was asked.</summary>
+    /// <summary>A healthy voter that has applied all the bootstrap server had when it was asked, and has copied the keys that are not in raft.</summary>
     private static async Task<bool> CaughtUpAsync(ServerInstance job, ServerInstance? temporary, RaftView view, CancellationToken cancel)
     {
         if (view.Member(job.Site.RaftId) is not { Voter: true, Healthy: true }) return false;
         if (temporary is null) return view.HasLeader;
         var before = await temporary.ObserveAsync(cancel);
         var own = await job.ObserveAsync(cancel);
-        return before is not null && own is not null && own.AppliedIndex >= before.AppliedIndex;
+        return before is not null && own is not null && own.AppliedIndex >= before.AppliedIndex
+            && temporary.Product.KeysOnDisk(temporary.Site).IsSubsetOf(job.Product.KeysOnDisk(job.Site));
     }
 
     private async Task RegisterAsync(string role, CancellationToken cancel)

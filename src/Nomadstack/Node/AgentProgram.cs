@@ -38,27 +38,28 @@ internal static class AgentProgram
         var paths = new NodePaths(options.DataDir);
         Folders.Create(paths);
         using var owner = DataFolderLock.Take(paths.Data);
-        using var logs = LoggerFactory.Create(logging => logging.AddProvider(new AgentLog(paths, toStandardError: !up, time)).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning));
+        using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time)], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
         var recorded = Role.All.Any(role => ServerRecord.At(paths.Server(role)).Exists);
         var node = NodeIdentity.ReadOrMint(paths, options, recorded);
         var membership = new Membership(paths, node, time);
         membership.Load();
         var context = new NodeContext(node, paths, membership, time, logs);
         var programs = await FindProgramsAsync(options, membership, time, paths, cancel);
-        // Everything that would make a start fail later is found before anything is written or started.
-        Checks.BeforeStart(node, paths, time, membership.Current?.Consul ?? programs.Find(Role.Consul) is not null, bootstrap: membership.Current is null && options.Join is null);
-        if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
-
+        // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
+        var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current?.Consul ?? programs.Find(Role.Consul) is not null, bootstrap: membership.Current is null && options.Join is null), cancel);
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
         var supervised = new ConcurrentBag<SupervisedProcess>();
         var parts = Wire(context, programs, Supervise);
+        // Everything that would make a start fail later is found before anything is written or started.
+        await checks;
+        if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
         parts.Operations.Load();
         parts.Host.Load();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), c => StopEverythingAsync(parts, stop, c), stop.Token);
-        // Before the sockets are open: when a whole room boots, every tenth of a second before a server starts is one without a quorum.
+        // Before the sockets are open: what asks over them can wait, a quorum cannot.
         if (daemon.IsReturning)
         {
             await parts.Host.StartRecordedAsync(stop.Token);

@@ -17,7 +17,6 @@ internal sealed record JoinOutcome(bool AlreadyMember, ClusterDocument Document)
 /// </summary>
 internal static class Joining
 {
-    private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_lookDeadline = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan s_joinDeadline = TimeSpan.FromSeconds(6);
 
@@ -99,7 +98,8 @@ internal static class Joining
         }
         catch (ProblemException e)
         {
-            throw new ProblemException(connected ? NotAnAgent(at, e.Problem.Why) : Unreachable(at, e.Problem.Why), e);
+            var silent = e.InnerException is OperationCanceledException;
+            throw new ProblemException(!connected ? Unreachable(at, e.Problem.Why) : silent ? NoAnswer(at) : NotAnAgent(at, e.Problem.Why), e);
         }
 
         if (ping.Service != PingAnswer.Nomadstack || ping.Ca is null) throw new ProblemException(NotAnAgent(at, "It answered, but not as an agent does."));
@@ -175,7 +175,6 @@ internal static class Joining
         UseProxy = false,
         UseCookies = false,
         AllowAutoRedirect = false,
-        ConnectTimeout = s_connectTimeout,
         ConnectCallback = async (context, cancel) =>
         {
             var stream = await PeerCalls.ConnectAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, cancel);
@@ -199,6 +198,9 @@ internal static class Joining
 
     private static Problem Unreachable(JoinAddress at, string why) =>
         new("join/unreachable", $"{at} cannot be reached.", why, "Check the address, that an agent of the cluster runs there, and that the network lets its peer port (4640 by default) through. Any node of the cluster will do.");
+
+    private static Problem NoAnswer(JoinAddress at) =>
+        new("join/no-answer", $"{at} takes connections but did not answer within {s_lookDeadline.TotalSeconds:0} s.", "Its agent has no time to answer (the machine is overloaded, or the agent is stuck), or what listens there is something else.", "Look at the load of that machine and at the log of its agent, then try again. Any other node of the cluster will do as well.");
 
     private static Problem NotAnAgent(JoinAddress at, string why) =>
         new("join/not-an-agent", $"What answers at {at} is no nomadstack agent.", why, "Give the address of a cluster node and its peer port (4640 by default).");

@@ -17,7 +17,7 @@ namespace Nomadstack.Peers;
 /// <remarks>Requests are addressed to node ids; the connection looks the address up in the membership. So connections are pooled per node, and TLS knows whom to expect.</remarks>
 internal sealed class PeerClient : IDisposable
 {
-    private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_quickLook = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan s_idleConnection = TimeSpan.FromSeconds(20);
 
@@ -34,7 +34,7 @@ internal sealed class PeerClient : IDisposable
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
-            ConnectTimeout = s_connectTimeout,
+            ConnectTimeout = s_deadline,
             PooledConnectionIdleTimeout = s_idleConnection,
             // A peer that lost its power leaves a connection that only silence gives away.
             KeepAlivePingDelay = TimeSpan.FromSeconds(1),
@@ -69,7 +69,7 @@ internal sealed class PeerClient : IDisposable
     {
         try
         {
-            return await PeerCalls.SendAsync(_http, new HttpRequestMessage(HttpMethod.Get, At(address, port, "/v1/peer")), PeersJson.Default.PeerAnswer, s_connectTimeout, _time, cancel);
+            return await PeerCalls.SendAsync(_http, new HttpRequestMessage(HttpMethod.Get, At(address, port, "/v1/peer")), PeersJson.Default.PeerAnswer, s_quickLook, _time, cancel);
         }
         catch (ProblemException)
         {
@@ -102,13 +102,18 @@ internal sealed class PeerClient : IDisposable
 /// <summary>What every call to a peer has in common: a socket, a deadline, and failures in words.</summary>
 internal static class PeerCalls
 {
+    /// <summary>For TCP alone, which the kernel answers however busy the machine is; the handshake above it has the call's whole deadline.</summary>
+    private static readonly TimeSpan s_tcpTimeout = TimeSpan.FromSeconds(2);
+
     public static async ValueTask<Stream> ConnectAsync(string host, int port, CancellationToken cancel)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(s_tcpTimeout);
         try
         {
-            if (IPAddress.TryParse(host, out var address)) await socket.ConnectAsync(address, port, cancel);
-            else await socket.ConnectAsync(host, port, cancel);
+            if (IPAddress.TryParse(host, out var address)) await socket.ConnectAsync(address, port, limit.Token);
+            else await socket.ConnectAsync(host, port, limit.Token);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -153,7 +158,7 @@ internal static class PeerCalls
             }
             catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
             {
-                throw new ProblemException(Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : "No connection came about within 2 seconds."), e);
+                throw new ProblemException(Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : $"No connection came about within {s_tcpTimeout.TotalSeconds:0} seconds."), e);
             }
             catch (Exception e) when (e is HttpRequestException or IOException && !cancel.IsCancellationRequested)
             {

@@ -31,5 +31,8 @@ internal sealed class ConsulServers(NodeContext context, EnginePrograms programs
         await leaving;
     }
 
+    /// <summary>None: everything Consul keeps is in raft.</summary>
+    public IReadOnlySet<string> KeysOnDisk(ServerSite site) => new HashSet<string>();
+
     public string MemberName(string serverName) => serverName;
 }

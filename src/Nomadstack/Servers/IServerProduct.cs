@@ -25,6 +25,11 @@ internal interface IServerProduct
     /// </param>
     Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel);
 
+    /// <summary>
+    /// Ids of the keys this server keeps on its disk and not in raft: lost with the last server that has them, and its successor has to have copied them first.
+    /// </summary>
+    IReadOnlySet<string> KeysOnDisk(ServerSite site);
+
     /// <summary>The gossip member name of a server with this configured name.</summary>
     string MemberName(string serverName);
 }

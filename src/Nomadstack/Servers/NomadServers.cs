@@ -26,6 +26,19 @@ internal sealed class NomadServers(NodeContext context, EnginePrograms programs)
     /// <summary>No version has a call to leave; SIGINT makes a server leave as we configure it, and nobody else can send it one: it runs in a session of its own.</summary>
     public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGINT, deadline, cancel, gone);
 
+    /// <summary>
+    /// The root keys of variables and workload identities. Nomad 1.4 to 1.8 has them in <c>keystore/ID[.provider].nks.json</c> alone, copied from server to server
+    /// a moment after raft (nomad/encrypter.go); from 1.9 on they are in raft, and there are no such files in a new cluster.
+    /// </summary>
+    public IReadOnlySet<string> KeysOnDisk(ServerSite site) => KeysIn(site.DataFolder);
+
+    internal static IReadOnlySet<string> KeysIn(string dataFolder)
+    {
+        var keystore = Path.Combine(dataFolder, "server", "keystore");
+        if (!Directory.Exists(keystore)) return new HashSet<string>();
+        return Directory.EnumerateFiles(keystore, "*.nks.json").Select(file => Path.GetFileName(file).Split('.')[0]).ToHashSet(StringComparer.Ordinal);
+    }
+
     public string MemberName(string serverName) => serverName + ".global";
 }
 

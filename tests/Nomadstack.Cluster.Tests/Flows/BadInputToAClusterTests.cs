@@ -8,7 +8,8 @@ using Xunit.Abstractions;
 namespace Nomadstack.Cluster.Tests.Flows;
 
 /// <summary>What can be wrong where a cluster is: it is answered in words, and the cluster goes on as it was.</summary>
-public sealed class BadInputToAClusterTests(OneNode one, ITestOutputHelper output) : Scenario(output), IClassFixture<OneNode>
+[Collection(OnOneNode.Name)]
+public sealed class BadInputToAClusterTests(OneNode one, ITestOutputHelper output) : Scenario(output)
 {
     [SkippableFact]
     public async Task ASecondBootstrapChangesNothing()

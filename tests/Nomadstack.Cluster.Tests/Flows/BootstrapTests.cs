@@ -31,34 +31,4 @@ public sealed class BootstrapTests(ITestOutputHelper output) : Scenario(output)
         Invariants.SameAllocations(first, second);
         Invariants.SameServerProcesses(first, second);
     }
-
-    [SkippableFact]
-    public async Task ItWorksWithoutConsul()
-    {
-        await using var cluster = await MachinesAsync(1, consul: false);
-        var node = cluster.Nodes[0];
-
-        cluster.StartAgent(node);
-        await cluster.BootstrapAsync(node, "--no-consul");
-
-        var evidence = await Invariants.HoldAsync(cluster, 1);
-        evidence.Processes.ShouldAllBe(process => process.Product == "nomad");
-        (await TestCluster.StatusAsync(node)).HasConsul.ShouldBeFalse();
-    }
-
-    [SkippableFact]
-    public async Task TheNomadCommandAndTheServersLogWork()
-    {
-        await using var cluster = await MachinesAsync(1, consul: false);
-        var node = cluster.Nodes[0];
-        cluster.StartAgent(node);
-        await cluster.BootstrapAsync(node, "--no-consul");
-        await cluster.HealthyAsync(1, TimeSpan.FromSeconds(60));
-
-        (await cluster.MustAsync(node, TimeSpan.FromSeconds(20), "nomad", "server", "members")).ShouldContain("alive");
-        var server = (await Evidence.CollectAsync(cluster)).Running.Single(allocation => allocation.Job == "nomad-server");
-        var log = await cluster.MustAsync(node, TimeSpan.FromSeconds(20), "nomad", "alloc", "logs", server.Id);
-        var errors = await cluster.MustAsync(node, TimeSpan.FromSeconds(20), "nomad", "alloc", "logs", "-stderr", server.Id);
-        (log + errors).ShouldContain("Nomad agent started");
-    }
 }

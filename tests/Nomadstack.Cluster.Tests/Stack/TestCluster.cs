@@ -43,6 +43,7 @@ internal sealed class TestCluster : IAsyncDisposable
         await BootstrapAsync(Nodes[0]);
         foreach (var node in Nodes.Skip(1)) await JoinAsync(node, Nodes[0]);
         await HealthyAsync(Nodes.Count < 3 ? 1 : 3, TimeSpan.FromSeconds(150));
+        foreach (var node in Nodes.Where(node => Agent(node).HasExited)) throw new AgentDiedException($"The agent of {node.Name} ended with {Agent(node).ExitCode}:\n{Agent(node).Text}");
     }
 
     /// <summary>Starts the agent as an init system would. <paramref name="fault"/> is the point at which it kills itself.</summary>

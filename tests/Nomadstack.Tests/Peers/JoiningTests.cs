@@ -139,7 +139,7 @@ public sealed class JoiningTests
         listener.Start();
 
         var at = new JoinAddress("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port);
-        (await Expect.RefusalAsync(() => second.JoinAsync(at, first.Token()))).Code.ShouldBe("join/not-an-agent");
+        (await Expect.RefusalAsync(() => second.JoinAsync(at, first.Token()))).Code.ShouldBe("join/no-answer");
     }
 
     [Fact]

@@ -32,5 +32,7 @@ internal sealed class FakeProduct(string role, NodePaths paths) : IServerProduct
 
     public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
 
+    public IReadOnlySet<string> KeysOnDisk(ServerSite site) => new HashSet<string>();
+
     public string MemberName(string serverName) => serverName;
 }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
+using Nomadstack.Cluster.Tests.Machines;
+using Nomadstack.Cluster.Tests.Stack;
+using Shouldly;
+using Xunit.Abstractions;
+
+namespace Nomadstack.Cluster.Tests.Flows;
+
+/// <summary>
+/// The agent is killed before and after every effect of a flow, and comes back: the flow ends as if nothing had happened.
+/// The points are those an undisturbed run passes. NOMADSTACK_FAULT_POINTS says how many are taken, by lot (a few every day, 1000 for all).
+/// </summary>
+public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
+{
+    private const string Trace = "trace:/srv/points"; // on the node's disk, so the test reads it there
+
+    /// <summary>Clusters swept side by side, for a sweep by itself: a bootstrap mostly waits.</summary>
+    private static readonly int s_atOnce = Number("NOMADSTACK_FAULT_CLUSTERS", 1);
+
+    private static readonly int s_points = Number("NOMADSTACK_FAULT_POINTS", 2);
+
+    /// <param name="flow">Runs to its end, whatever the fault does to the agent meanwhile.</param>
+    private protected async Task SweepAsync(int nodes, Func<TestCluster, string, Task<Revival>> flow)
+    {
+        IReadOnlyList<string> points;
+        await using (var undisturbed = await MachinesAsync(nodes))
+        {
+            var traced = await flow(undisturbed, Trace);
+            points = [.. (await File.ReadAllLinesAsync(Path.Combine(traced.Agent.Node.Srv, "points"))).Distinct()];
+        }
+
+        points.ShouldNotBeEmpty("the flow has fault points");
+        var dice = Dice();
+        var lot = points.OrderBy(_ => dice.Next()).Take(s_points).ToList();
+        Say($"{lot.Count} of {points.Count} points: {string.Join(", ", points)}");
+        var (missed, bad) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
+        await Parallel.ForEachAsync(lot, new ParallelOptions { MaxDegreeOfParallelism = s_atOnce }, async (point, _) =>
+        {
+            await using var cluster = await MachinesAsync(nodes);
+            try
+            {
+                var revival = await flow(cluster, point);
+                if (!revival.Needed) missed.Add(point);
+            }
+            catch (Exception broken) when (broken is TimeoutException or InvalidOperationException or ShouldAssertException or AgentDiedException)
+            {
+                bad.Add($"Killed {point}, it did not end well: {broken.Message}");
+            }
+        });
+
+        bad.ShouldBeEmpty(string.Join("\n\n", bad));
+        Say($"{lot.Count - missed.Count} of {lot.Count} killed the agent, and all ended well; not met: {string.Join(", ", missed)}");
+        // What a flow waits for decides which way it takes, so a point may be passed by; a sweep that meets few is no sweep.
+        missed.Count.ShouldBeLessThanOrEqualTo(lot.Count / 2, "most points are met");
+    }
+
+    /// <summary>Repeats a command until it succeeds, as an operator does whose agent died under it.</summary>
+    private protected static Task InTheEndAsync(TestCluster cluster, LabNode node, params string[] command) =>
+        Eventually.NothingIsMissingAsync(string.Join(' ', command), TimeSpan.FromMinutes(4), async () =>
+            await TestCluster.RunAsync(node, TimeSpan.FromMinutes(3), command) is { ExitCode: not 0 } output ? output.ToString() : null, cluster.Logs, Eventually.Unhurried);
+
+    /// <summary>An init system of one restart: starts the agent again, without its fault, when that killed it.</summary>
+    private protected sealed class Revival
+    {
+        private volatile bool _needed;
+
+        public Revival(TestCluster cluster, LabProgram agent, params string[] more)
+        {
+            Agent = agent;
+            agent.OnExit(code =>
+            {
+                if (code != 137 || cluster.IsOver) return;
+                _needed = true;
+                cluster.StartAgent(agent.Node, more: more);
+            });
+        }
+
+        public LabProgram Agent { get; }
+
+        public bool Needed => _needed;
+    }
+}
