@@ -13,6 +13,8 @@ namespace Nomadstack.Clients;
 /// </summary>
 internal sealed class NomadClientKeeper : IDisposable
 {
+    public const string ProcessName = "nomad-client";
+
     private static readonly TimeSpan s_stopDeadline = TimeSpan.FromSeconds(20);
 
     private readonly NodeContext _context;

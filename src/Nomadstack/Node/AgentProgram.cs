@@ -28,6 +28,9 @@ internal static class AgentProgram
     /// <summary>A server listens after half a second; one that does not has other troubles than a processor that is shared.</summary>
     private static readonly TimeSpan s_serversFirst = TimeSpan.FromSeconds(1);
 
+    /// <summary>Nomad's own default kill_timeout.</summary>
+    private static readonly TimeSpan s_taskGrace = TimeSpan.FromSeconds(5);
+
     /// <summary>
     /// Runs the agent until it is told to stop: by <paramref name="cancel"/>, which leaves its processes running,
     /// or over its API, which stops them first. Returns the exit code.
@@ -58,7 +61,7 @@ internal static class AgentProgram
         parts.Host.Load();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var daemon = new Daemon(parts, options, up);
-        var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), c => StopEverythingAsync(parts, stop, c), stop.Token);
+        var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), _ => StopEverythingAsync(parts, stop, cancel), stop.Token);
         // Before the sockets are open: what asks over them can wait, a quorum cannot.
         if (daemon.IsReturning)
         {
@@ -113,7 +116,7 @@ internal static class AgentProgram
         var temporary = new BootstrapServers(context, products, Instantiate);
         var jobs = new ServerJobs(context, Nomad);
         var gate = new Gatekeeper(context, Nomad);
-        var nomadClient = new NomadClientKeeper(context, before => supervise("nomad-client", before, LogEvent), gate, servers => ClientProcesses.Nomad(context, programs, servers), () => StalePidGuard.Protect(context, programs));
+        var nomadClient = new NomadClientKeeper(context, before => supervise(NomadClientKeeper.ProcessName, before, LogEvent), gate, servers => ClientProcesses.Nomad(context, programs, servers), () => StalePidGuard.Protect(context, programs));
         var consulClient = new ConsulClientKeeper(context, supervise("consul-client", null, LogEvent), servers => ClientProcesses.Consul(context, programs, servers));
         var clients = new NodeClients(context, nomadClient, consulClient, Nomad);
         var keeper = new ServerKeeper(context, host, jobs, operations, products);
@@ -170,10 +173,14 @@ internal static class AgentProgram
         return web;
     }
 
-    /// <summary>Clients first, servers last: nothing asks for what is gone already. Then the agent itself ends.</summary>
+    /// <summary>
+    /// Clients first, servers last: nothing asks for what is gone already. A Nomad client leaves its tasks running, with whatever runs and logs them;
+    /// a node that is stopped has none. Then the agent itself ends.
+    /// </summary>
     private static async Task StopEverythingAsync(DaemonParts parts, CancellationTokenSource stop, CancellationToken cancel)
     {
         await parts.Clients.StopAsync(cancel);
+        await MarkedProcesses.EndAsync(parts.Context.Paths.Data, NomadClientKeeper.ProcessName, s_taskGrace, parts.Context.Time, cancel);
         await parts.Host.StopAllAsync(cancel);
         foreach (var role in Role.All)
         {

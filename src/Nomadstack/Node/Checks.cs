@@ -17,9 +17,5 @@ internal static class Checks
     }
 
     /// <summary>Whatever carries this data folder's mark: also a process whose agent was killed before it could record it.</summary>
-    private static HashSet<int> Own(NodePaths paths)
-    {
-        var mark = $"{ProcessSpawner.MarkerName}={paths.Data}:";
-        return [Environment.ProcessId, .. ProcFs.Pids().Where(pid => ProcFs.EnvironmentOf(pid)?.Any(v => v.StartsWith(mark, StringComparison.Ordinal)) == true)];
-    }
+    private static HashSet<int> Own(NodePaths paths) => [Environment.ProcessId, .. MarkedProcesses.Of(paths.Data).Select(process => process.Pid)];
 }

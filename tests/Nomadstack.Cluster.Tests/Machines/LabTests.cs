@@ -67,7 +67,7 @@ public sealed class LabTests
     }
 
     [SkippableFact]
-    public async Task APlainClusterLosesPowerAtOnceAndItsNodesReturn()
+    public async Task APlainClusterLosesPowerAtOnceAndItsServersReturn()
     {
         await using var lab = await EmptyLabAsync();
         var engines = await RealEngines.FindAsync();
@@ -84,13 +84,10 @@ public sealed class LabTests
 
         pids.ShouldAllBe(process => !process.Alive);
         await Task.WhenAll(lab.Nodes.Select(node => node.PowerOnAsync()));
-        foreach (var node in lab.Nodes) plain.StartAgents(node);
-        // No word about tasks or heartbeats: Nomad 1.1 loses some tasks for good in one such boot of four, and its clients may take minutes to register.
-        foreach (var node in lab.Nodes)
-        {
-            await Eventually.TrueAsync($"the client of {node.Name} answers", TimeSpan.FromSeconds(60), async () =>
-                (await new NomadApi(node.Address, NomadApi.ClientPort).GetAsync("/v1/agent/self")).TryGetProperty("stats", out _));
-        }
+        foreach (var node in lab.Nodes) plain.StartServer(node);
+        // Servers alone: a client of Nomad 1.1 that returns may lose tasks, hang, or kill whoever has a pid it remembers, its own server too.
+        await Eventually.NothingIsMissingAsync("every server knows the leader", TimeSpan.FromSeconds(60), async () =>
+            (await Task.WhenAll(lab.Nodes.Select(node => new NomadApi(node.Address, NomadApi.ServerPort).LeaderAsync()))).Count(leader => leader is not null) is var know && know == lab.Nodes.Count ? null : $"{lab.Nodes.Count - know}");
     }
 
     [SkippableFact]

@@ -26,9 +26,11 @@ internal sealed class PlainCluster(Lab lab)
     /// <summary>What the init system does at power-on.</summary>
     public void StartAgents(LabNode node)
     {
-        _agents.Add(node.Background("server", ["nomad", "agent", "-config", "/etc/nomadstack/server.hcl"]));
+        StartServer(node);
         _agents.Add(node.Background("client", ["nomad", "agent", "-config", "/etc/nomadstack/client.hcl"]));
     }
+
+    public void StartServer(LabNode node) => _agents.Add(node.Background("server", ["nomad", "agent", "-config", "/etc/nomadstack/server.hcl"]));
 
     public Task<TimeSpan> ReadyAsync(TimeSpan deadline) =>
         Eventually.NothingIsMissingAsync("plain cluster ready", deadline, async () =>
