@@ -17,19 +17,21 @@ internal static class MarkedProcesses
         }
     }
 
-    /// <summary>SIGTERM, and SIGKILL after <paramref name="grace"/>, to all of them, those that are born meanwhile included; returns when none is left.</summary>
+    /// <summary>
+    /// SIGTERM, and SIGKILL after <paramref name="grace"/> (at once when that is zero), to all of them, those that are born meanwhile included;
+    /// returns when none is left.
+    /// </summary>
     /// <returns>How many there were.</returns>
-    public static async Task<int> EndAsync(string dataFolder, string name, TimeSpan grace, TimeProvider time, CancellationToken cancel)
+    public static async Task<int> EndAsync(string dataFolder, string? name, TimeSpan grace, TimeProvider time, CancellationToken cancel)
     {
         var started = time.GetTimestamp();
         var told = new HashSet<ProcessIdentity>();
         while (Of(dataFolder, name).Where(ProcFs.IsAlive).ToList() is { Count: > 0 } left)
         {
-            var late = time.GetElapsedTime(started) > grace;
+            var late = time.GetElapsedTime(started) >= grace;
             foreach (var process in left)
             {
-                if (told.Add(process)) PidFd.Signal(process, Signals.SIGTERM);
-                else if (late) PidFd.Signal(process, Signals.SIGKILL);
+                if (told.Add(process) || late) PidFd.Signal(process, late ? Signals.SIGKILL : Signals.SIGTERM);
             }
 
             await Task.Delay(s_poll, time, cancel);

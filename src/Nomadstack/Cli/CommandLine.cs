@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Nomadstack.Cli.Dev;
 using Nomadstack.Cli.Job;
 using Nomadstack.Cli.Node;
 using Nomadstack.Cli.Options;
@@ -53,6 +54,7 @@ internal static class CommandLine
             new Command("token", "Tokens that let nodes join") { new CreateCommand(here, global), new Token.ListCommand(here, global), new RevokeCommand(here, global) },
             new Command("node", "The nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
             new Command("job", "Jobs, through the Nomad API") { new RunCommand(here, global), new StopCommand(here, global), new Job.StatusCommand(here, global) },
+            new Command("dev", "The nodes of `up --dev-nodes`: pull their plugs") { new KillCommand(here, global), new PowerCutCommand(here, global), new PowerOnCommand(here, global) },
             ProgramCommand.Nomad(here, global),
             ProgramCommand.Consul(here, global),
             new VersionCommand(here, global),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
 using Nomadstack.Api;
+using Nomadstack.Cli.Dev;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;
 using Nomadstack.Cluster;
+using Nomadstack.Dev;
 
 namespace Nomadstack.Cli;
 
@@ -23,12 +25,18 @@ internal sealed class UpCommand : Command
         _global = global;
         var cluster = new ClusterOptions(this, here);
         var node = new NodeOptions(this, here, global);
-        SetAction((parse, interrupt) => RunAsync(parse, node.Read(parse, cluster.Servers(parse), cluster.Consul(parse)), interrupt));
+        var devNodes = Setting.NumberOf(here, "--dev-nodes", "Run this many nodes on this machine, to try hand-over and power cuts on (see `nomadstack dev`)", 0, 1, 2, 3, 4, 5, 6, 7);
+        Options.Add(devNodes);
+        SetAction((parse, interrupt) =>
+        {
+            var options = node.Read(parse, cluster.Servers(parse), cluster.Consul(parse));
+            return parse.GetValue(devNodes) is > 0 and var count ? RunDevAsync(parse, options, count, interrupt) : RunAsync(parse, options, interrupt);
+        });
     }
 
     private async Task<int> RunAsync(ParseResult parse, Nomadstack.Node.AgentOptions options, CancellationToken interrupt)
     {
-        using var agent = _global.Client(parse);
+        using var agent = new AgentClient(_global.FolderPaths(parse), _here.Time);
         using var killDaemon = CancellationTokenSource.CreateLinkedTokenSource(_here.HardStop);
         // What an agent that runs already says is not ours to show: ours refuses to start beside it, and says why.
         if (await IsAnsweredAsync(agent, interrupt)) return await _here.Daemon(options, true, killDaemon.Token);
@@ -60,6 +68,19 @@ internal sealed class UpCommand : Command
         {
             return end;
         }
+    }
+
+    private async Task<int> RunDevAsync(ParseResult parse, Nomadstack.Node.AgentOptions options, int count, CancellationToken interrupt)
+    {
+        if (options.Bind is not null || options.Name is not null || options.Join is not null || options.Ports.Count > 0)
+            throw ExitCode.WrongUsage("--dev-nodes chooses names, addresses and ports itself.", "Leave --bind, --name, --join and --port out.");
+        var paths = _global.FolderPaths(parse);
+        if (File.Exists(paths.NodeFile))
+            throw new ProblemException(new("dev/is-a-node", $"{paths.Data} is the data folder of a node.", "Dev nodes have a folder to themselves.", "Give another one with --data-dir.") { Unsafe = true });
+        var arguments = new List<string> { "--engine", options.Engine };
+        if (options.NomadProgram is { } nomad) arguments.AddRange(["--nomad-program", nomad]);
+        if (options.ConsulProgram is { } consul) arguments.AddRange(["--consul-program", consul]);
+        return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Consul, arguments), parse.GetValue(_global.DataDir)).RunAsync(interrupt);
     }
 
     private static async Task<bool> IsAnsweredAsync(AgentClient agent, CancellationToken cancel)

@@ -28,13 +28,14 @@ internal sealed class DriverServer : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private bool _stopped;
 
+    /// <param name="keeperMark">As <see cref="LogKeeper"/>'s.</param>
     /// <param name="version">This product's version; Nomad insists on semver.</param>
-    public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, string version, TimeProvider time, ILoggerFactory logs)
+    public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, KeyValuePair<string, string> keeperMark, string version, TimeProvider time, ILoggerFactory logs)
     {
         (_pluginFolder, _lifelineFolder, _socketPath) = (pluginFolder, lifelineFolder, socketPath);
         _health = new(version);
         _lifelines = new(lifelineFolder, socketPath, time, logs.CreateLogger<Lifelines>());
-        _driver = new(host, _health, lifelineFolder, time, logs.CreateLogger<TaskDriver>());
+        _driver = new(host, _health, lifelineFolder, keeperMark, time, logs.CreateLogger<TaskDriver>());
         _endpoints = new(logs.CreateLogger<GrpcEndpoints>());
         _driver.Register(_endpoints);
         new PluginServices(_lifelines, version).Register(_endpoints);

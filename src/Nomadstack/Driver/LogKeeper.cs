@@ -10,7 +10,9 @@ namespace Nomadstack.Driver;
 /// meet one whenever the agent restarts; a sleeping shell that outlives the agent prevents that. One per claim, found again by the name
 /// of its control FIFO, so that neither pids nor records are needed.
 /// </summary>
-internal sealed class LogKeeper(string folder, ServerClaim claim)
+/// <param name="folder">For control FIFOs.</param>
+/// <param name="mark">An environment variable by which whoever stops this node finds its keepers.</param>
+internal sealed class LogKeeper(string folder, KeyValuePair<string, string> mark, ServerClaim claim)
 {
     /// <summary>Opens both FIFOs for reading and writing, which never blocks, and sleeps until a line arrives. <c>&lt;&gt;</c> would create a missing file, hence the test.</summary>
     private const string Script = """
@@ -32,7 +34,7 @@ internal sealed class LogKeeper(string folder, ServerClaim claim)
 
         using var running = FifoWriter.OpenForReader(Control, out _);
         if (running is not null) return;
-        using var process = Process.Start(new ProcessStartInfo("/bin/sh") { ArgumentList = { "-c", Script, "nomadstack-log", Control, fifo }, WorkingDirectory = "/" });
+        using var process = Process.Start(new ProcessStartInfo("/bin/sh") { ArgumentList = { "-c", Script, "nomadstack-log", Control, fifo }, WorkingDirectory = "/", Environment = { [mark.Key] = mark.Value } });
     }
 
     /// <summary>Lets the collector see the end of the log.</summary>

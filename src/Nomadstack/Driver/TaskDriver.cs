@@ -12,7 +12,7 @@ namespace Nomadstack.Driver;
 /// The <c>nomadstack</c> task driver: turns Nomad's task calls into claims on this node's servers. It never stops a server's process,
 /// and every call may be repeated, since Nomad does so after each restart of its client, of the plugin, or of this agent.
 /// </summary>
-internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, string keeperFolder, TimeProvider time, ILogger<TaskDriver> log) : IAsyncDisposable
+internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, string keeperFolder, KeyValuePair<string, string> keeperMark, TimeProvider time, ILogger<TaskDriver> log) : IAsyncDisposable
 {
     private const string Service = "/hashicorp.nomad.plugins.drivers.proto.Driver/";
     private const string NoExec = "A server's task has no exec: the process belongs to the node, not to the allocation. Use `nomadstack nomad` or `nomadstack consul` on the node.";
@@ -100,7 +100,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         var logFrom = LogForwarder.EndOf(host.LogFile(wanted.Role));
         await host.ClaimAsync(claim, cancel);
         if (_tasks.TryGetValue(config.Id, out var known) && !known.Ended.IsCompleted) return;
-        var held = new HeldTask(claim, config, startedAt, logFrom, new LogKeeper(keeperFolder, claim), host, time, log);
+        var held = new HeldTask(claim, config, startedAt, logFrom, new LogKeeper(keeperFolder, keeperMark, claim), host, time, log);
         if (known is not null ? _tasks.TryUpdate(config.Id, held, known) : _tasks.TryAdd(config.Id, held))
         {
             if (known is not null) await known.DisposeAsync();

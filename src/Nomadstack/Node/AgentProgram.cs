@@ -28,6 +28,8 @@ internal static class AgentProgram
     /// <summary>A server listens after half a second; one that does not has other troubles than a processor that is shared.</summary>
     private static readonly TimeSpan s_serversFirst = TimeSpan.FromSeconds(1);
 
+    private const string KeeperName = "log-keeper";
+
     /// <summary>Nomad's own default kill_timeout.</summary>
     private static readonly TimeSpan s_taskGrace = TimeSpan.FromSeconds(5);
 
@@ -69,7 +71,7 @@ internal static class AgentProgram
             await parts.Host.WaitUntilListeningAsync(s_serversFirst, stop.Token);
         }
 
-        await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, paths.DriverSocket, BuildVersion.Text, time, logs);
+        await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, paths.DriverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
         await using var web = BuildWeb(paths, driver, service);
         await web.StartAsync(stop.Token);
         driver.Start();
@@ -180,7 +182,7 @@ internal static class AgentProgram
     private static async Task StopEverythingAsync(DaemonParts parts, CancellationTokenSource stop, CancellationToken cancel)
     {
         await parts.Clients.StopAsync(cancel);
-        await MarkedProcesses.EndAsync(parts.Context.Paths.Data, NomadClientKeeper.ProcessName, s_taskGrace, parts.Context.Time, cancel);
+        foreach (var name in new[] { NomadClientKeeper.ProcessName, KeeperName }) await MarkedProcesses.EndAsync(parts.Context.Paths.Data, name, s_taskGrace, parts.Context.Time, cancel);
         await parts.Host.StopAllAsync(cancel);
         foreach (var role in Role.All)
         {

@@ -47,6 +47,19 @@ internal sealed partial record NodeProcess(int Pid, int InnerPid, int Parent, lo
 
     public bool Alive => StartTicks == StartedAt(Pid) && Stat(Pid)?[0] != "Z";
 
+    /// <summary>Whether its environment names this.</summary>
+    public bool Inherited(string text)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{Pid}/environ").Contains(text, StringComparison.Ordinal);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>All processes in the pid namespace of <paramref name="init"/>, without zombies and kernel leftovers.</summary>
     public static IReadOnlyList<NodeProcess> InNamespaceOf(int init)
     {

@@ -44,7 +44,7 @@ internal sealed class DriverHarness : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => DriverServer.Configure(kestrel, Socket));
         _app = builder.Build();
-        Server = new(Host, Path.Combine(Folder, "plugins"), LifelineFolder, Socket, "0.1.0", TimeProvider.System, _app.Services.GetRequiredService<ILoggerFactory>());
+        Server = new(Host, Path.Combine(Folder, "plugins"), LifelineFolder, Socket, new("NOMADSTACK_PROCESS", Folder + ":log-keeper"), "0.1.0", TimeProvider.System, _app.Services.GetRequiredService<ILoggerFactory>());
         Server.Map(_app);
         await _app.StartAsync();
         Server.Start();

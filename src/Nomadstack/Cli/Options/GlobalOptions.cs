@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
 using Nomadstack.Api;
+using Nomadstack.Dev;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Cli.Options;
@@ -23,7 +24,11 @@ internal sealed class GlobalOptions
 
     public Option<bool> Json { get; }
 
-    public NodePaths Paths(ParseResult parse) => new(parse.GetValue(DataDir));
+    /// <summary>The data folder as it was named.</summary>
+    public NodePaths FolderPaths(ParseResult parse) => new(parse.GetValue(DataDir));
+
+    /// <summary>The node that is meant: the folder's own, or one of its dev nodes.</summary>
+    public NodePaths Paths(ParseResult parse) => DevRoom.Representative(FolderPaths(parse));
 
     public AgentClient Client(ParseResult parse) => new(Paths(parse), _here.Time);
 }

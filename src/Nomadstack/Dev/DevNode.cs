@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Nomadstack.Api;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Dev;
+
+/// <summary>One of the nodes that <c>up --dev-nodes</c> runs on this machine: a loopback address and a data folder of its own, and a power plug.</summary>
+internal sealed record DevNode(string Room, int Number)
+{
+    public string Name => "n" + Number.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Every address of 127.0.0.0/8 is this machine's; away from 127.0.0.1, where others listen.</summary>
+    public string Address => "127.77.0." + Number.ToString(CultureInfo.InvariantCulture);
+
+    public NodePaths Paths => new(Path.Combine(Room, Name));
+
+    /// <summary>Name of its agent among the room's processes.</summary>
+    public string ProcessName => "agent-" + Name;
+
+    public bool IsMember => File.Exists(Paths.ClusterFile);
+
+    /// <summary>No agent is started while the plug is out. A file, so that any command can pull it.</summary>
+    public bool HasPower => !File.Exists(OffFile);
+
+    public bool AgentRuns => AgentPresence.HolderOf(Paths) is not null;
+
+    private string OffFile => Path.Combine(Room, Name + ".off");
+
+    public void PullPlug() => DurableText.Write(OffFile, "");
+
+    public void PlugIn() => File.Delete(OffFile);
+}

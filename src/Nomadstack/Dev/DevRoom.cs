@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Agents;
+using Nomadstack.Cluster;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Dev;
+
+/// <summary>The nodes of <c>up --dev-nodes</c> below one data folder: <c>dev/n1</c>, <c>dev/n2</c>, …</summary>
+internal sealed class DevRoom
+{
+    private DevRoom(string folder, IReadOnlyList<DevNode> nodes) => (Folder, Nodes) = (folder, nodes);
+
+    public string Folder { get; }
+
+    /// <summary>In order of their numbers.</summary>
+    public IReadOnlyList<DevNode> Nodes { get; }
+
+    /// <summary>A room for this many nodes; nodes that it had before stay.</summary>
+    public static DevRoom Make(NodePaths paths, int nodes)
+    {
+        var folder = FolderIn(paths);
+        foreach (var node in Enumerable.Range(1, nodes).Select(number => new DevNode(folder, number)))
+            Directory.CreateDirectory(node.Paths.Data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return Find(paths)!;
+    }
+
+    /// <summary>The room of a data folder, or null when it has none.</summary>
+    public static DevRoom? Find(NodePaths paths)
+    {
+        var folder = FolderIn(paths);
+        var nodes = new List<DevNode>();
+        while (new DevNode(folder, nodes.Count + 1) is var node && Directory.Exists(node.Paths.Data)) nodes.Add(node);
+        return nodes.Count == 0 ? null : new(folder, nodes);
+    }
+
+    /// <exception cref="ProblemException"><c>dev/none</c>.</exception>
+    public static DevRoom FindOrThrow(NodePaths paths) =>
+        Find(paths) ?? throw new ProblemException(new("dev/none", $"There are no dev nodes in {paths.Data}.", "`nomadstack up --dev-nodes 3` has not run on this data folder.", "Start them with it, or name their folder with --data-dir."));
+
+    /// <exception cref="ProblemException"><c>dev/unknown-node</c>.</exception>
+    public DevNode this[string name] =>
+        Nodes.FirstOrDefault(node => node.Name == name)
+        ?? throw new ProblemException(new("dev/unknown-node", $"There is no dev node \"{name}\".", $"The nodes are {string.Join(", ", Nodes.Select(node => node.Name))}.", "Name one of them."));
+
+    /// <summary>Whom a command means that names the folder of a room and not of a node: a node whose agent runs, the first of them.</summary>
+    public static NodePaths Representative(NodePaths paths)
+    {
+        if (File.Exists(paths.NodeFile) || Find(paths) is not { } room) return paths;
+        return (room.Nodes.FirstOrDefault(node => node.AgentRuns) ?? room.Nodes[0]).Paths;
+    }
+
+    /// <summary>
+    /// Pulls the plug: nothing of these nodes runs any more when this returns, and no part of it had a moment to prepare.
+    /// </summary>
+    /// <returns>How many processes ended.</returns>
+    public async Task<int> CutPowerAsync(IReadOnlyList<DevNode> nodes, TimeProvider time, CancellationToken cancel)
+    {
+        foreach (var node in nodes) node.PullPlug();
+        var ended = await Task.WhenAll(nodes.Select(async node =>
+            // The agent before its processes, or it would begin to start them again.
+            await MarkedProcesses.EndAsync(Folder, node.ProcessName, TimeSpan.Zero, time, cancel) + await MarkedProcesses.EndAsync(node.Paths.Data, null, TimeSpan.Zero, time, cancel)));
+        return ended.Sum();
+    }
+
+    private static string FolderIn(NodePaths paths) => Path.Combine(paths.Data, "dev");
+}
