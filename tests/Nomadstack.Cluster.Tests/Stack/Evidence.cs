@@ -19,6 +19,18 @@ internal sealed record Evidence(
 
     public static async Task<Evidence> CollectAsync(TestCluster cluster)
     {
+        Evidence? seen = null;
+        // A client asks one server a request, and passes the failure on: after a server has left, the first request may still have met it.
+        await Eventually.NothingIsMissingAsync("the cluster answers", TimeSpan.FromSeconds(30), async () =>
+        {
+            seen = await ReadAsync(cluster);
+            return null;
+        }, cluster.Logs);
+        return seen!;
+    }
+
+    private static async Task<Evidence> ReadAsync(TestCluster cluster)
+    {
         var live = cluster.Running;
         var status = await TestCluster.StatusAsync(live[0]);
         var nomad = TestCluster.Nomad(live[0]);
