@@ -5,7 +5,8 @@ using System.Diagnostics;
 namespace Nomadstack.Engines;
 
 /// <summary>Finds a product's program and asks it for its version. Ends within the deadline, whatever the program does, and never trusts a file's name.</summary>
-internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = null)
+/// <param name="elsewhere">Folders to look into after PATH, by product; null for none.</param>
+internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = null, Func<string, IEnumerable<string>>? elsewhere = null)
 {
     /// <summary>The real ones answer in a tenth of a second; a cold disk may need a few.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(15);
@@ -20,9 +21,9 @@ internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = nul
     /// <param name="deadline">Null for <see cref="Deadline"/>.</param>
     public async Task<EngineFinding> ProbeAsync(string kind, string? path, string? searchPath, TimeSpan? deadline, CancellationToken cancel)
     {
-        var program = path is null ? Lookup(kind, searchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "") : Path.GetFullPath(path);
+        var program = path is null ? Lookup(kind, [.. Folders(searchPath), .. elsewhere?.Invoke(kind) ?? []]) : Path.GetFullPath(path);
         if (program is null)
-            return new EngineFinding.Missing(new($"engine/{kind}-missing", $"No {kind} program was found.", "None was named, and no folder of PATH holds one.", $"Install {Title(kind)}, or name its program with --{kind}-program."));
+            return new EngineFinding.Missing(new($"engine/{kind}-missing", $"No {kind} program was found.", "None was named, no folder of PATH holds one, and none was fetched.", $"Run `nomadstack fetch {kind}`, install {Title(kind)}, or name its program with --{kind}-program."));
         if (!File.Exists(program))
             return new EngineFinding.Missing(new($"engine/{kind}-missing", $"There is no program {program}.", "The file does not exist, or a folder on the way to it cannot be read.", $"Name the {kind} program that is there."));
         if (!IsExecutable(program)) return NotExecutable(kind, program, "no execute permission is set on it");
@@ -65,10 +66,13 @@ internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = nul
         return new EngineFinding.Found(new(kind, program, [], version));
     }
 
-    private static string? Lookup(string name, string searchPath)
+    private static IEnumerable<string> Folders(string? searchPath) =>
+        (searchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Where(Path.IsPathRooted);
+
+    private static string? Lookup(string name, IReadOnlyList<string> folders)
     {
         // As a shell does: a file that cannot be executed is passed over while a later folder may hold one that can.
-        var candidates = searchPath.Split(':', StringSplitOptions.RemoveEmptyEntries).Where(Path.IsPathRooted).Select(f => Path.Combine(f, name)).Where(File.Exists).ToList();
+        var candidates = folders.Select(f => Path.Combine(f, name)).Where(File.Exists).ToList();
         return candidates.FirstOrDefault(IsExecutable) ?? candidates.FirstOrDefault();
     }
 

@@ -141,7 +141,7 @@ internal static class AgentProgram
     {
         if (options.Engine == EngineKind.Embedded)
             throw new ProblemException(new("engine/no-embedded", "This version of nomadstack has no embedded engine.", "It drives HashiCorp's Nomad alone.", "Leave --engine away, and put a nomad binary on the PATH or name one with --nomad-program."));
-        var probe = new EngineProbe(time, new KnownPrograms(paths));
+        var probe = new EngineProbe(time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product));
         Dictionary<string, EngineProgram> found = new()
         {
             [Role.Nomad] = (await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel)).OrThrow(),

@@ -19,6 +19,6 @@ internal sealed class EnginePrograms(NodePaths paths, IReadOnlyDictionary<string
         if (version is null || version == program.Version.ToString()) return program;
         var other = Path.Combine(paths.Binaries, product, version, product);
         if (File.Exists(other) && SemVer.Parse(version) is { } parsed) return program with { Path = other, LeadingArguments = [], Version = parsed };
-        throw new ProblemException(new("engine/version-missing", $"The job asks for {product} {version}, which is not on this node.", $"The node has {program.Version} ({program.Path}), and {other} does not exist.", $"Put that version there, or leave `version` out of the task's config."));
+        throw new ProblemException(new("engine/version-missing", $"The job asks for {product} {version}, which is not on this node.", $"The node has {program.Version} ({program.Path}), and {other} does not exist.", $"Run `nomadstack fetch {product}@{version}` on this node, or leave `version` out of the task's config."));
     }
 }

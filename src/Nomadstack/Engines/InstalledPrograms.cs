@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Storage;
+
+namespace Nomadstack.Engines;
+
+/// <summary>The programs that nomadstack itself has brought to this machine. Looked at after the option and PATH, so that what an operator installed always wins.</summary>
+internal static class InstalledPrograms
+{
+    /// <summary>Folders that may hold the program: those of fetched versions, newest first.</summary>
+    public static IEnumerable<string> Folders(NodePaths paths, string product)
+    {
+        var versions = Path.Combine(paths.Binaries, product);
+        return Directory.Exists(versions)
+            ? Directory.EnumerateDirectories(versions).Select(folder => (Folder: folder, Version: SemVer.Parse(Path.GetFileName(folder)))).Where(v => v.Version is not null).OrderByDescending(v => v.Version).Select(v => v.Folder)
+            : [];
+    }
+}

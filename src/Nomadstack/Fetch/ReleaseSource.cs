@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Engines;
+
+namespace Nomadstack.Fetch;
+
+/// <summary>Where releases come from. What it gives is not trusted: sums are signed, files are summed.</summary>
+internal abstract class ReleaseSource : IDisposable
+{
+    /// <summary>HashiCorp's own.</summary>
+    public const string Default = "https://releases.hashicorp.com";
+
+    /// <summary>As a person would write it.</summary>
+    public abstract string Name { get; }
+
+    /// <param name="from">An address, or a folder.</param>
+    public static ReleaseSource At(string from, TimeProvider time) =>
+        Uri.TryCreate(from, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" ? new HttpReleases(address, time) : new FolderReleases(from);
+
+    /// <summary>Every version there is, in no order.</summary>
+    public abstract Task<IReadOnlyList<SemVer>> VersionsAsync(string product, CancellationToken cancel);
+
+    /// <summary>A small file; null when it is not there.</summary>
+    public abstract Task<byte[]?> SmallAsync(string product, SemVer version, string file, CancellationToken cancel);
+
+    /// <summary>A large file as an open local one; null when it is not there.</summary>
+    /// <param name="partial">Where a download goes. What is there already was begun earlier and is continued.</param>
+    /// <param name="progress">Bytes so far, and of how many.</param>
+    public abstract Task<FileStream?> LargeAsync(string product, SemVer version, string file, string partial, Action<long, long?> progress, CancellationToken cancel);
+
+    public virtual void Dispose()
+    {
+    }
+}
