@@ -17,6 +17,9 @@ internal static class MarkedProcesses
         }
     }
 
+    /// <summary>Pids of all that belongs to a data folder, this process among them, and one whose agent was killed before it could record it.</summary>
+    public static HashSet<int> WithThis(string dataFolder) => [Environment.ProcessId, .. Of(dataFolder).Select(process => process.Pid)];
+
     /// <summary>
     /// SIGTERM, and SIGKILL after <paramref name="grace"/> (at once when that is zero), to all of them, those that are born meanwhile included;
     /// returns when none is left.

@@ -55,6 +55,7 @@ internal static class CommandLine
             new Command("node", "The nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
             new Command("job", "Jobs, through the Nomad API") { new RunCommand(here, global), new StopCommand(here, global), new Job.StatusCommand(here, global) },
             new Command("dev", "The nodes of `up --dev-nodes`: pull their plugs") { new KillCommand(here, global), new PowerCutCommand(here, global), new PowerOnCommand(here, global) },
+            new DoctorCommand(here, global),
             new FetchCommand(here, global),
             ProgramCommand.Nomad(here, global),
             ProgramCommand.Consul(here, global),

@@ -12,10 +12,7 @@ internal static class Checks
     /// <exception cref="ProblemException">The first finding; the rest shows when it is mended.</exception>
     public static void BeforeStart(NodeFile node, NodePaths paths, TimeProvider time, bool consul, bool bootstrap)
     {
-        var request = new PreflightRequest(node.Address, PortUse.Of(node.Ports, consul, bootstrap), paths.Data, OwnPids: Own(paths));
+        var request = new PreflightRequest(node.Address, PortUse.Of(node.Ports, consul, bootstrap), paths.Data, OwnPids: MarkedProcesses.WithThis(paths.Data));
         if (PreflightChecks.All(request, HostFacts.Read(paths.Data, time)) is [var first, ..]) throw new ProblemException(first);
     }
-
-    /// <summary>Whatever carries this data folder's mark: also a process whose agent was killed before it could record it.</summary>
-    private static HashSet<int> Own(NodePaths paths) => [Environment.ProcessId, .. MarkedProcesses.Of(paths.Data).Select(process => process.Pid)];
 }

@@ -54,7 +54,7 @@ internal static class PreflightChecks
     public static IReadOnlyList<Problem> All(PreflightRequest request, HostFacts host) =>
         [.. Address(request, host), .. Ports(request, host), .. Data(request, host), .. Clock(request, host)];
 
-    private static IEnumerable<Problem> Address(PreflightRequest request, HostFacts host)
+    public static IEnumerable<Problem> Address(PreflightRequest request, HostFacts host)
     {
         if (!IPAddress.TryParse(request.Address, out var address))
         {
@@ -70,7 +70,7 @@ internal static class PreflightChecks
         }
     }
 
-    private static IEnumerable<Problem> Ports(PreflightRequest request, HostFacts host)
+    public static IEnumerable<Problem> Ports(PreflightRequest request, HostFacts host)
     {
         foreach (var twice in request.Ports.GroupBy(p => (p.Port, p.Udp)).Where(g => g.Count() > 1 && !g.Key.Udp))
             yield return new("preflight/port-twice", $"Port {twice.Key.Port} is planned for {string.Join(" and ", twice.Select(p => p.Purpose))}.", "One port serves one purpose.", "Change one of them in node.json.");
@@ -90,7 +90,7 @@ internal static class PreflightChecks
         }
     }
 
-    private static IEnumerable<Problem> Data(PreflightRequest request, HostFacts host)
+    public static IEnumerable<Problem> Data(PreflightRequest request, HostFacts host)
     {
         if (host.DataProblem is { } denied)
             yield return new("preflight/data-not-writable", $"{request.DataFolder} cannot be used as the data folder.", $"The system says of {denied.Folder}: {denied.Why}.", "Run as a user who may write there, or choose another --data-dir.");
@@ -108,7 +108,7 @@ internal static class PreflightChecks
             yield return new("preflight/disk-full", $"Only {free >> 20} MiB are free for {request.DataFolder}.", $"Servers stop when the disk is full; {LeastFreeBytes >> 20} MiB are the least to start with.", "Free space there, or choose another --data-dir.");
     }
 
-    private static IEnumerable<Problem> Clock(PreflightRequest request, HostFacts host)
+    public static IEnumerable<Problem> Clock(PreflightRequest request, HostFacts host)
     {
         var earliest = request.Built is { } built && built > s_earliest ? built : s_earliest;
         // A build machine in another time zone or a little ahead is no reason to refuse.

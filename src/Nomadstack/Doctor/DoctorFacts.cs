@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Nomadstack.Agents;
+using Nomadstack.Api;
+using Nomadstack.Cluster;
+using Nomadstack.Engines;
+using Nomadstack.Preflight;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Doctor;
+
+/// <summary>One reading of this machine and of the agent on it, if there is one. Changes nothing but a file of some kilobytes that is gone again when it returns.</summary>
+/// <param name="Address">The node's own, the asked-for or the guessed one; null when there is none to take.</param>
+/// <param name="IsMember">The data folder belongs to a cluster already.</param>
+/// <param name="Agent">Pid of the agent that holds the data folder; null when none does.</param>
+/// <param name="Status">What that agent says; null when there is none.</param>
+/// <param name="AgentProblem">Why the agent does not say anything although it runs; or why its files cannot be read.</param>
+/// <param name="Others">Agents that are not this folder's, as <c>pid 12: nomad agent -dev</c>.</param>
+/// <param name="Sync">What it took to make a small write durable; null when nothing could be written.</param>
+/// <param name="OpenFiles">The hard limit; null when unknown or without end.</param>
+/// <param name="MemoryBytes">Free for programs, and the limit of our control group when that is lower.</param>
+/// <param name="ClockIsKept">A time service keeps the kernel's clock; null when unknown.</param>
+/// <param name="Cgroups">2, 1 or 0 for none.</param>
+internal sealed record DoctorFacts(
+    NodePaths Paths,
+    string? Address,
+    PortPlan Ports,
+    bool IsMember,
+    HostFacts Host,
+    IReadOnlySet<int> OwnPids,
+    int? Agent,
+    StatusDocument? Status,
+    Problem? AgentProblem,
+    IReadOnlyList<string> Others,
+    TimeSpan? Sync,
+    long? OpenFiles,
+    long MemoryBytes,
+    bool? ClockIsKept,
+    int Cgroups,
+    bool IsRoot,
+    Version Kernel,
+    EngineFinding Nomad,
+    EngineFinding Consul)
+{
+    /// <summary>Long enough for a busy agent, short enough for a person who waits.</summary>
+    private static readonly TimeSpan s_agentDeadline = TimeSpan.FromSeconds(5);
+
+    public static async Task<DoctorFacts> ReadAsync(NodePaths paths, DoctorRequest request, TimeProvider time, CancellationToken cancel)
+    {
+        var (node, unreadable) = ReadNode(paths);
+        var own = MarkedProcesses.WithThis(paths.Data);
+        var agent = AgentPresence.HolderOf(paths);
+        var (status, silence) = agent is null ? (null, null) : await AskAsync(paths, time, cancel);
+        var host = HostFacts.Read(paths.Data, time);
+        // Without the memory of what programs said: a doctor writes no files.
+        var probe = new EngineProbe(time, null, product => InstalledPrograms.Folders(paths, product));
+        return new(
+            paths,
+            request.Bind ?? node?.Address ?? AddressGuess.Default()?.Address.ToString(),
+            node?.Ports ?? new(),
+            File.Exists(paths.ClusterFile),
+            host,
+            own,
+            agent,
+            status,
+            unreadable ?? silence,
+            OtherAgents(own, agent),
+            host.DataProblem is null ? SyncTime.Measure(paths.Data, time) : null,
+            Limits.OpenFiles(),
+            Limits.Memory(),
+            KernelClock.IsKept(),
+            File.Exists("/sys/fs/cgroup/cgroup.controllers") ? 2 : Directory.Exists("/sys/fs/cgroup/memory") ? 1 : 0,
+            Libc.GetEffectiveUserId() == 0,
+            Environment.OSVersion.Version,
+            await probe.ProbeAsync(EngineKind.Nomad, request.NomadProgram, null, null, cancel),
+            await probe.ProbeAsync(EngineKind.Consul, request.ConsulProgram, null, null, cancel));
+    }
+
+    private static (NodeFile?, Problem?) ReadNode(NodePaths paths)
+    {
+        try
+        {
+            return (NodeFile.At(paths).Read(), null);
+        }
+        catch (ProblemException e)
+        {
+            return (null, e.Problem);
+        }
+    }
+
+    private static async Task<(StatusDocument?, Problem?)> AskAsync(NodePaths paths, TimeProvider time, CancellationToken cancel)
+    {
+        using var client = new AgentClient(paths, time);
+        using var limit = new CancellationTokenSource(s_agentDeadline, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
+        try
+        {
+            return (await client.StatusAsync(either.Token), null);
+        }
+        catch (ProblemException e)
+        {
+            return (null, e.Problem);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return (null, new("agent/not-answering", "The agent does not answer.", string.Create(CultureInfo.InvariantCulture, $"It has its socket open and said nothing within {s_agentDeadline.TotalSeconds:0} s: it is stuck or starved."), $"Look at its log in {paths.Log}; restarting the agent interrupts no server."));
+        }
+    }
+
+    private static List<string> OtherAgents(HashSet<int> own, int? agent)
+    {
+        List<string> others = [];
+        foreach (var pid in ProcFs.Pids())
+        {
+            if (own.Contains(pid) || pid == agent || ProcFs.CommandLine(pid) is not [var program, ..] line) continue;
+            var isAgent = Path.GetFileName(program) switch
+            {
+                "nomad" or "consul" => line.Contains("agent"),
+                "nomadstack" => line.Skip(1).Any(word => word is "agent" or "up"),
+                _ => false,
+            };
+            if (isAgent) others.Add($"pid {pid}: {string.Join(' ', line)}");
+        }
+
+        return others;
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Storage;
+
+namespace Nomadstack.Doctor;
+
+/// <summary>What the disk takes to promise a small write: every write to a cluster waits for it on a majority of the servers.</summary>
+internal static class SyncTime
+{
+    private const int Writes = 8;
+
+    /// <summary>The median of some writes beside the data folder; null when the disk has no room for them. The file is gone afterwards.</summary>
+    public static TimeSpan? Measure(string folder, TimeProvider time)
+    {
+        while (!Directory.Exists(folder)) folder = Path.GetDirectoryName(folder)!;
+        var file = Path.Combine(folder, $".nomadstack-doctor-{Environment.ProcessId}");
+        try
+        {
+            using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            var block = new byte[4096];
+            List<TimeSpan> took = [];
+            for (var i = 0; i < Writes; i++)
+            {
+                var started = time.GetTimestamp();
+                stream.Write(block);
+                stream.Flush(flushToDisk: true);
+                took.Add(time.GetElapsedTime(started));
+            }
+
+            return took.Order().ElementAt(Writes / 2);
+        }
+        catch (IOException e) when (e.HResult is Libc.ENOSPC or Libc.EROFS)
+        {
+            // The checks of the disk itself tell of both.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using Nomadstack.Api;
+using Nomadstack.Doctor;
+using Nomadstack.Engines;
+using Nomadstack.Preflight;
+using Nomadstack.Storage;
+using Nomadstack.Tests.Api;
+using Shouldly;
+using Xunit;
+
+namespace Nomadstack.Tests.Doctor;
+
+public sealed class ExaminationTests
+{
+    private static readonly HostFacts s_host = new([], _ => null, [new(IPAddress.Parse("10.0.0.1"), "eth0")], new("/", "ext4", new HashSet<string> { "rw" }), null, 10L << 30, new(2026, 5, 1, 0, 0, 0, TimeSpan.Zero));
+
+    private static readonly DoctorFacts s_good = new(
+        new NodePaths("/data"), "10.0.0.1", new(), false, s_host, new HashSet<int>(), null, null, null, [], TimeSpan.FromMilliseconds(2), 65536, 4L << 30, true, 2, true, new(6, 1, 0),
+        new EngineFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5))), new EngineFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))));
+
+    [Fact]
+    public void AGoodMachineHasNoComplaint()
+    {
+        var findings = Examination.Of(s_good);
+
+        findings.Where(f => f.State != Finding.Fine).ShouldBeEmpty();
+        findings.Select(f => f.Check).ShouldBe(["agent", "nomad", "consul", "address", "ports", "data folder", "disk", "clock", "kernel", "cgroups", "open files", "memory", "others"]);
+        findings.Single(f => f.Check == "nomad").What.ShouldBe("Nomad 1.9.5, /usr/bin/nomad (installed)");
+        findings.Single(f => f.Check == "consul").What.ShouldContain("(fetched)");
+    }
+
+    public static TheoryData<string, string, string> Faults => new()
+    {
+        { "no address", "problem", "node/no-address" },
+        { "address elsewhere", "problem", "preflight/bind-not-here" },
+        { "port taken", "problem", "preflight/port-taken" },
+        { "tmpfs", "problem", "preflight/data-in-memory" },
+        { "noexec", "problem", "preflight/data-noexec" },
+        { "no space", "problem", "preflight/disk-full" },
+        { "clock", "problem", "preflight/clock" },
+        { "clock not kept", "warning", "doctor/clock-not-kept" },
+        { "slow disk", "warning", "doctor/slow-disk" },
+        { "few files", "warning", "doctor/few-open-files" },
+        { "no cgroups", "warning", "doctor/no-cgroups" },
+        { "little memory", "warning", "doctor/little-memory" },
+        { "old kernel", "problem", "agent/kernel-too-old" },
+        { "other agent", "warning", "doctor/other-agents" },
+        { "no nomad", "warning", "engine/nomad-missing" },
+        { "bad nomad", "problem", "engine/nomad-too-old" },
+        { "stuck agent", "problem", "agent/not-answering" },
+        { "no quorum", "problem", "cluster/no-quorum" },
+        { "degraded", "warning", "cluster/degraded" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void EachFaultIsOneFindingWithItsWayOut(string fault, string state, string code)
+    {
+        var finding = Examination.Of(With(fault)).Where(f => f.State != Finding.Fine).ShouldHaveSingleItem();
+
+        (finding.State, finding.Code).ShouldBe((state, code));
+        finding.Fix.ShouldNotBeEmpty();
+        finding.What.ShouldEndWith(".");
+    }
+
+    [Fact]
+    public void PortsOfOurOwnProcessesAreNotTaken()
+    {
+        var host = s_host with { Sockets = [new(IPAddress.Parse("10.0.0.1"), 4646, false, 7)], Owner = _ => new(77, "nomad") };
+
+        Examination.Of(s_good with { Host = host, Agent = 76, OwnPids = new HashSet<int> { 77 } }).Where(f => f.State != Finding.Fine).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task ThisMachineCanBeReadAndIsLeftAsItWas()
+    {
+        var folder = Directory.CreateTempSubdirectory("nomadstack-doctor-").FullName;
+        try
+        {
+            var facts = await DoctorFacts.ReadAsync(new NodePaths(Path.Combine(folder, "data")), new("127.0.0.1", null, null), TimeProvider.System, default);
+
+            Examination.Of(facts).ShouldNotBeEmpty();
+            facts.Address.ShouldBe("127.0.0.1");
+            facts.Agent.ShouldBeNull();
+            facts.MemoryBytes.ShouldBeGreaterThan(0);
+            facts.Sync.ShouldNotBeNull();
+            Directory.EnumerateFileSystemEntries(folder).ShouldBeEmpty();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task ARunningAgentIsAskedHowItsClusterIs()
+    {
+        await using var host = await AgentHost.StartAsync();
+        using var held = DataFolderLock.Take(host.Paths.Data);
+
+        var facts = await DoctorFacts.ReadAsync(host.Paths, new(null, null, null), TimeProvider.System, default);
+
+        facts.Agent.ShouldBe(Environment.ProcessId);
+        facts.Status.ShouldNotBeNull();
+    }
+
+    [Theory]
+    [InlineData("Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 524288               files     \n", 524288L)]
+    [InlineData("Max open files            1024                 unlimited            files     \n", null)]
+    public void TheHardLimitOfOpenFilesCounts(string limits, long? expected) => Limits.OpenFiles(limits).ShouldBe(expected);
+
+    private static DoctorFacts With(string fault) => fault switch
+    {
+        "no address" => s_good with { Address = null },
+        "address elsewhere" => s_good with { Address = "10.9.9.9" },
+        "port taken" => s_good with { Host = s_host with { Sockets = [new(IPAddress.Any, 4646, false, 7)], Owner = _ => new(77, "nomad agent -dev") } },
+        "tmpfs" => s_good with { Host = s_host with { DataMount = new("/", "tmpfs", new HashSet<string>()) } },
+        "noexec" => s_good with { Host = s_host with { DataMount = new("/", "ext4", new HashSet<string> { "noexec" }) } },
+        "no space" => s_good with { Host = s_host with { FreeBytes = 1 << 20 } },
+        "clock" => s_good with { Host = s_host with { Now = default } },
+        "clock not kept" => s_good with { ClockIsKept = false },
+        "slow disk" => s_good with { Sync = TimeSpan.FromMilliseconds(120) },
+        "few files" => s_good with { OpenFiles = 1024 },
+        "no cgroups" => s_good with { Cgroups = 0 },
+        "little memory" => s_good with { MemoryBytes = 100 << 20 },
+        "old kernel" => s_good with { Kernel = new(4, 19, 0) },
+        "other agent" => s_good with { Others = ["pid 12: nomad agent -dev"] },
+        "no nomad" => s_good with { Nomad = new EngineFinding.Missing(new("engine/nomad-missing", "No nomad program was found.", "x", "y")) },
+        "bad nomad" => s_good with { Nomad = new EngineFinding.Unusable(new("engine/nomad-too-old", "It is too old.", "x", "y")) },
+        "stuck agent" => s_good with { Agent = 5, AgentProblem = new("agent/not-answering", "It does not answer.", "x", "y") },
+        "no quorum" => s_good with { Agent = 5, Status = Status("no-quorum", "1 of 3 servers answer") },
+        "degraded" => s_good with { Agent = 5, Status = Status("degraded", "n2 is away") },
+        _ => throw new ArgumentException(fault),
+    };
+
+    private static StatusDocument Status(string state, string reason) =>
+        new(1, new("n1", "id", "10.0.0.1", "0.1.0"), new("c", state, reason, 3), new(new("nomad", "1.9.5"), new("none", "")), [], [], []);
+}
