@@ -59,6 +59,8 @@ internal static class CommandLine
             new FetchCommand(here, global),
             ProgramCommand.Nomad(here, global),
             ProgramCommand.Consul(here, global),
+            new CompletionCommand(here),
+            new CompleteCommand(here, root),
             new VersionCommand(here, global),
         }) root.Subcommands.Add(command);
         foreach (var version in root.Options.OfType<VersionOption>()) version.Action = new VersionAction(here);

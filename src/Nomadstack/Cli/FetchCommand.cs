@@ -24,6 +24,7 @@ internal sealed class FetchCommand : Command
         (_here, _global) = (here, global);
         _from = Setting.Text(here, "--from", "URL|DIR", $"A mirror, or a folder with the files ({ReleaseSource.Default} unless given)");
         _key = Setting.Text(here, "--key", "FILE", "The OpenPGP public key of a mirror that signs itself (HashiCorp's unless given)");
+        _products.CompletionSources.Add([.. Product.All.Select(p => p.Name)]);
         Arguments.Add(_products);
         Options.Add(_from);
         Options.Add(_key);

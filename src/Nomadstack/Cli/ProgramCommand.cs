@@ -37,11 +37,11 @@ internal sealed class ProgramCommand : Command
     public static ProgramCommand Consul(Surroundings here, GlobalOptions global) =>
         new("consul", "HashiCorp's consul command, pointed at this cluster", "CONSUL_HTTP_ADDR", here, global, e => (e.ConsulProgram, e.ConsulAddress));
 
-    /// <summary>Puts <c>--</c> behind the word nomad or consul, so that what follows is theirs, not ours.</summary>
+    /// <summary>Puts <c>--</c> behind the word nomad or consul, so that what follows is theirs, not ours; and behind complete, whose words are about to be ours.</summary>
     public static IReadOnlyList<string> Guard(IReadOnlyList<string> args)
     {
         var i = 0;
         while (i < args.Count && args[i].StartsWith('-')) i += args[i] == "--data-dir" ? 2 : 1;
-        return i < args.Count && args[i] is ("nomad" or "consul") ? [.. args.Take(i + 1), "--", .. args.Skip(i + 1)] : args;
+        return i < args.Count && args[i] is ("nomad" or "consul" or "complete") ? [.. args.Take(i + 1), "--", .. args.Skip(i + 1)] : args;
     }
 }

@@ -18,8 +18,12 @@ internal static class Setting
     public static Option<string?> Address(Surroundings here, string name, string placeholder, string description) =>
         Of(here, name, placeholder, description, null, text => IPAddress.TryParse(text, out _) ? (string?)text : throw new FormatException("is no IP address"));
 
-    public static Option<string> OneOf(Surroundings here, string name, string description, string fallback, params string[] words) =>
-        Of(here, name, string.Join('|', words), description, fallback, text => words.Contains(text) ? text : throw new FormatException("is none of " + string.Join(", ", words)));
+    public static Option<string> OneOf(Surroundings here, string name, string description, string fallback, params string[] words)
+    {
+        var option = Of(here, name, string.Join('|', words), description, fallback, text => words.Contains(text) ? text : throw new FormatException("is none of " + string.Join(", ", words)));
+        option.CompletionSources.Add(words);
+        return option;
+    }
 
     public static Option<int> NumberOf(Surroundings here, string name, string description, int fallback, params int[] numbers) =>
         Of(here, name, string.Join('|', numbers), description, fallback, text =>
