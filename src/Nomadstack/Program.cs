@@ -10,6 +10,6 @@ internal static class Program
     {
         using var signals = new Interrupts();
         var here = Surroundings.OfThisProcess(signals.Hard);
-        return await CommandLine.RunAsync(args, here, signals.Soft);
+        return await CommandLine.RunAsync(CalledAs.Arguments(args), here, signals.Soft);
     }
 }

@@ -57,6 +57,7 @@ internal static class CommandLine
             new Command("dev", "The nodes of `up --dev-nodes`: pull their plugs") { new KillCommand(here, global), new PowerCutCommand(here, global), new PowerOnCommand(here, global) },
             new DoctorCommand(here, global),
             new FetchCommand(here, global),
+            new BundleCommand(here, global),
             ProgramCommand.Nomad(here, global),
             ProgramCommand.Consul(here, global),
             new CompletionCommand(here),

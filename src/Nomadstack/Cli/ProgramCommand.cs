@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
 using Nomadstack.Api;
+using Nomadstack.Bundle;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cluster;
 
@@ -21,7 +22,19 @@ internal sealed class ProgramCommand : Command
         SetAction(async (parse, cancel) =>
         {
             using var agent = global.Client(parse);
-            var (program, address) = choose(await agent.EndpointsAsync(cancel));
+            Endpoints where;
+            try
+            {
+                where = await agent.EndpointsAsync(cancel);
+            }
+            catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode && Trailer.Read(here.Self)?.Index.Programs.Any(p => p.Name == name) == true)
+            {
+                // A bundle has the program with it, and much of it needs no cluster of ours: `version`, `job validate`, another cluster's address.
+                var folder = await new BundleStore(global.Paths(parse), here.Time).UnpackAsync(here.Self, cancel);
+                return here.Become(new ProgramImage(Path.Combine(folder!, name), parse.GetValue(_arguments) ?? [], new Dictionary<string, string>()));
+            }
+
+            var (program, address) = choose(where);
             if (program.Count == 0)
                 throw new ProblemException(new("program/none", $"This cluster has no {name}.", "It was made without it, or the agent has found no such program.", "See the engine line of `nomadstack status`."));
             var isSet = !string.IsNullOrEmpty(here.Variable(variable));

@@ -27,11 +27,11 @@ internal sealed record Surroundings
 
     public int Width { get; init; } = PlainWidth;
 
+    /// <summary>The file this process was started from.</summary>
+    public string Self { get; init; } = Environment.ProcessPath!;
+
     /// <summary>The second Ctrl-C.</summary>
     public CancellationToken HardStop { get; init; }
-
-    /// <summary>Path of this program's own file.</summary>
-    public string Self { get; init; } = Environment.ProcessPath!;
 
     /// <summary>Becomes another program; returns only in tests.</summary>
     public required Func<ProgramImage, int> Become { get; init; }

@@ -2,6 +2,7 @@
 using System.Globalization;
 using Nomadstack.Agents;
 using Nomadstack.Api;
+using Nomadstack.Bundle;
 using Nomadstack.Cluster;
 using Nomadstack.Engines;
 using Nomadstack.Preflight;
@@ -21,6 +22,7 @@ namespace Nomadstack.Doctor;
 /// <param name="MemoryBytes">Free for programs, and the limit of our control group when that is lower.</param>
 /// <param name="ClockIsKept">A time service keeps the kernel's clock; null when unknown.</param>
 /// <param name="Cgroups">2, 1 or 0 for none.</param>
+/// <param name="Bundle">What this binary carries; null for nothing.</param>
 internal sealed record DoctorFacts(
     NodePaths Paths,
     string? Address,
@@ -40,7 +42,8 @@ internal sealed record DoctorFacts(
     bool IsRoot,
     Version Kernel,
     EngineFinding Nomad,
-    EngineFinding Consul)
+    EngineFinding Consul,
+    BundleIndex? Bundle)
 {
     /// <summary>Long enough for a busy agent, short enough for a person who waits.</summary>
     private static readonly TimeSpan s_agentDeadline = TimeSpan.FromSeconds(5);
@@ -53,7 +56,8 @@ internal sealed record DoctorFacts(
         var (status, silence) = agent is null ? (null, null) : await AskAsync(paths, time, cancel);
         var host = HostFacts.Read(paths.Data, time);
         // Without the memory of what programs said: a doctor writes no files.
-        var probe = new EngineProbe(time, null, product => InstalledPrograms.Folders(paths, product));
+        var bundle = new BundleStore(paths, time).Unpacked(Environment.ProcessPath!);
+        var probe = new EngineProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
         return new(
             paths,
             request.Bind ?? node?.Address ?? AddressGuess.Default()?.Address.ToString(),
@@ -73,7 +77,8 @@ internal sealed record DoctorFacts(
             Libc.GetEffectiveUserId() == 0,
             Environment.OSVersion.Version,
             await probe.ProbeAsync(EngineKind.Nomad, request.NomadProgram, null, null, cancel),
-            await probe.ProbeAsync(EngineKind.Consul, request.ConsulProgram, null, null, cancel));
+            await probe.ProbeAsync(EngineKind.Consul, request.ConsulProgram, null, null, cancel),
+            Trailer.Read(Environment.ProcessPath!)?.Index);
     }
 
     private static (NodeFile?, Problem?) ReadNode(NodePaths paths)

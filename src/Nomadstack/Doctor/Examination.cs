@@ -20,10 +20,14 @@ internal static class Examination
     /// <summary>An idle node takes some 250 MiB: two agents and two servers.</summary>
     private const long LittleMemory = 512L << 20;
 
+    /// <summary>Of other agents, so that a page stays one.</summary>
+    private const int MostNamed = 3;
+
     public static IReadOnlyList<Finding> Of(DoctorFacts facts) =>
     [
         Agent(facts),
         .. Cluster(facts),
+        .. Bundle(facts),
         .. Engine(facts, EngineKind.Nomad, "Nomad", facts.Nomad),
         .. Engine(facts, EngineKind.Consul, "Consul", facts.Consul),
         .. Network(facts),
@@ -57,11 +61,16 @@ internal static class Examination
         };
     }
 
+    private static IEnumerable<Finding> Bundle(DoctorFacts facts) =>
+        facts.Bundle is { } bundle ? [Finding.Ok("bundle", "this program carries " + string.Join(" and ", bundle.Programs.Select(p => $"{p.Name} {p.Version}")) + ", used where PATH has none")] : [];
+
     private static IEnumerable<Finding> Engine(DoctorFacts facts, string kind, string title, EngineFinding finding)
     {
         yield return finding switch
         {
             EngineFinding.Found found => Finding.Ok(kind, $"{title} {found.Program.Version}, {found.Program.Path} ({Where(facts, found.Program.Path)})"),
+            // Not unpacked yet: the first agent does that.
+            EngineFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == kind) is { } carried => Finding.Ok(kind, $"{title} {carried.Version}, in the bundle"),
             EngineFinding.Missing missing => Finding.Warning(kind, missing.Problem),
             EngineFinding.Unusable unusable => Finding.Problem(kind, unusable.Problem),
             _ => throw new InvalidOperationException("a finding of a fourth kind"),
@@ -69,7 +78,7 @@ internal static class Examination
     }
 
     private static string Where(DoctorFacts facts, string path) =>
-        path.StartsWith(facts.Paths.Binaries + "/", StringComparison.Ordinal) ? "fetched" : "installed";
+        path.StartsWith(facts.Paths.Binaries + "/", StringComparison.Ordinal) ? "fetched" : path.StartsWith(facts.Paths.Data + "/", StringComparison.Ordinal) ? "bundled" : "installed";
 
     private static IEnumerable<Finding> Network(DoctorFacts facts)
     {
@@ -137,7 +146,7 @@ internal static class Examination
 
     private static Finding Others(DoctorFacts facts) => facts.Others.Count == 0
         ? Finding.Ok("others", "no other Nomad, Consul or nomadstack agent runs here")
-        : Finding.Warning("others", new("doctor/other-agents", $"{(facts.Others.Count == 1 ? "Another agent runs" : $"{facts.Others.Count} other agents run")} on this machine.", string.Join("; ", facts.Others.Select(Short)) + ".", "Stop what you did not mean to run beside this one. Two stacks on one host need ports and data folders of their own."));
+        : Finding.Warning("others", new("doctor/other-agents", $"{(facts.Others.Count == 1 ? "Another agent runs" : $"{facts.Others.Count} other agents run")} on this machine.", string.Join("; ", facts.Others.Take(MostNamed).Select(Short)) + (facts.Others.Count > MostNamed ? $"; and {facts.Others.Count - MostNamed} more." : "."), "Stop what you did not mean to run beside this one. Two stacks on one host need ports and data folders of their own."));
 
     private static List<Finding> Each(string check, IEnumerable<Problem> problems, string fine)
     {

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging;
 using Nomadstack.Agents;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
+using Nomadstack.Bundle;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
@@ -141,7 +142,8 @@ internal static class AgentProgram
     {
         if (options.Engine == EngineKind.Embedded)
             throw new ProblemException(new("engine/no-embedded", "This version of nomadstack has no embedded engine.", "It drives HashiCorp's Nomad alone.", "Leave --engine away, and put a nomad binary on the PATH or name one with --nomad-program."));
-        var probe = new EngineProbe(time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product));
+        var bundle = await new BundleStore(paths, time).UnpackAsync(Environment.ProcessPath!, cancel);
+        var probe = new EngineProbe(time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
         Dictionary<string, EngineProgram> found = new()
         {
             [Role.Nomad] = (await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel)).OrThrow(),

@@ -21,6 +21,8 @@ internal sealed class Typed
 
     public string Input { get; init; } = "";
 
+    public string Self { get; init; } = Environment.ProcessPath!;
+
     public ProgramImage? Became { get; private set; }
 
     public AgentOptions? Started { get; private set; }
@@ -43,6 +45,7 @@ internal sealed class Typed
         LiveOut = Live,
         Unicode = Unicode,
         Width = Width,
+        Self = Self,
         Become = image =>
         {
             Became = image;

@@ -12,8 +12,8 @@ internal sealed partial class Arrows
         ["Cluster"],
         ["Storage"],
         ["Engines", "Agents", "Driver", "Peers", "Preflight", "Api"],
-        ["Nomad", "Consul", "Operations", "Dev", "Fetch", "Doctor"],
-        ["Servers"],
+        ["Nomad", "Consul", "Operations", "Dev", "Fetch", "Bundle"],
+        ["Servers", "Doctor"],
         ["ColdBoot"],
         ["Clients"],
         ["Bootstrap", "Health"],
@@ -22,7 +22,7 @@ internal sealed partial class Arrows
     ];
 
     /// <summary>Narrower than its row: a command knows what any other program could know, and what needs no daemon.</summary>
-    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Dev", "Fetch", "Doctor"];
+    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Dev", "Fetch", "Bundle", "Doctor"];
 
     /// <summary>Where the program becomes the daemon.</summary>
     public static IReadOnlyList<string> MayBecomeTheDaemon { get; } = ["Cli/Surroundings.cs", "Cli/Options/NodeOptions.cs", "Cli/UpCommand.cs"];

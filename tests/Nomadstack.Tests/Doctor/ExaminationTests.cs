@@ -17,7 +17,7 @@ public sealed class ExaminationTests
 
     private static readonly DoctorFacts s_good = new(
         new NodePaths("/data"), "10.0.0.1", new(), false, s_host, new HashSet<int>(), null, null, null, [], TimeSpan.FromMilliseconds(2), 65536, 4L << 30, true, 2, true, new(6, 1, 0),
-        new EngineFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5))), new EngineFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))));
+        new EngineFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5))), new EngineFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))), null);
 
     [Fact]
     public void AGoodMachineHasNoComplaint()
@@ -109,6 +109,14 @@ public sealed class ExaminationTests
     [InlineData("Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 524288               files     \n", 524288L)]
     [InlineData("Max open files            1024                 unlimited            files     \n", null)]
     public void TheHardLimitOfOpenFilesCounts(string limits, long? expected) => Limits.OpenFiles(limits).ShouldBe(expected);
+
+    [Fact]
+    public void WhatTheBundleHasIsNotMissing()
+    {
+        var facts = With("no nomad") with { Bundle = new([new("nomad", "1.9.5", 1, 1, "")]) };
+
+        Examination.Of(facts).Where(f => f.State != Finding.Fine).ShouldBeEmpty();
+    }
 
     private static DoctorFacts With(string fault) => fault switch
     {

@@ -40,7 +40,7 @@ public sealed class FetcherTests : IAsyncLifetime
         var fetched = await FetchAsync("nomad@1.9.5");
 
         fetched.ShouldBe(new("nomad", "1.9.5", "BUSL-1.1", Path.Combine(Paths.Binaries, "nomad/1.9.5/nomad"), New: true));
-        var found = await new EngineProbe(TimeProvider.System, null, product => InstalledPrograms.Folders(Paths, product)).ProbeAsync("nomad", null, "/nowhere", null, default);
+        var found = await new EngineProbe(TimeProvider.System, null, product => InstalledPrograms.Folders(Paths, product, null)).ProbeAsync("nomad", null, "/nowhere", null, default);
         found.OrThrow().ShouldBe(new EngineProgram("nomad", fetched.Path, [], new(1, 9, 5)), new SameProgram());
         Left().ShouldBe(["nomad/1.9.5/LICENSE.txt", "nomad/1.9.5/nomad"]);
         File.GetUnixFileMode(Paths.Data).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.IO.Compression;
+using System.Security.Cryptography;
+using Nomadstack.Cluster;
+using Nomadstack.Engines;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Bundle;
+
+/// <param name="Sha256">Of the whole file.</param>
+internal sealed record Bundled(string Path, long Bytes, string Sha256, BundleIndex Index);
+
+/// <summary>Makes one file of this program and the programs it shall run. The same inputs give the same bytes.</summary>
+internal static class Bundler
+{
+    private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    /// <summary>A bundle runs on one kind of machine.</summary>
+    /// <exception cref="ProblemException"><c>bundle/not-a-program</c> or <c>bundle/other-machine</c>.</exception>
+    public static void CheckMachines(string self, IEnumerable<(string Name, string File)> programs)
+    {
+        var machine = ElfMachine.Of(self) ?? throw new ProblemException(new("bundle/not-a-program", $"{self} is no program of Linux.", "A bundle begins with nomadstack's own binary.", "Run the published binary."));
+        foreach (var (name, file) in programs)
+        {
+            var built = ElfMachine.Of(file) ?? throw new ProblemException(new("bundle/not-a-program", $"{file} is no program of Linux.", "It is not an ELF file, so a machine that gets the bundle could not run it.", $"Name the {name} binary itself, not a script around it."));
+            if (built != machine)
+                throw new ProblemException(new("bundle/other-machine", $"{file} is built for {built}, this nomadstack for {machine}.", "A bundle runs on one kind of machine.", $"Name a {name} for {machine}, or make the bundle with the nomadstack for {built}."));
+        }
+    }
+
+    /// <summary>A program as it may be packed: it runs here and says its version.</summary>
+    /// <exception cref="ProblemException"><c>engine/*</c>.</exception>
+    public static async Task<(string Name, string Version, string File)> AskAsync(string name, string file, TimeProvider time, CancellationToken cancel)
+    {
+        var found = (await new EngineProbe(time).ProbeAsync(name, file, null, null, cancel)).OrThrow();
+        return (name, found.Version.ToString(), found.Path);
+    }
+
+    /// <param name="self">A nomadstack binary; the bundle it may carry already is left out.</param>
+    /// <param name="programs">Name, version and file of each.</param>
+    /// <param name="output">Written beside and renamed: whole, or as it was before.</param>
+    /// <exception cref="ProblemException"><c>bundle/*</c> or <c>storage/unwritable</c>.</exception>
+    public static async Task<Bundled> WriteAsync(string self, IReadOnlyList<(string Name, string Version, string File)> programs, string output, Action<string> step, CancellationToken cancel)
+    {
+        CheckMachines(self, programs.Select(p => (p.Name, p.File)));
+        var start = Trailer.Read(self)?.Trailer.Start ?? new FileInfo(self).Length;
+        output = Path.GetFullPath(output);
+        var folder = Path.GetDirectoryName(output)!;
+        var temp = output + ".tmp";
+        try
+        {
+            Directory.CreateDirectory(folder);
+            Bundled bundled;
+            await using (var to = new FileStream(temp, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, UnixCreateMode = Executable }))
+            {
+                step("copy nomadstack itself");
+                await using (var from = File.OpenRead(self)) await CopyAsync(from, to, start, cancel);
+                List<BundledProgram> index = [];
+                foreach (var program in programs.OrderBy(p => p.Name, StringComparer.Ordinal))
+                {
+                    step($"pack {program.Name} {program.Version}");
+                    index.Add(await PackAsync(program, to, cancel));
+                }
+
+                Trailer.Write(to, start, new(index));
+                step("write it to disk");
+                to.Flush(flushToDisk: true);
+                to.Position = 0;
+                bundled = new(output, to.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(to, cancel)), new(index));
+            }
+
+            File.SetUnixFileMode(temp, Executable);
+            File.Move(temp, output, overwrite: true);
+            DurableFolders.Sync(folder);
+            return bundled;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ProblemException(new("storage/unwritable", $"{output} could not be written.", e.Message, "Free space, or name another file with --output."), e);
+        }
+        finally
+        {
+            File.Delete(temp);
+        }
+    }
+
+    private static async Task<BundledProgram> PackAsync((string Name, string Version, string File) program, FileStream to, CancellationToken cancel)
+    {
+        var before = to.Position;
+        using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        long size = 0;
+        await using (var from = File.OpenRead(program.File))
+        // .NET writes neither a time nor a name into the head, so that the same program always gives the same bytes.
+        await using (var packed = new GZipStream(to, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            var buffer = new byte[1 << 20];
+            int n;
+            while ((n = await from.ReadAsync(buffer, cancel)) > 0)
+            {
+                sum.AppendData(buffer, 0, n);
+                size += n;
+                await packed.WriteAsync(buffer.AsMemory(0, n), cancel);
+            }
+        }
+
+        return new(program.Name, program.Version, to.Position - before, size, Convert.ToHexStringLower(sum.GetHashAndReset()));
+    }
+
+    private static async Task CopyAsync(FileStream from, FileStream to, long bytes, CancellationToken cancel)
+    {
+        var buffer = new byte[1 << 20];
+        while (bytes > 0)
+        {
+            var n = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, bytes)), cancel);
+            if (n == 0) throw new EndOfStreamException("nomadstack's own file became shorter while it was read");
+            await to.WriteAsync(buffer.AsMemory(0, n), cancel);
+            bytes -= n;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Nomadstack.Bundle;
+using Nomadstack.Cli.Options;
+using Nomadstack.Cli.Output;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Cli;
+
+/// <summary><c>nomadstack bundle</c>: one file of this program and the Nomad and Consul it shall run.</summary>
+internal sealed class BundleCommand : Command
+{
+    public BundleCommand(Surroundings here, GlobalOptions global)
+        : base("bundle", "Make one file that carries this program, Nomad and Consul; the same inputs give the same bytes")
+    {
+        var nomad = Setting.Text(here, "--nomad", "FILE", "The nomad binary to carry");
+        var consul = Setting.Text(here, "--consul", "FILE", "The consul binary to carry");
+        var output = Setting.Text(here, "--output", "OUT", "The file to write");
+        output.Aliases.Add("-o");
+        foreach (var option in new Option[] { nomad, consul, output }) Options.Add(option);
+        SetAction(async (parse, cancel) =>
+        {
+            List<(string Name, string File)> named = [];
+            if (parse.GetValue(nomad) is { } nomadFile) named.Add(("nomad", nomadFile));
+            if (parse.GetValue(consul) is { } consulFile) named.Add(("consul", consulFile));
+            if (named.Count == 0) throw ExitCode.WrongUsage("It is not said what to carry.", "Name a binary with --nomad FILE, --consul FILE or both.");
+            var file = parse.GetValue(output) ?? throw ExitCode.WrongUsage("It is not said where to.", "Name the file to write with -o OUT.");
+            if (!IsOneFile(here.Self))
+                throw new ProblemException(new("bundle/not-published", "This nomadstack is not one file, so no bundle can be made of it.", $"It was started from a build folder ({AppContext.BaseDirectory}), where it is many.", "Publish it first and run that one: dotnet publish src/Nomadstack -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishTrimmed=true -o out"));
+            if (named.FirstOrDefault(n => !File.Exists(n.File)) is { File: { } missing })
+                throw new ProblemException(new("bundle/not-a-program", $"There is no file {missing}.", "It does not exist, or a folder on the way to it cannot be read.", "Name the binary that is there."));
+            Bundler.CheckMachines(here.Self, named);
+            var progress = new ProgressWriter(here);
+            var started = here.Time.GetTimestamp();
+            try
+            {
+                List<(string, string, string)> programs = [];
+                foreach (var (name, path) in named) programs.Add(await Bundler.AskAsync(name, path, here.Time, cancel));
+                var bundled = await Bundler.WriteAsync(here.Self, programs, file, step => progress.Waiting(step, here.Time.GetElapsedTime(started)), cancel);
+                progress.Done($"{bundled.Path}: nomadstack, {string.Join(", ", bundled.Index.Programs.Select(p => $"{p.Name} {p.Version}"))}; {(bundled.Bytes >> 20).ToString(CultureInfo.InvariantCulture)} MiB", here.Time.GetElapsedTime(started));
+                progress.Note($"SHA-256 {bundled.Sha256}");
+                progress.Note("Each program keeps its own licence; with Nomad 1.7 or Consul 1.17 and later that is BUSL-1.1: read it before you give the file to others.");
+                if (parse.GetValue(global.Json)) Answer.Json(here, new BundleDocument(1, bundled.Path, bundled.Bytes, bundled.Sha256, bundled.Index.Programs), BundleDocumentJson.Readable.BundleDocument);
+                return ExitCode.Done;
+            }
+            finally
+            {
+                progress.Clear();
+            }
+        });
+    }
+
+    /// <summary>Beside a program that is not one file lies its assembly.</summary>
+    private static bool IsOneFile(string self) => !File.Exists(Path.Combine(Path.GetDirectoryName(self)!, "nomadstack.dll")) && Path.GetFileName(self) != "dotnet";
+}
+
+/// <summary>What <c>bundle --json</c> prints.</summary>
+internal sealed record BundleDocument(int Schema, string Path, long Bytes, string Sha256, IReadOnlyList<BundledProgram> Programs);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(BundleDocument))]
+internal sealed partial class BundleDocumentJson : JsonSerializerContext
+{
+    public static BundleDocumentJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
