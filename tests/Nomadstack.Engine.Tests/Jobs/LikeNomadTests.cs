@@ -56,6 +56,19 @@ public sealed class LikeNomadTests(RealNomad nomad) : IClassFixture<RealNomad>
         ShouldBeSame(ours, theirs);
     }
 
+    [SkippableTheory]
+    [MemberData(nameof(Examples.Files), MemberType = typeof(Examples))]
+    public async Task FindsNothingWrongWithAnExample(string file)
+    {
+        Skip.If(nomad.Missing is not null, nomad.Missing);
+
+        var (theirs, refusal) = await nomad.ParseAsync(Examples.Read(file), canonicalize: false);
+
+        refusal.ShouldBe("");
+        (await nomad.ValidateAsync(theirs!)).ShouldBe("");
+        ShouldBeSame(HclJob.Parse(Examples.Read(file)).ShouldBeOfType<HclReading.Read>().Job, theirs!);
+    }
+
     public static TheoryData<string, string> Broken => new()
     {
         { "\"Count\":3", "\"Count\":-1" },
