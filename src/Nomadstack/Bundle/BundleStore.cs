@@ -50,7 +50,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
     }
 
     /// <summary>The folder as <see cref="UnpackAsync(string, CancellationToken)"/> would return it if it is there already; changes nothing.</summary>
-    public string? Unpacked(string self) => Trailer.Read(self) is { } bundle && Target(bundle.Trailer) is var target && IsAsRecorded(target, bundle.Index) ? target : null;
+    public string? Unpacked(string self) => Trailer.Read(self) is { } bundle && Target(bundle.Trailer) is var target && Directory.Exists(target) && IsAsRecorded(target, bundle.Index) ? target : null;
 
     private string Target(Trailer trailer) => Path.Combine(Root, trailer.Hash[..16]);
 

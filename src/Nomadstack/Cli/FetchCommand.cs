@@ -13,9 +13,11 @@ internal sealed class FetchCommand : Command
 {
     private const int BarWidth = 20;
 
+    private static readonly TimeSpan s_redraw = TimeSpan.FromMilliseconds(100);
+
     private readonly Surroundings _here;
     private readonly GlobalOptions _global;
-    private readonly Argument<string[]> _products = new("PRODUCT[@VERSION]") { Arity = ArgumentArity.OneOrMore, Description = "nomad, consul, vault or openbao; the newest release unless a version is named" };
+    private readonly Argument<string[]> _products = new("PRODUCT[@VERSION]") { HelpName = "PRODUCT[@VERSION]", Arity = ArgumentArity.OneOrMore, Description = "nomad, consul, vault or openbao; the newest release unless a version is named" };
     private readonly Option<string?> _from, _key;
 
     public FetchCommand(Surroundings here, GlobalOptions global)
@@ -46,16 +48,24 @@ internal sealed class FetchCommand : Command
         foreach (var one in wanted)
         {
             var started = _here.Time.GetTimestamp();
+            var (lastStep, lastShown) = ("", 0L);
             try
             {
-                // A file that grows is a line for every block: nothing for a log.
-                var fetched = await fetcher.FetchAsync(one, p => { if (_here.LiveError) progress.Waiting(Line(p), _here.Time.GetElapsedTime(started)); }, cancel);
+                var fetched = await fetcher.FetchAsync(one, Show, cancel);
                 progress.Done($"{fetched.Product} {fetched.Version} ({fetched.Licence}) {(fetched.New ? "is now" : "was already")} {fetched.Path}", fetched.New ? _here.Time.GetElapsedTime(started) : null);
                 all.Add(fetched);
             }
             finally
             {
                 progress.Clear();
+            }
+
+            // A file that grows is a line for every block: nothing for a log, and too much even for a terminal.
+            void Show(FetchProgress now)
+            {
+                if (!_here.LiveError || (now.Bytes != now.Total && now.Step == lastStep && _here.Time.GetElapsedTime(lastShown) < s_redraw)) return;
+                (lastStep, lastShown) = (now.Step, _here.Time.GetTimestamp());
+                progress.Waiting(Line(now), _here.Time.GetElapsedTime(started));
             }
         }
 

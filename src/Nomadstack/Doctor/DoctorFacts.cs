@@ -53,6 +53,8 @@ internal sealed record DoctorFacts(
         var (node, unreadable) = ReadNode(paths);
         var own = MarkedProcesses.WithThis(paths.Data);
         var agent = AgentPresence.HolderOf(paths);
+        // The agent holds the peer port itself; it does not carry the mark that its processes do.
+        if (agent is { } running) own.Add(running);
         var (status, silence) = agent is null ? (null, null) : await AskAsync(paths, time, cancel);
         var host = HostFacts.Read(paths.Data, time);
         // Without the memory of what programs said: a doctor writes no files.
@@ -68,7 +70,7 @@ internal sealed record DoctorFacts(
             agent,
             status,
             unreadable ?? silence,
-            OtherAgents(own, agent),
+            OtherAgents(own),
             host.DataProblem is null ? SyncTime.Measure(paths.Data, time) : null,
             Limits.OpenFiles(),
             Limits.Memory(),
@@ -112,12 +114,12 @@ internal sealed record DoctorFacts(
         }
     }
 
-    private static List<string> OtherAgents(HashSet<int> own, int? agent)
+    private static List<string> OtherAgents(HashSet<int> own)
     {
         List<string> others = [];
         foreach (var pid in ProcFs.Pids())
         {
-            if (own.Contains(pid) || pid == agent || ProcFs.CommandLine(pid) is not [var program, ..] line) continue;
+            if (own.Contains(pid) || ProcFs.CommandLine(pid) is not [var program, ..] line) continue;
             var isAgent = Path.GetFileName(program) switch
             {
                 "nomad" or "consul" => line.Contains("agent"),

@@ -93,7 +93,7 @@ internal static class Examination
         foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or held by our own processes")) yield return finding;
     }
 
-    private static IEnumerable<Finding> Data(DoctorFacts facts)
+    private static List<Finding> Data(DoctorFacts facts)
     {
         var mount = facts.Host.DataMount is { } on ? $" on {on.FileSystem}" : "";
         var free = facts.Host.FreeBytes is { } bytes ? $", {MiB(bytes)} free" : "";
@@ -107,7 +107,7 @@ internal static class Examination
         { } sync => Finding.Ok("disk", $"a small write is safe after {Milliseconds(sync)}"),
     };
 
-    private static IEnumerable<Finding> Clock(DoctorFacts facts)
+    private static List<Finding> Clock(DoctorFacts facts)
     {
         var wrong = PreflightChecks.Clock(new("", [], facts.Paths.Data), facts.Host).ToList();
         if (wrong.Count > 0) return Each("clock", wrong, "");

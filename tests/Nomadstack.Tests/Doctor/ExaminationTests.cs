@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Diagnostics;
 using System.Net;
 using Nomadstack.Api;
 using Nomadstack.Doctor;
@@ -103,6 +104,25 @@ public sealed class ExaminationTests
 
         facts.Agent.ShouldBe(Environment.ProcessId);
         facts.Status.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task ThePortThatTheAgentItselfHoldsIsNotTaken()
+    {
+        var folder = new NodePaths(Directory.CreateTempSubdirectory("nomadstack-doctor-").FullName);
+        using var other = Process.Start(new ProcessStartInfo("sh", ["-c", "exec 9>>\"$0/agent.lock\"; echo $$ > \"$0/agent.lock\"; echo up; read stop", folder.Data]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        try
+        {
+            await other.StandardOutput.ReadLineAsync();
+
+            (await DoctorFacts.ReadAsync(folder, new("127.0.0.1", null, null), TimeProvider.System, default)).OwnPids.ShouldContain(other.Id);
+        }
+        finally
+        {
+            other.StandardInput.Close();
+            await other.WaitForExitAsync();
+            Directory.Delete(folder.Data, recursive: true);
+        }
     }
 
     [Theory]
