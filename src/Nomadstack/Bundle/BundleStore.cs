@@ -31,7 +31,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         if (Trailer.Read(self) is not { } bundle) return null;
         var target = Target(bundle.Trailer);
         // Without the lock: at nearly every start all is there and as it was.
-        if (State.Read()?.Current == Path.GetFileName(target) && IsAsRecorded(target, bundle.Index)) return target;
+        if (Noted(State)?.Current == Path.GetFileName(target) && IsAsRecorded(target, bundle.Index)) return target;
         try
         {
             if (!Directory.Exists(paths.Data)) Directory.CreateDirectory(paths.Data, OwnerOnly);
@@ -112,9 +112,9 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         return Convert.ToHexStringLower(sum.GetHashAndReset());
     }
 
-    /// <summary>By size and time alone.</summary>
+    /// <summary>By size, time and mode alone.</summary>
     private static bool IsAsRecorded(string folder, BundleIndex index) =>
-        RecordOf(folder).Read() is { } record && index.Programs.All(p => record.Stamps.GetValueOrDefault(p.Name) is { } stamp && stamp == Stamp(Path.Combine(folder, p.Name)));
+        Noted(RecordOf(folder)) is { } record && index.Programs.All(p => record.Stamps.GetValueOrDefault(p.Name) is { } stamp && stamp == Stamp(Path.Combine(folder, p.Name)));
 
     /// <summary>By content; what was only touched is remembered as it is now.</summary>
     private static async Task<bool> IsWholeAsync(string folder, BundleIndex index, CancellationToken cancel)
@@ -137,6 +137,20 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
 
     private static DurableFile<BundleRecord> RecordOf(string folder) => new(Path.Combine(folder, "bundle.json"), 1, BundleStoreJson.Default.BundleRecord);
 
+    /// <summary>What a note says. One that cannot be read says nothing: the programs themselves are looked at then, and it is written anew.</summary>
+    private static T? Noted<T>(DurableFile<T> file)
+        where T : class, IHasSchema
+    {
+        try
+        {
+            return file.Read();
+        }
+        catch (ProblemException)
+        {
+            return null;
+        }
+    }
+
     private static string? Stamp(string file)
     {
         var info = new FileInfo(file);
@@ -149,7 +163,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
     private void MakeCurrent(string target)
     {
         var name = Path.GetFileName(target);
-        var before = State.Read() ?? new();
+        var before = Noted(State) ?? new();
         if (before.Current == name) return;
         State.Write(new() { Current = name, Previous = before.Current });
         foreach (var folder in Directory.EnumerateDirectories(Root).Where(f => Path.GetFileName(f) != name && Path.GetFileName(f) != before.Current)) Directory.Delete(folder, recursive: true);

@@ -88,10 +88,12 @@ internal static class Examination
             yield break;
         }
 
-        var request = new PreflightRequest(facts.Address, PortUse.Of(facts.Ports, consul: facts.Consul is not EngineFinding.Missing, bootstrap: !facts.IsMember), facts.Paths.Data, OwnPids: facts.OwnPids);
+        var request = new PreflightRequest(facts.Address, PortUse.Of(facts.Ports, consul: HasConsul(facts), bootstrap: !facts.IsMember), facts.Paths.Data, OwnPids: facts.OwnPids);
         foreach (var finding in Each("address", PreflightChecks.Address(request, facts.Host), $"{facts.Address} ({AddressGuess.InterfaceOf(facts.Address)})")) yield return finding;
         foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or held by our own processes")) yield return finding;
     }
+
+    private static bool HasConsul(DoctorFacts facts) => facts.Consul is not EngineFinding.Missing || facts.Bundle?.Programs.Any(p => p.Name == EngineKind.Consul) == true;
 
     private static List<Finding> Data(DoctorFacts facts)
     {

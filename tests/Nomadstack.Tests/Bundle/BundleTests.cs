@@ -89,6 +89,7 @@ public sealed class BundleTests : IDisposable
     [InlineData("mode")]
     [InlineData("gone")]
     [InlineData("folder")]
+    [InlineData("note")]
     public async Task WhatWasChangedOnDiskIsMadeRightAgain(string what)
     {
         await PackAsync(_out);
@@ -98,6 +99,7 @@ public sealed class BundleTests : IDisposable
         if (what == "length") File.AppendAllText(file, "x");
         if (what == "mode") File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         if (what == "gone") File.Delete(file);
+        if (what == "note") File.WriteAllText(Path.Combine(folder, "bundle.json"), "{");
         if (what == "folder") Directory.Delete(folder, recursive: true);
 
         Store.Unpacked(_out).ShouldBeNull();

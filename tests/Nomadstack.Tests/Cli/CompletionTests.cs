@@ -44,7 +44,7 @@ public sealed class CompletionTests
 
     [SkippableTheory]
     [InlineData("bash", "source <(nomadstack completion bash); complete -p nomadstack; COMP_WORDS=(nomadstack token cr); COMP_CWORD=2; _nomadstack; echo \"${COMPREPLY[@]}\"", "create")]
-    [InlineData("zsh", "autoload -U compinit; compinit -D; source <(nomadstack completion zsh); compadd() { print -l -- $found }; words=(nomadstack token cr); CURRENT=3; _nomadstack; print $_comps[nomadstack]", "create")]
+    [InlineData("zsh", "autoload -U compinit; compinit -u -D; source <(nomadstack completion zsh); compadd() { print -l -- $found }; words=(nomadstack token cr); CURRENT=3; _nomadstack; print $_comps[nomadstack]", "create")]
     [InlineData("fish", "nomadstack completion fish | source; complete -C 'nomadstack token cr'", "create")]
     public async Task AShellCompletesWithTheScript(string shell, string script, string expected)
     {

@@ -138,6 +138,19 @@ public sealed class ExaminationTests
         Examination.Of(facts).Where(f => f.State != Finding.Fine).ShouldBeEmpty();
     }
 
+    [Fact]
+    public void ABundledConsulNeedsItsPortsToo()
+    {
+        var facts = s_good with
+        {
+            Consul = new EngineFinding.Missing(new("engine/consul-missing", "x", "y", "z")),
+            Bundle = new([new("consul", "1.20.0", 1, 1, "")]),
+            Host = s_host with { Sockets = [new(IPAddress.Any, 8500, false, 7)] },
+        };
+
+        Examination.Of(facts).Where(f => f.State != Finding.Fine).ShouldHaveSingleItem().What.ShouldContain("8500");
+    }
+
     private static DoctorFacts With(string fault) => fault switch
     {
         "no address" => s_good with { Address = null },
