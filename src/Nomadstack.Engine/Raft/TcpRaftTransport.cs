@@ -23,7 +23,7 @@ internal sealed class TcpRaftTransport : IRaftTransport
 
     private readonly string _id;
     private readonly string _address;
-    private readonly TcpListener _listener;
+    private readonly TcpListener? _listener;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop = new();
@@ -42,12 +42,15 @@ internal sealed class TcpRaftTransport : IRaftTransport
         _address = address ?? _listener.LocalEndpoint.ToString()!;
     }
 
+    /// <summary>Listens nowhere: somebody else takes connections and gives them to <see cref="ServeAsync"/>.</summary>
+    public TcpRaftTransport(string id, string address, TimeProvider time, ILogger log) => (_id, _address, _time, _log) = (id, address, time, log);
+
     public string Address => _address;
 
     public void Start(Action<RaftMessage> received)
     {
         _received = received;
-        _accepting = Task.Run(AcceptAsync);
+        if (_listener is { } listener) _accepting = Task.Run(() => AcceptAsync(listener));
     }
 
     public void Send(RaftMessage message, string? address)
@@ -59,7 +62,7 @@ internal sealed class TcpRaftTransport : IRaftTransport
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Stop();
+        _listener?.Stop();
         await _accepting;
         await Task.WhenAll(_readers.Keys);
         await Task.WhenAll(_peers.Values.Select(p => p.Completion));
@@ -82,14 +85,14 @@ internal sealed class TcpRaftTransport : IRaftTransport
         return frame;
     }
 
-    private async Task AcceptAsync()
+    private async Task AcceptAsync(TcpListener listener)
     {
         while (!_stop.IsCancellationRequested)
         {
             Socket socket;
             try
             {
-                socket = await _listener.AcceptSocketAsync(_stop.Token);
+                socket = await listener.AcceptSocketAsync(_stop.Token);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException || (e is SocketException && _stop.IsCancellationRequested))
             {
@@ -113,20 +116,43 @@ internal sealed class TcpRaftTransport : IRaftTransport
         var from = socket.RemoteEndPoint?.ToString();
         try
         {
-            socket.NoDelay = true;
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds);
-            await using var stream = new BufferedStream(new NetworkStream(socket, ownsSocket: true), 64 * 1024);
+            Prepare(socket);
+        }
+        catch (SocketException e)
+        {
+            _log.LogInformation("The connection from {Peer} ended: {Reason}", from, e.Message);
+            socket.Dispose();
+            return;
+        }
+
+        await using var stream = new BufferedStream(new NetworkStream(socket, ownsSocket: true), 64 * 1024);
+        await ServeAsync(stream, from, CancellationToken.None);
+    }
+
+    /// <summary>What a connection needs so that a silent peer which is gone gets noticed.</summary>
+    public static void Prepare(Socket socket)
+    {
+        socket.NoDelay = true;
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds);
+    }
+
+    /// <summary>Takes messages from a connection until it ends. Never throws for what a peer does.</summary>
+    public async Task ServeAsync(Stream stream, string? from, CancellationToken cancel)
+    {
+        try
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, cancel);
             WireReader greeting;
             using (var deadline = new CancellationTokenSource(s_greetingDeadline, _time))
-            using (var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, _stop.Token))
+            using (var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stop.Token))
                 greeting = new(await FrameAsync(stream, both.Token));
             from = greeting.Text();
             _greeted[from] = greeting.Text();
-            while (true) _received(RaftCodec.Decode(await FrameAsync(stream, _stop.Token)));
+            while (true) _received(RaftCodec.Decode(await FrameAsync(stream, stop.Token)));
         }
-        catch (Exception e) when (e is OperationCanceledException or EndOfStreamException)
+        catch (Exception e) when (e is OperationCanceledException or EndOfStreamException or ObjectDisposedException)
         {
             // We stop, it did not greet, or it closed the connection: it opens another one.
         }

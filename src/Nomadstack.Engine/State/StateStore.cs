@@ -74,6 +74,28 @@ internal sealed class StateStore
         lock (_gate) Publish(snapshot);
     }
 
+    /// <summary>Replaces everything as one more change, at <paramref name="index"/>: indexes go on, and every query that waits is answered.</summary>
+    /// <exception cref="JsonException">The stream holds no snapshot of ours; the state is as it was.</exception>
+    public void RestoreAt(long index, Stream from)
+    {
+        var stored = JsonSerializer.Deserialize(from, StateJson.Default.StoredState) ?? throw new JsonException("the snapshot is empty");
+        var snapshot = stored.ToSnapshot();
+        lock (_gate)
+        {
+            Publish(snapshot with
+            {
+                Index = index,
+                Nodes = snapshot.Nodes.At(index),
+                Jobs = snapshot.Jobs.At(index),
+                JobVersions = snapshot.JobVersions.At(index),
+                JobSummaries = snapshot.JobSummaries.At(index),
+                Evaluations = snapshot.Evaluations.At(index),
+                Allocations = snapshot.Allocations.At(index),
+                Deployments = snapshot.Deployments.At(index),
+            });
+        }
+    }
+
     private void Publish(StateSnapshot next)
     {
         _current = next;
