@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
+using Nomadstack.Engine.Jobs;
+using Nomadstack.Engine.Server;
+using Nomadstack.Engine.State;
+
+namespace Nomadstack.Engine.Http;
+
+/// <summary>One request and its answer, in the shapes that Nomad's API has everywhere.</summary>
+/// <param name="parts">What stands in the path where its pattern has a star.</param>
+/// <param name="body">Read whole before anything is decided: a call may have to be made again to another server.</param>
+internal sealed class ApiCall(HttpContext http, NomadServer server, IReadOnlyList<string> parts, ReadOnlyMemory<byte> body)
+{
+    private const int UuidLength = 36;
+
+    public NomadServer Server => server;
+
+    public HttpContext Http => http;
+
+    public StateSnapshot State => server.State.Current;
+
+    public DateTimeOffset Now => server.Time.GetUtcNow();
+
+    public CancellationToken Cancel => http.RequestAborted;
+
+    public ReadOnlyMemory<byte> RawBody => body;
+
+    /// <summary>The first star of the path.</summary>
+    public string Id => parts[0];
+
+    public string Prefix => Query("prefix") ?? "";
+
+    public string Namespace => Query("namespace") is { Length: > 0 } name ? name : "default";
+
+    public JobKey JobKey => new(Namespace, Id);
+
+    public LeaderSession Session => server.Session ?? throw new NotLeaderException();
+
+    public string? Query(string name) => http.Request.Query.TryGetValue(name, out var values) ? values.ToString() : null;
+
+    /// <summary>Whether a row is wanted by a list with a namespace; a star is all of them.</summary>
+    public bool Wants(string ns) => Namespace == "*" || Namespace == ns;
+
+    /// <exception cref="ServerException">As Nomad turns down what is no id.</exception>
+    public string Uuid(string what) => Id.Length == UuidLength ? Id : throw ServerException.Failed($"{what} lookup failed: index error: UUID must be 36 characters");
+
+    /// <summary>The body as an object; an empty one for an empty body.</summary>
+    public JsonObject Body()
+    {
+        if (body.IsEmpty) throw ServerException.Invalid("EOF");
+        try
+        {
+            return JsonNode.Parse(body.Span) as JsonObject ?? throw ServerException.Invalid("json: an object is expected");
+        }
+        catch (JsonException e)
+        {
+            throw ServerException.Invalid(e.Message);
+        }
+    }
+
+    /// <summary>The state for a read. With <c>?index=</c> waits for a later one; tells in headers which it is.</summary>
+    public async Task<StateSnapshot> ReadAsync(Func<StateSnapshot, long> indexOf)
+    {
+        if (Query("consistent") is not null && server.Session is not null) await server.BarrierAsync(Cancel);
+        var (above, wait) = (0L, (TimeSpan?)null);
+        if (Query("index") is { Length: > 0 } index && !long.TryParse(index, NumberStyles.None, CultureInfo.InvariantCulture, out above)) throw ServerException.Invalid("Invalid index");
+        if (Query("wait") is { Length: > 0 } text) wait = GoDuration.TryParse(text, out var nanoseconds) ? TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick) : throw ServerException.Invalid("Invalid wait time");
+        var state = await server.State.Store.WaitAsync(above, indexOf, BlockingQuery.Wait(wait, Random.Shared.NextDouble()), server.Time, Cancel);
+        var node = server.Raft.Node;
+        var headers = http.Response.Headers;
+        headers["X-Nomad-Index"] = indexOf(state).ToString(CultureInfo.InvariantCulture);
+        headers["X-Nomad-KnownLeader"] = node?.Status.Leader is not null ? "true" : "false";
+        headers["X-Nomad-LastContact"] = ((long)(node?.LastContact ?? TimeSpan.Zero).TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+        return state;
+    }
+
+    public Task<long> ApplyAsync(Command command) => server.Writer.ApplyAsync(command, Cancel);
+
+    /// <summary>The answer to a write.</summary>
+    public Task WroteAsync(long index, JsonObject answer)
+    {
+        http.Response.Headers["X-Nomad-Index"] = index.ToString(CultureInfo.InvariantCulture);
+        answer["Index"] = index;
+        answer["LastContact"] = 0;
+        answer["KnownLeader"] = false;
+        return JsonAsync(answer);
+    }
+
+    public Task JsonAsync<T>(T value, JsonTypeInfo<T> type) => WriteAsync(json => JsonSerializer.Serialize(json, value, type));
+
+    public Task JsonAsync(JsonNode? node, int status = StatusCodes.Status200OK) => WriteAsync(json =>
+    {
+        if (node is null) json.WriteNullValue();
+        else node.WriteTo(json);
+    }, status);
+
+    public Task ListAsync(IEnumerable<JsonNode> items) => JsonAsync(new JsonArray([.. items]));
+
+    /// <summary>Done, with nothing to say.</summary>
+    public Task NothingAsync()
+    {
+        http.Response.ContentLength = 0;
+        return Task.CompletedTask;
+    }
+
+    private async Task WriteAsync(Action<Utf8JsonWriter> write, int status = StatusCodes.Status200OK)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = Query("pretty") is not null })) write(json);
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "application/json";
+        http.Response.ContentLength = buffer.WrittenCount;
+        await http.Response.Body.WriteAsync(buffer.WrittenMemory, Cancel);
+    }
+}

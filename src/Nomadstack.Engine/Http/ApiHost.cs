@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.Raft;
+using Nomadstack.Engine.Server;
+
+namespace Nomadstack.Engine.Http;
+
+/// <summary>
+/// Listens on the three ports of a server. The HTTP port has the API. The RPC port has it too, for servers that pass calls on to their leader, and besides it what
+/// agents say to each other; raft's connections come there as well and are told from HTTP by their first bytes. The serf port is where others ask to join.
+/// </summary>
+internal sealed class ApiHost : IAsyncDisposable
+{
+    private const long MaxBodyBytes = 256 * 1024 * 1024;
+
+    /// <summary>Enough of a connection to tell what it is: raft's begins with the length of a short greeting, in four bytes of which the last is zero.</summary>
+    private const int FirstBytes = 4;
+
+    private static readonly TimeSpan s_stopDeadline = TimeSpan.FromSeconds(2);
+
+    private readonly NomadServer _server;
+    private readonly ILogger _log;
+    private readonly LeaderCalls _leader;
+    private readonly WebApplication _app;
+
+    public ApiHost(NomadServer server, ILogger log)
+    {
+        (_server, _log) = (server, log);
+        _leader = new LeaderCalls(server);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure).UseShutdownTimeout(s_stopDeadline);
+        _app = builder.Build();
+        _app.Run(AnswerAsync);
+    }
+
+    /// <summary>Listens.</summary>
+    /// <exception cref="IOException">A port is taken.</exception>
+    public Task StartAsync(CancellationToken cancel) => _app.StartAsync(cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync(CancellationToken.None);
+        await _app.DisposeAsync();
+    }
+
+    private void Configure(KestrelServerOptions kestrel)
+    {
+        var (bind, ports) = (IPAddress.Parse(_server.Config.BindAddr), _server.Config.Ports);
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+        kestrel.Listen(bind, ports.Http, listen => listen.Protocols = HttpProtocols.Http1);
+        kestrel.Listen(bind, ports.Rpc, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            listen.Use(next => connection => TellApartAsync(connection, next));
+        });
+        kestrel.Listen(bind, ports.Serf, listen => listen.Protocols = HttpProtocols.Http1);
+    }
+
+    private async Task TellApartAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        if (connection.Features.Get<IConnectionSocketFeature>() is { } feature) TcpRaftTransport.Prepare(feature.Socket);
+        var input = connection.Transport.Input;
+        var read = await input.ReadAtLeastAsync(FirstBytes, connection.ConnectionClosed);
+        var raft = read.Buffer.Length >= FirstBytes && LastOfFirst(read.Buffer) == 0;
+        input.AdvanceTo(read.Buffer.Start);
+        if (raft) await _server.Raft.ServeAsync(input.AsStream(), connection.RemoteEndPoint?.ToString(), connection.ConnectionClosed);
+        else await next(connection);
+    }
+
+    private static byte LastOfFirst(System.Buffers.ReadOnlySequence<byte> buffer) => buffer.Slice(FirstBytes - 1, 1).FirstSpan[0];
+
+    private async Task AnswerAsync(HttpContext http)
+    {
+        try
+        {
+            await DispatchAsync(http);
+        }
+        catch (ServerException e)
+        {
+            if (e is NotLeaderException) http.Response.Headers[LeaderCalls.NotLeaderHeader] = "1";
+            await TextAsync(http, e.Status, e.Message);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // Whoever asked is gone.
+        }
+        catch (Microsoft.AspNetCore.Http.BadHttpRequestException e)
+        {
+            await TextAsync(http, e.StatusCode, e.Message);
+        }
+        catch (Exception e) when (!http.Response.HasStarted)
+        {
+            // A bug of ours in one call: its caller is told, and the server, which others rely on, goes on.
+            _log.LogError(e, "{Method} {Path} failed", http.Request.Method, http.Request.Path);
+            await TextAsync(http, StatusCodes.Status500InternalServerError, $"rpc error: {e.Message}");
+        }
+    }
+
+    private async Task DispatchAsync(HttpContext http)
+    {
+        var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var path = target.Split('?', 2)[0].Split('/');
+        var betweenAgents = http.Connection.LocalPort != _server.Config.Ports.Http;
+        var known = false;
+        foreach (var route in Routes.All)
+        {
+            if (route.Match(path) is not { } parts || (route.Access is Access.Rpc or Access.LocalRpc && !betweenAgents)) continue;
+            known = true;
+            if (!route.Allows(http.Request.Method)) continue;
+            var call = new ApiCall(http, _server, parts, await BodyAsync(http));
+            if (route.Access is Access.Local or Access.LocalRpc || (route.Access == Access.Read && call.Query("stale") is not null)) await route.Answer(call);
+            else await _leader.CallAsync(route, call);
+            return;
+        }
+
+        if (known) throw new ServerException(StatusCodes.Status405MethodNotAllowed, "Invalid method");
+        http.Response.StatusCode = StatusCodes.Status404NotFound;
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> BodyAsync(HttpContext http)
+    {
+        using var buffer = new MemoryStream();
+        await http.Request.Body.CopyToAsync(buffer, http.RequestAborted);
+        return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+    }
+
+    private static async Task TextAsync(HttpContext http, int status, string text)
+    {
+        if (http.Response.HasStarted) return;
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        await http.Response.WriteAsync(text, http.RequestAborted);
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Engine.Http;
+
+/// <summary>Everything this API answers.</summary>
+internal static class Routes
+{
+    public static readonly IReadOnlyList<Route> All =
+    [
+        new("GET", "/v1/agent/self", Access.Local, AgentApi.SelfAsync),
+        new("GET", "/v1/agent/members", Access.Local, AgentApi.MembersAsync),
+        new("GET", "/v1/agent/health", Access.Local, AgentApi.HealthAsync),
+        new("GET|PUT|POST", "/v1/agent/servers", Access.Local, AgentApi.ServersAsync),
+        new("PUT|POST", "/v1/agent/join", Access.Local, AgentApi.JoinAsync),
+        new("PUT|POST", "/v1/agent/force-leave", Access.Local, AgentApi.ForceLeaveAsync),
+        new("PUT|POST", "/v1/agent/leave", Access.Local, AgentApi.LeaveAsync),
+        new("GET", "/v1/status/leader", Access.Read, AgentApi.LeaderAsync),
+        new("GET", "/v1/status/peers", Access.Read, AgentApi.PeersAsync),
+        new("GET", "/v1/regions", Access.Local, AgentApi.RegionsAsync),
+
+        new("GET", "/v1/jobs", Access.Read, JobsApi.ListAsync),
+        new("PUT|POST", "/v1/jobs", Access.Write, JobsApi.RegisterAsync),
+        new("PUT|POST", "/v1/jobs/parse", Access.Local, JobsApi.ParseAsync),
+        new("PUT|POST", "/v1/validate/job", Access.Local, JobsApi.ValidateAsync),
+        new("GET", "/v1/job/*", Access.Read, JobsApi.GetAsync),
+        new("PUT|POST", "/v1/job/*", Access.Write, JobsApi.RegisterAsync),
+        new("DELETE", "/v1/job/*", Access.Write, JobsApi.DeregisterAsync),
+        new("PUT|POST", "/v1/job/*/plan", Access.Write, JobPlanApi.PlanAsync),
+        new("PUT|POST", "/v1/job/*/evaluate", Access.Write, JobsApi.EvaluateAsync),
+        new("GET", "/v1/job/*/allocations", Access.Read, JobsApi.AllocationsAsync),
+        new("GET", "/v1/job/*/evaluations", Access.Read, JobsApi.EvaluationsAsync),
+        new("GET", "/v1/job/*/deployments", Access.Read, JobsApi.DeploymentsAsync),
+        new("GET", "/v1/job/*/deployment", Access.Read, JobsApi.LatestDeploymentAsync),
+        new("GET", "/v1/job/*/summary", Access.Read, JobsApi.SummaryAsync),
+        new("GET", "/v1/job/*/versions", Access.Read, JobsApi.VersionsAsync),
+
+        new("GET", "/v1/nodes", Access.Read, NodesApi.ListAsync),
+        new("GET", "/v1/node/*", Access.Read, NodesApi.GetAsync),
+        new("GET", "/v1/node/*/allocations", Access.Read, NodesApi.AllocationsAsync),
+        new("PUT|POST", "/v1/node/*/drain", Access.Write, NodesApi.DrainAsync),
+        new("PUT|POST", "/v1/node/*/eligibility", Access.Write, NodesApi.EligibilityAsync),
+        new("PUT|POST", "/v1/node/*/evaluate", Access.Write, NodesApi.EvaluateAsync),
+        new("PUT|POST", "/v1/node/*/purge", Access.Write, NodesApi.PurgeAsync),
+
+        new("GET", "/v1/allocations", Access.Read, EvaluationsApi.AllocationsAsync),
+        new("GET", "/v1/allocation/*", Access.Read, EvaluationsApi.AllocationAsync),
+        new("PUT|POST", "/v1/allocation/*/stop", Access.Write, EvaluationsApi.StopAllocationAsync),
+        new("GET", "/v1/evaluations", Access.Read, EvaluationsApi.ListAsync),
+        new("GET", "/v1/evaluation/*", Access.Read, EvaluationsApi.GetAsync),
+        new("GET", "/v1/evaluation/*/allocations", Access.Read, EvaluationsApi.AllocationsOfAsync),
+        new("GET", "/v1/deployments", Access.Read, EvaluationsApi.DeploymentsAsync),
+        new("GET", "/v1/deployment/*", Access.Read, EvaluationsApi.DeploymentAsync),
+
+        new("PUT|POST", "/v1/system/gc", Access.Write, OperatorApi.GarbageAsync),
+        new("GET", "/v1/operator/raft/configuration", Access.Read, OperatorApi.RaftConfigurationAsync),
+        new("DELETE", "/v1/operator/raft/peer", Access.Write, OperatorApi.RemovePeerAsync),
+        new("PUT|POST", "/v1/operator/raft/transfer-leadership", Access.Write, OperatorApi.TransferLeadershipAsync),
+        new("GET", "/v1/operator/autopilot/configuration", Access.Read, OperatorApi.AutopilotConfigurationAsync),
+        new("PUT|POST", "/v1/operator/autopilot/configuration", Access.Write, OperatorApi.SetAutopilotConfigurationAsync),
+        new("GET", "/v1/operator/autopilot/health", Access.Write, OperatorApi.AutopilotHealthAsync),
+        new("GET", "/v1/operator/snapshot", Access.Read, OperatorApi.SaveSnapshotAsync),
+        new("PUT|POST", "/v1/operator/snapshot", Access.Write, OperatorApi.RestoreSnapshotAsync),
+
+        new("POST", Server.Membership.Path, Access.LocalRpc, RpcApi.MembersAsync),
+        new("POST", "/rpc/node/register", Access.Rpc, RpcApi.RegisterAsync),
+        new("POST", "/rpc/node/*/heartbeat", Access.Rpc, RpcApi.HeartbeatAsync),
+        new("GET", "/rpc/node/*/allocations", Access.Rpc, RpcApi.NodeAllocationsAsync),
+        new("POST", "/rpc/node/*/update", Access.Rpc, RpcApi.UpdateAsync),
+        new("POST", "/rpc/allocations", Access.Rpc, RpcApi.AllocationsAsync),
+    ];
+}

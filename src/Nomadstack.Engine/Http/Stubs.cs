@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Nomadstack.Engine.Configuration;
+using Nomadstack.Engine.Jobs;
+using Nomadstack.Engine.State;
+
+namespace Nomadstack.Engine.Http;
+
+/// <summary>Rows as lists and single reads show them.</summary>
+internal static class Stubs
+{
+    public static JsonObject Job(Job job, StateSnapshot state) => new()
+    {
+        ["ID"] = job.ID,
+        ["ParentID"] = "",
+        ["Name"] = job.Name,
+        ["Namespace"] = job.Namespace,
+        ["Datacenters"] = new JsonArray([.. job.Datacenters.Select(d => (JsonNode)JsonValue.Create(d))]),
+        ["Type"] = job.Type,
+        ["Priority"] = job.Priority,
+        ["Periodic"] = false,
+        ["ParameterizedJob"] = false,
+        ["Stop"] = job.Stop,
+        ["Status"] = job.Status,
+        ["StatusDescription"] = job.StatusDescription,
+        ["JobSummary"] = state.SummaryOf(job.Key) is { } summary ? Of(summary, StateJson.Default.JobSummary) : null,
+        ["CreateIndex"] = job.CreateIndex,
+        ["ModifyIndex"] = job.ModifyIndex,
+        ["JobModifyIndex"] = job.JobModifyIndex,
+        ["SubmitTime"] = job.SubmitTime,
+    };
+
+    public static JsonObject Node(Node node)
+    {
+        var stub = Of(node, StateJson.Default.Node);
+        foreach (var detail in new[] { "SecretID", "Attributes", "NodeResources", "ReservedResources", "Links", "Meta", "DrainStrategy", "Events", "HTTPAddr", "TLSEnabled", "StatusUpdatedAt" }) stub.Remove(detail);
+        stub["Address"] = node.HTTPAddr.Length > 0 && node.HTTPAddr.Contains(':') ? HostPort.Split(node.HTTPAddr).Host : node.HTTPAddr;
+        stub["Version"] = node.Attributes.GetValueOrDefault("nomad.version", "");
+        stub["Drain"] = node.DrainStrategy is not null;
+        return stub;
+    }
+
+    public static JsonObject WholeNode(Node node)
+    {
+        var whole = Of(node.WithoutSecret(), StateJson.Default.Node);
+        whole["Drain"] = node.DrainStrategy is not null;
+        return whole;
+    }
+
+    /// <param name="resources">Whether what it was allocated is wanted too.</param>
+    public static JsonObject Allocation(Allocation allocation, bool resources)
+    {
+        var stub = Of(allocation with { Job = null! }, StateJson.Default.Allocation);
+        foreach (var detail in new[] { "Metrics", "PreviousAllocation", "NextAllocation", "DeploymentID", "AllocModifyIndex" }) stub.Remove(detail);
+        if (!resources) stub.Remove("AllocatedResources");
+        stub["DeploymentID"] = allocation.DeploymentID;
+        stub["JobType"] = allocation.Job.Type;
+        stub["JobVersion"] = allocation.Job.Version;
+        return stub;
+    }
+
+    public static JsonObject Of<T>(T value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) => (JsonObject)JsonSerializer.SerializeToNode(value, type)!;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Nomadstack.Engine.Client;
+using Nomadstack.Engine.Http;
+using Nomadstack.Engine.State;
+
+namespace Nomadstack.Engine.Server;
+
+/// <summary>
+/// The servers as a client reaches them, on their RPC ports. Asks the one that answered last, and the next when it does not; each answer to a sign of life
+/// tells where the servers are now.
+/// </summary>
+internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider time) : IServers, IDisposable
+{
+    /// <summary>A server holds a call for 5 s while there is no leader.</summary>
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(8);
+
+    /// <summary>A server holds the question for allocations for 5 minutes and a little more.</summary>
+    private static readonly TimeSpan s_longDeadline = BlockingQuery.Longest * 1.25;
+
+    private readonly PeerHttp _http = new();
+    private volatile IReadOnlyList<string> _addresses = [.. addresses];
+
+    /// <summary>Where the servers are, as <c>host:port</c>; the one that is asked first comes first.</summary>
+    public IReadOnlyList<string> Addresses
+    {
+        get => _addresses;
+        set => _addresses = value;
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    public async Task<TimeSpan> RegisterAsync(Node node, CancellationToken cancel)
+    {
+        var (status, body) = await AskAsync(HttpMethod.Post, "/rpc/node/register", node.SecretID, JsonSerializer.SerializeToUtf8Bytes(node, StateJson.Default.Node), s_deadline, cancel);
+        return TtlOf(Good(status, body));
+    }
+
+    public async Task<TimeSpan?> HeartbeatAsync(string nodeId, string secretId, CancellationToken cancel)
+    {
+        var (status, body) = await AskAsync(HttpMethod.Post, $"/rpc/node/{nodeId}/heartbeat", secretId, null, s_deadline, cancel);
+        return status == 404 ? null : TtlOf(Good(status, body));
+    }
+
+    public async Task<NodeAllocations> NodeAllocationsAsync(string nodeId, string secretId, long after, CancellationToken cancel)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"/rpc/node/{nodeId}/allocations?after={after}");
+        var (status, body) = await AskAsync(HttpMethod.Get, path, secretId, null, s_longDeadline, cancel);
+        var answer = Object(Good(status, body));
+        return new NodeAllocations((long)answer["Index"]!, ((JsonObject)answer["ModifyIndexes"]!).ToDictionary(p => p.Key, p => (long)p.Value!, StringComparer.Ordinal));
+    }
+
+    public async Task<(long Index, IReadOnlyList<Allocation> Found)> AllocationsAsync(IReadOnlyList<string> ids, string secretId, long after, CancellationToken cancel)
+    {
+        var asked = new JsonObject { ["IDs"] = new JsonArray([.. ids.Select(id => (JsonNode)JsonValue.Create(id))]) };
+        var (status, body) = await AskAsync(HttpMethod.Post, "/rpc/allocations", secretId, System.Text.Encoding.UTF8.GetBytes(asked.ToJsonString()), s_deadline, cancel);
+        var answer = Object(Good(status, body));
+        return ((long)answer["Index"]!, answer["Found"].Deserialize(StateJson.Default.IReadOnlyListAllocation)!);
+    }
+
+    public async Task UpdateAsync(string nodeId, string secretId, IReadOnlyList<ClientUpdate> updates, CancellationToken cancel)
+    {
+        var (status, body) = await AskAsync(HttpMethod.Post, $"/rpc/node/{nodeId}/update", secretId, JsonSerializer.SerializeToUtf8Bytes(updates, StateJson.Default.IReadOnlyListClientUpdate), s_deadline, cancel);
+        Good(status, body);
+    }
+
+    private TimeSpan TtlOf(byte[] body)
+    {
+        var answer = Object(body);
+        if (answer["Servers"] is JsonArray { Count: > 0 } servers)
+        {
+            var first = _addresses.FirstOrDefault();
+            _addresses = [.. servers.Select(s => (string)s!).OrderBy(s => s != first)];
+        }
+
+        return TimeSpan.FromTicks((long)answer["TTL"]!);
+    }
+
+    private static JsonObject Object(byte[] body) => (JsonObject)JsonNode.Parse(body)!;
+
+    private static byte[] Good(int status, byte[] body) => status == 200 ? body : throw new NoServerException($"a server answered {status}: {System.Text.Encoding.UTF8.GetString(body)}");
+
+    private async Task<(int Status, byte[] Body)> AskAsync(HttpMethod method, string path, string secret, byte[]? content, TimeSpan deadline, CancellationToken cancel)
+    {
+        Exception? last = null;
+        foreach (var address in _addresses)
+        {
+            using var late = new CancellationTokenSource(deadline, time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+            try
+            {
+                using var request = new HttpRequestMessage(method, $"http://{address}{path}");
+                request.Headers.Add(RpcApi.SecretHeader, secret);
+                if (content is not null) request.Content = new ByteArrayContent(content);
+                using var response = await _http.SendAsync(request, both.Token);
+                var answer = ((int)response.StatusCode, await response.Content.ReadAsByteArrayAsync(both.Token));
+                if (_addresses is [var first, ..] && first != address) _addresses = [address, .. _addresses.Where(a => a != address)];
+                return answer;
+            }
+            catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+            {
+                last = e;
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException)
+            {
+                last = e;
+            }
+        }
+
+        throw new NoServerException(last is null ? "no server is known" : $"no server answers: {last.Message}", last);
+    }
+}

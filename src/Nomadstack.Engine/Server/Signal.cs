@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Engine.Server;
+
+/// <summary>Wakes those who wait for something to change. Take <see cref="Next"/> first, then look, then wait: no change is missed.</summary>
+internal sealed class Signal
+{
+    private TaskCompletionSource _next = New();
+
+    public Task Next => Volatile.Read(ref _next).Task;
+
+    public void Raise() => Interlocked.Exchange(ref _next, New()).TrySetResult();
+
+    /// <summary>Until it is raised after <paramref name="next"/> was taken, or a time has come.</summary>
+    public static async Task WaitAsync(Task next, DateTimeOffset? due, TimeProvider time, CancellationToken cancel)
+    {
+        if (due is null)
+        {
+            await next.WaitAsync(cancel);
+            return;
+        }
+
+        var left = due.Value - time.GetUtcNow();
+        if (left <= TimeSpan.Zero) return;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        await Task.WhenAny(next, Task.Delay(left, time, over.Token));
+        await over.CancelAsync();
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
