@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+
+namespace Nomadstack.Engine;
+
+/// <summary>An agent's log on its standard error, a line each, in the form of Nomad's.</summary>
+internal sealed class AgentLog(string level, TimeProvider time) : ILoggerFactory
+{
+    private readonly Lock _gate = new();
+
+    private readonly LogLevel _least = level.ToUpperInvariant() switch
+    {
+        "TRACE" => LogLevel.Trace,
+        "DEBUG" => LogLevel.Debug,
+        "WARN" => LogLevel.Warning,
+        "ERR" or "ERROR" => LogLevel.Error,
+        _ => LogLevel.Information,
+    };
+
+    public ILogger CreateLogger(string categoryName) => new Lines(this, categoryName);
+
+    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("This log has one end.");
+
+    public void Dispose()
+    {
+        // Every line is written at once.
+    }
+
+    private void Write(LogLevel level, string category, string text)
+    {
+        var name = level switch { LogLevel.Trace => "TRACE", LogLevel.Debug => "DEBUG", LogLevel.Warning => "WARN", LogLevel.Error or LogLevel.Critical => "ERROR", _ => "INFO" };
+        var line = string.Create(CultureInfo.InvariantCulture, $"    {time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} [{name}] {category}: {text}");
+        lock (_gate) Console.Error.WriteLine(line);
+    }
+
+    private sealed class Lines(AgentLog log, string category) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= log._least && logLevel != LogLevel.None;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel)) log.Write(logLevel, category, exception is null ? formatter(state, exception) : $"{formatter(state, exception)}: {exception}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.Configuration;
+using Nomadstack.Engine.Http;
+using Nomadstack.Engine.Raft;
+using Nomadstack.Engine.Server;
+
+namespace Nomadstack.Engine;
+
+/// <summary>The embedded engine as a program: <c>agent -config FILE…</c> and <c>version</c>.</summary>
+public static class EngineAgent
+{
+    private const int Done = 0, Failed = 1, Usage = 2;
+
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] args, CancellationToken cancel)
+    {
+        switch (args)
+        {
+            case ["version", ..] or ["-version"] or ["--version"]:
+                await Console.Out.WriteLineAsync($"Nomad v{EngineVersion.Text}");
+                return Done;
+            case ["agent", .. var options]:
+                return await AgentAsync(options, cancel);
+            default:
+                await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …] | version");
+                return Usage;
+        }
+    }
+
+    private static async Task<int> AgentAsync(string[] options, CancellationToken cancel)
+    {
+        if (ConfigFiles(options) is not { Count: > 0 } files)
+        {
+            await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …]");
+            return Usage;
+        }
+
+        try
+        {
+            var config = ConfigReader.ReadFiles(files);
+            if (config.Server is null || config.Client is not null) throw new ConfigException(["client.enabled: this agent runs servers; a client runs in an agent of its own"]);
+            await RunServerAsync(config, TimeProvider.System, cancel);
+            return Done;
+        }
+        catch (Exception e) when (e is ConfigException or RaftDamageException or JoinGivenUpException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"==> {e.Message}");
+            return Failed;
+        }
+    }
+
+    private static List<string>? ConfigFiles(string[] options)
+    {
+        var files = new List<string>();
+        for (var i = 0; i < options.Length; i++)
+        {
+            if (options[i].TrimStart('-') is ['c', 'o', 'n', 'f', 'i', 'g', '=', .. var file]) files.Add(file);
+            else if (options[i] is "-config" or "--config" && i + 1 < options.Length) files.Add(options[++i]);
+            else return null;
+        }
+
+        return files;
+    }
+
+    private static async Task RunServerAsync(AgentConfig config, TimeProvider time, CancellationToken cancel)
+    {
+        using var loggers = new AgentLog(config.LogLevel, time);
+        var log = loggers.CreateLogger("nomad");
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var leave = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Ask(signal, config.LeaveOnInterrupt));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Ask(signal, config.LeaveOnTerminate));
+        using var cancelled = cancel.Register(() => leave.TrySetResult(false));
+
+        await using var server = new NomadServer(config, time, log);
+        await using var api = new ApiHost(server, log);
+        await api.StartAsync(cancel);
+        log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; HTTP on {Http}, RPC on {Rpc}", EngineVersion.Text, config.Advertise.Http, config.Advertise.Rpc);
+        var running = server.RunAsync(stop.Token);
+        var ended = await Task.WhenAny(running, leave.Task, server.LeaveAsked);
+        if (ended != running && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
+        await stop.CancelAsync();
+        await running;
+
+        void Ask(PosixSignalContext signal, bool leaving)
+        {
+            signal.Cancel = true;
+            leave.TrySetResult(leaving);
+        }
+    }
+}
