@@ -24,7 +24,7 @@ internal sealed class ApiHost : IAsyncDisposable
     /// <summary>Enough of a connection to tell what it is: raft's begins with the length of a short greeting, in four bytes of which the last is zero.</summary>
     private const int FirstBytes = 4;
 
-    private static readonly TimeSpan s_stopDeadline = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_stopDeadline = TimeSpan.FromMilliseconds(500);
 
     private readonly NomadServer _server;
     private readonly ILogger _log;
@@ -72,7 +72,8 @@ internal sealed class ApiHost : IAsyncDisposable
         var read = await input.ReadAtLeastAsync(FirstBytes, connection.ConnectionClosed);
         var raft = read.Buffer.Length >= FirstBytes && LastOfFirst(read.Buffer) == 0;
         input.AdvanceTo(read.Buffer.Start);
-        if (raft) await _server.Raft.ServeAsync(input.AsStream(), connection.RemoteEndPoint?.ToString(), connection.ConnectionClosed);
+        // A connection of raft's never ends by itself: it ends when this server stops listening.
+        if (raft) await _server.Raft.ServeAsync(input.AsStream(), connection.RemoteEndPoint?.ToString(), connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>().ConnectionClosedRequested);
         else await next(connection);
     }
 

@@ -42,6 +42,7 @@ internal static class OperatorApi
         if (id.Length == 0 && address.Length == 0) throw ServerException.Invalid("Must specify either ?id with the server's ID or ?address with IP:port of peer to remove");
         if (id.Length > 0 && address.Length > 0) throw ServerException.Invalid("Must specify only one of ?id or ?address");
         var server = Find(node, id, address) ?? throw ServerException.Failed(id.Length > 0 ? $"id \"{id}\" was not found in the Raft configuration" : $"address \"{address}\" was not found in the Raft configuration");
+        call.Server.Autopilot.Removed(server.Id);
         Check(await node.RemoveAsync(server.Id, call.Cancel));
         await call.NothingAsync();
     }

@@ -49,8 +49,9 @@ internal static class RpcApi
         // Other nodes' allocations wake nobody here, and the index that is told never goes back.
         var state = await call.Server.State.Store.WaitAsync(after, s => s.AllocationsOn(node.ID).Select(a => a.AllocModifyIndex).DefaultIfEmpty(0).Max(),
             BlockingQuery.Wait(null, Random.Shared.NextDouble()), call.Server.Time, call.Cancel);
-        // Who lost leadership while the call waited may have missed something.
-        if (call.Server.Session is null) throw new NotLeaderException();
+        // Who lost leadership while the call waited may have missed something, and may not know it.
+        await call.Server.BarrierAsync(call.Cancel);
+        _ = call.Session;
         var indexes = new JsonObject();
         foreach (var allocation in state.AllocationsOn(node.ID)) indexes[allocation.ID] = allocation.AllocModifyIndex;
         await call.JsonAsync(new JsonObject { ["Index"] = Math.Max(1, state.Allocations.Index), ["ModifyIndexes"] = indexes });

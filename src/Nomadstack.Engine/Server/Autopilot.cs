@@ -19,18 +19,35 @@ internal sealed class Autopilot(RaftHost raft, Membership members, Func<Autopilo
     /// <summary>A single late word is no illness on a busy machine.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
 
+    /// <summary>Nomad looks once in so long for servers that live and are not in the raft.</summary>
+    private static readonly TimeSpan s_staysRemoved = TimeSpan.FromMinutes(1);
+
     private readonly Lock _gate = new();
+    private readonly Dictionary<string, DateTimeOffset> _removed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (bool Healthy, DateTimeOffset Since, DateTimeOffset WellAt)> _health = new(StringComparer.Ordinal);
 
     /// <summary>While this server leads.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
+        // What an earlier term has seen is old news.
+        lock (_gate)
+        {
+            _health.Clear();
+            _removed.Clear();
+        }
+
         using var timer = new PeriodicTimer(s_interval, time);
         do
         {
             foreach (var (what, change) in Changes(Observe())) await TryAsync(what, change, stop);
         }
         while (await timer.WaitForNextTickAsync(stop));
+    }
+
+    /// <summary>An operator has removed a server. One that lives comes back, but not at once.</summary>
+    public void Removed(string id)
+    {
+        lock (_gate) _removed[id] = time.GetUtcNow();
     }
 
     /// <summary>Every server of the raft, by id.</summary>
@@ -67,7 +84,7 @@ internal sealed class Autopilot(RaftHost raft, Membership members, Func<Autopilo
         foreach (var member in members.All.Where(m => m.Status == MemberStatus.Alive).Select(m => m.Member))
         {
             var known = servers.FirstOrDefault(s => s.Server.Id == member.ID)?.Server;
-            if (known?.Address == member.Rpc) continue;
+            if (known?.Address == member.Rpc || WasRemoved(member.ID)) continue;
             if (servers.FirstOrDefault(s => s.Server.Address == member.Rpc) is { } squatter && squatter.Server.Id != member.ID)
                 yield return ($"{Name(squatter)} has lost its address to {member.Name}", (node, cancel) => node.RemoveAsync(squatter.Server.Id, cancel));
             yield return ($"{member.Name} joins at {member.Rpc}", (node, cancel) => node.AddNonVoterAsync(member.ID, member.Rpc, cancel));
@@ -85,6 +102,11 @@ internal sealed class Autopilot(RaftHost raft, Membership members, Func<Autopilo
         if (deadVoters.Count > (voters - 1) / 2 || voters - deadVoters.Count < set.MinQuorum) yield break;
         foreach (var server in deadVoters)
             yield return ($"{Name(server)} has failed", (node, cancel) => node.RemoveAsync(server.Server.Id, cancel));
+    }
+
+    private bool WasRemoved(string id)
+    {
+        lock (_gate) return _removed.TryGetValue(id, out var at) && time.GetUtcNow() - at < s_staysRemoved;
     }
 
     private static string Name(ServerHealth server) => server.Member?.Member.Name ?? server.Server.Id;

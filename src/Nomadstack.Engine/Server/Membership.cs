@@ -37,13 +37,6 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
         return null;
     }
 
-    /// <summary>Until it is cancelled; ends earlier only when joining was given up.</summary>
-    /// <exception cref="JoinGivenUpException">The configured number of attempts was in vain.</exception>
-    public async Task RunAsync(Func<IEnumerable<string>> raftAddresses, CancellationToken stop)
-    {
-        await Task.WhenAll(SpeakToAllAsync(raftAddresses, stop), JoinConfiguredAsync(stop));
-    }
-
     /// <summary>One round: tells everybody what is new of us.</summary>
     public async Task RoundAsync(IEnumerable<string> alsoTo, CancellationToken cancel)
     {
@@ -55,14 +48,17 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
         table.ForgetOld();
     }
 
-    private async Task SpeakToAllAsync(Func<IEnumerable<string>> raftAddresses, CancellationToken stop)
+    /// <summary>Until it is cancelled.</summary>
+    public async Task SpeakToAllAsync(Func<IEnumerable<string>> raftAddresses, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(s_interval, time);
         do await RoundAsync(raftAddresses(), stop);
         while (await timer.WaitForNextTickAsync(stop));
     }
 
-    private async Task JoinConfiguredAsync(CancellationToken stop)
+    /// <summary>Until one of the configured addresses has answered.</summary>
+    /// <exception cref="JoinGivenUpException">The configured number of attempts was in vain.</exception>
+    public async Task JoinConfiguredAsync(CancellationToken stop)
     {
         var server = config.Server!;
         for (var attempt = 1; server.RetryJoin.Count > 0; attempt++)
@@ -108,7 +104,7 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
         {
             return (null, $"Failed to join {address}: no answer in {s_deadline.TotalSeconds} s");
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or IOException)
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or UriFormatException)
         {
             return (null, $"Failed to join {address}: {e.Message}");
         }

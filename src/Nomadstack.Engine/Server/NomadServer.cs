@@ -70,7 +70,7 @@ internal sealed class NomadServer : IAsyncDisposable
     public async Task RunAsync(CancellationToken stop)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        List<Task> parts = [Members.RunAsync(RaftAddresses, ending.Token), BeginAsync(ending.Token), LeadAsync(ending.Token)];
+        List<Task> parts = [Members.SpeakToAllAsync(RaftAddresses, ending.Token), Members.JoinConfiguredAsync(ending.Token), BeginAsync(ending.Token), LeadAsync(ending.Token)];
         try
         {
             // Joining that is given up ends a server, and so does a raft that fails; that raft has begun ends nothing.
@@ -84,6 +84,11 @@ internal sealed class NomadServer : IAsyncDisposable
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // Told to.
+        }
+        catch (OperationCanceledException) when (Raft.Node is { Completion.IsFaulted: true } failed)
+        {
+            // Everybody who waited for the raft was sent away; why it failed, it tells itself.
+            await failed.Completion;
         }
         finally
         {
@@ -232,13 +237,18 @@ internal sealed class NomadServer : IAsyncDisposable
         using var session = new LeaderSession(State, Writer, Config.Server!.FailoverHeartbeatTtl, _time, _log);
         _session = session;
         _leadership.Raise();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        Task[] parts = [session.RunAsync(ending.Token), Autopilot.RunAsync(ending.Token)];
         try
         {
-            await Task.WhenAll(session.RunAsync(stop), Autopilot.RunAsync(stop));
+            // Neither may end quietly and leave a leader that does half of its work.
+            await await Task.WhenAny(parts);
         }
         finally
         {
             _session = null;
+            await ending.CancelAsync();
+            foreach (var part in parts) await part.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

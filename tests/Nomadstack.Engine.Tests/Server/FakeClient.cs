@@ -68,7 +68,7 @@ internal sealed class FakeClient : IAsyncDisposable
             {
                 return;
             }
-            catch (Client.NoServerException)
+            catch (Engine.Client.NoServerException)
             {
                 // Between two leaders; the servers hold the next question for a while.
             }

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Nomadstack.Engine.Client;
+using Nomadstack.Engine.Client.Drivers;
+using Nomadstack.Engine.Client.Plugins;
+using Nomadstack.Engine.Jobs;
+using Nomadstack.Engine.State;
+using Nomadstack.Engine.Tests.Scheduling;
+using Shouldly;
+using Xunit;
+using static Nomadstack.Engine.Tests.Client.TestClient;
+
+namespace Nomadstack.Engine.Tests.Client;
+
+public sealed class PluginDriverTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly FakeServers _servers = new();
+
+    [Fact]
+    public async Task A_plugin_is_configured_and_its_driver_shows_on_the_node()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        await using var client = await StartAsync(_folder, _servers, WithPlugins);
+        await _servers.WhenAsync(() => _servers.Node is not null);
+
+        _servers.Node!.Attributes["driver.fake"].ShouldBe("1");
+        _servers.Node.Attributes["driver.fake.version"].ShouldBe("0.1.0");
+        _servers.Node.Drivers["fake"].Healthy.ShouldBeTrue();
+        plugin.Config.ShouldBe(MsgpackWriter.Write(new Dictionary<string, object?> { ["greeting"] = "hi" }));
+        plugin.Calls.Take(3).ShouldBe(["PluginInfo", "ConfigSchema", "SetConfig"]);
+    }
+
+    [Fact]
+    public async Task A_task_runs_in_a_plugin_with_its_output_in_Nomads_log_files()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        await using var client = await StartAsync(_folder, _servers, WithPlugins);
+        var id = _servers.Place(Fake()).ID;
+        await _servers.WhenAsync(id, ClientStatus.Running);
+        var started = plugin.Started.Values.ShouldHaveSingleItem();
+
+        started.Id.ShouldStartWith($"{id}/t/");
+        started.MsgpackDriverConfig.ToByteArray().ShouldBe(MsgpackWriter.Write(new Dictionary<string, object?> { ["role"] = "server on n1" }));
+        started.Env["NOMAD_ALLOC_ID"].ShouldBe(id);
+        started.AllocDir.ShouldBe(_folder[Path.Combine("alloc", id)]);
+        await Wait.UntilAsync("its output", () => client.Log(id) == "hello from a plugin\n");
+        (await client.Agent.Find(id)!.Tasks["t"].UsageAsync(default)).ShouldNotBeNull().ResidentBytes.ShouldBe(4096);
+
+        _servers.Stop(id);
+        var stopped = await _servers.WhenAsync(id, ClientStatus.Complete);
+        stopped.TaskStates!["t"].Events!.Select(e => e.DisplayMessage).ShouldContain("Exit Code: 130, Signal: 2");
+        plugin.Calls.ShouldContain("DestroyTask");
+    }
+
+    [Fact]
+    public async Task A_plugins_crash_is_a_pause_and_no_tasks_end()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        await using var client = await StartAsync(_folder, _servers, WithPlugins);
+        var id = _servers.Place(Fake()).ID;
+        await _servers.WhenAsync(id, ClientStatus.Running);
+        var first = client.Plugin.Pid;
+
+        for (var crash = 1; crash <= 2; crash++)
+        {
+            var pid = client.Plugin.Pid;
+            plugin.ForgetTasks();
+            Proc.Signal(Proc.Identify(pid)!, SignalNames.SIGKILL);
+            await Wait.UntilAsync("the task was given to the next process", () => plugin.Calls.Count(c => c == "RecoverTask") == crash && plugin.Calls.Count(c => c == "WaitTask") == crash + 1 && client.Plugin.Pid != 0 && client.Plugin.Pid != pid);
+        }
+
+        client.Plugin.Pid.ShouldNotBe(first);
+        plugin.End(plugin.Started.Keys.Single(), 0);
+        var done = await _servers.WhenAsync(id, ClientStatus.Complete);
+        done.TaskStates!["t"].Events!.Select(e => e.Type).ShouldBe(["Received", "Task Setup", "Started", "Terminated"]);
+        plugin.Calls.Count(c => c == "StartTask").ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_task_that_the_next_process_does_not_take_back_goes_by_its_restart_policy()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        await using var client = await StartAsync(_folder, _servers, WithPlugins);
+        var id = _servers.Place(Fake(attempts: 1)).ID;
+        await _servers.WhenAsync(id, ClientStatus.Running);
+        plugin.ForgetTasks();
+        plugin.Amnesia = true;
+        Proc.Signal(Proc.Identify(client.Plugin.Pid)!, SignalNames.SIGKILL);
+
+        (await _servers.WhenAsync(id, a => a.TaskStates!["t"] is { Restarts: 1, State: TaskState.Running })).TaskStates!["t"].Failed.ShouldBeFalse();
+        plugin.Started.Count.ShouldBe(2);
+        _servers.Stop(id);
+        await _servers.WhenAsync(id, ClientStatus.Complete);
+    }
+
+    [Fact]
+    public async Task Only_what_a_plugin_calls_recoverable_is_started_again()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        await using var client = await StartAsync(_folder, _servers, WithPlugins);
+        plugin.Refusal = (9, "100% full", false);
+        var fatal = _servers.Place(Fake(attempts: 1)).ID;
+        var events = (await _servers.WhenAsync(fatal, ClientStatus.Failed)).TaskStates!["t"].Events!.Select(e => $"{e.Type}: {e.DisplayMessage}").ToList();
+        events[^2..].ShouldBe(["Driver Failure: rpc error: code = FailedPrecondition desc = 100% full", "Not Restarting: Error was unrecoverable"]);
+
+        plugin.Refusal = (14, "busy", true);
+        var again = _servers.Place(Fake(attempts: 1)).ID;
+        (await _servers.WhenAsync(again, ClientStatus.Failed)).TaskStates!["t"].Restarts.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_next_client_gives_running_tasks_back_to_a_plugin()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        string id;
+        await using (await StartAsync(_folder, _servers, WithPlugins))
+        {
+            id = _servers.Place(Fake()).ID;
+            await _servers.WhenAsync(id, ClientStatus.Running);
+        }
+
+        plugin.Calls.ShouldContain("Shutdown");
+        plugin.ForgetTasks();
+        await using var second = await StartAsync(_folder, _servers, WithPlugins);
+        await Wait.UntilAsync("taken over", () => plugin.Calls.Count(c => c == "WaitTask") == 2);
+        plugin.End(plugin.Started.Keys.Single(), 0);
+
+        (await _servers.WhenAsync(id, ClientStatus.Complete)).TaskStates!["t"].Events!.Count(e => e.Type == "Started").ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_plugin_that_a_killed_client_left_behind_is_found_again()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        using var poller = Poller.Start();
+        var record = _folder["fake.json"];
+        await using var first = await PluginInstance.LaunchAsync(Path.Combine(_folder["plugins"], "fake"), [], record, poller, TimeProvider.System, NullLogger.Instance, default);
+        await using var again = (await PluginInstance.ReattachAsync(record, poller, TimeProvider.System, default)).ShouldNotBeNull();
+
+        again.Pid.ShouldBe(first.Pid);
+        again.Reattached.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("hello", "Unrecognized remote plugin message: hello")]
+    [InlineData("1|1|unix|/x|grpc", "incompatible API version with plugin")]
+    [InlineData("2|2|unix|/x|grpc", "incompatible core API version with plugin")]
+    [InlineData("1|2|unix|/x", "unsupported plugin protocol \"netrpc\"")]
+    public async Task A_file_that_is_no_plugin_of_ours_is_refused(string line, string why)
+    {
+        Directory.CreateDirectory(_folder["plugins"]);
+        var file = Path.Combine(_folder["plugins"], "odd");
+        await File.WriteAllTextAsync(file, $"#!/bin/sh\necho '{line}'\nexec sleep 1000\n");
+        File.SetUnixFileMode(file, (UnixFileMode)493);
+
+        (await Should.ThrowAsync<PluginException>(() => StartAsync(_folder, _servers, WithPlugins))).Message.ShouldStartWith(why);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private ClientOptions WithPlugins(ClientOptions options) => options with
+    {
+        PluginDir = _folder["plugins"],
+        Plugins = new Dictionary<string, PluginOptions> { ["fake"] = new([], JsonDocument.Parse("""{"greeting":"hi"}""").RootElement) },
+    };
+
+    private static Job Fake(int attempts = 0) => Specimens.Job(type: JobType.Batch, group: g => g["RestartPolicy"] = Restart(attempts), task: t =>
+    {
+        t["Driver"] = "fake";
+        t["Config"] = new JsonObject { ["role"] = "server on ${node.unique.name}" };
+    });
+}
