@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.Client;
+using Nomadstack.Engine.Client.Plugins;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Http;
 using Nomadstack.Engine.Raft;
@@ -16,6 +18,7 @@ public static class EngineAgent
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args, CancellationToken cancel)
     {
+        ArgumentNullException.ThrowIfNull(args);
         switch (args)
         {
             case ["version", ..] or ["-version"] or ["--version"]:
@@ -39,12 +42,10 @@ public static class EngineAgent
 
         try
         {
-            var config = ConfigReader.ReadFiles(files);
-            if (config.Server is null || config.Client is not null) throw new ConfigException(["client.enabled: this agent runs servers; a client runs in an agent of its own"]);
-            await RunServerAsync(config, TimeProvider.System, cancel);
+            await RunAgentAsync(ConfigReader.ReadFiles(files), TimeProvider.System, cancel);
             return Done;
         }
-        catch (Exception e) when (e is ConfigException or RaftDamageException or JoinGivenUpException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is ConfigException or RaftDamageException or JoinGivenUpException or ClientStateException or PluginException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"==> {e.Message}");
             return Failed;
@@ -64,7 +65,7 @@ public static class EngineAgent
         return files;
     }
 
-    private static async Task RunServerAsync(AgentConfig config, TimeProvider time, CancellationToken cancel)
+    private static async Task RunAgentAsync(AgentConfig config, TimeProvider time, CancellationToken cancel)
     {
         using var loggers = new AgentLog(config.LogLevel, time);
         var log = loggers.CreateLogger("nomad");
@@ -72,17 +73,24 @@ public static class EngineAgent
         var leave = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Ask(signal, config.LeaveOnInterrupt));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Ask(signal, config.LeaveOnTerminate));
+        // HashiCorp's agent reads its files anew, of which only settings take effect that this engine does not have.
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true);
         using var cancelled = cancel.Register(() => leave.TrySetResult(false));
 
-        await using var server = new NomadServer(config, time, log);
-        await using var api = new ApiHost(server, log);
+        await using var server = config.Server is null ? null : new NomadServer(config, time, log);
+        await using var client = config.Client is null ? null : await NomadClient.StartAsync(config, time, loggers, cancel);
+        await using var api = new ApiHost(new AgentParts(config, time, server, client), log);
         await api.StartAsync(cancel);
-        log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; HTTP on {Http}, RPC on {Rpc}", EngineVersion.Text, config.Advertise.Http, config.Advertise.Rpc);
-        var running = server.RunAsync(stop.Token);
-        var ended = await Task.WhenAny(running, leave.Task, server.LeaveAsked);
-        if (ended != running && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
+        log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad", EngineVersion.Text);
+        log.LogInformation("{Parts} of {Name}: HTTP on {Http}", server is null ? "Client" : client is null ? "Server" : "Server and client", config.Name, config.Advertise.Http);
+        List<Task> running = [];
+        if (server is not null) running.Add(server.RunAsync(stop.Token));
+        if (client is not null) running.Add(client.RunAsync(stop.Token));
+        var asked = server?.LeaveAsked ?? leave.Task;
+        var ended = await Task.WhenAny([.. running, leave.Task, asked]);
+        if (server is not null && !running.Contains(ended) && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
         await stop.CancelAsync();
-        await running;
+        await Task.WhenAll(running);
 
         void Ask(PosixSignalContext signal, bool leaving)
         {

@@ -14,14 +14,14 @@ internal sealed class ConfigDecoder
     private ConfigDecoder(Func<string, string> text) => _text = text;
 
     /// <param name="text">What becomes of strings; it may throw a <see cref="FormatException"/>.</param>
-    /// <exception cref="ConfigException">All complaints.</exception>
+    /// <exception cref="TaskConfigException">All complaints.</exception>
     public static IReadOnlyDictionary<string, object?> Decode(JsonElement? config, Spec schema, Func<string, string> text)
     {
         var decoder = new ConfigDecoder(text);
         var body = Body(config);
         decoder.RefuseUnknown(body, schema);
         var value = decoder.Decode(schema, body) as IReadOnlyDictionary<string, object?>;
-        if (decoder._errors.Count > 0) throw new ConfigException(decoder._errors);
+        if (decoder._errors.Count > 0) throw new TaskConfigException(decoder._errors);
         return value ?? new Dictionary<string, object?>();
     }
 
@@ -158,7 +158,7 @@ internal sealed class ConfigDecoder
 }
 
 /// <summary>A configuration that does not fit its schema.</summary>
-internal sealed class ConfigException(IReadOnlyList<string> complaints) : Exception(Text(complaints))
+internal sealed class TaskConfigException(IReadOnlyList<string> complaints) : Exception(Text(complaints))
 {
     /// <summary>As HashiCorp's library joins several errors.</summary>
     private static string Text(IReadOnlyList<string> complaints) =>

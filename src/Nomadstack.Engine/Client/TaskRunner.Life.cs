@@ -58,7 +58,7 @@ internal sealed partial class TaskRunner
             });
             return null;
         }
-        catch (ConfigException e)
+        catch (TaskConfigException e)
         {
             Emit(_events.FailedValidation(e.Message));
             return _restarts.AfterFailedStart(recoverable: false);

@@ -32,7 +32,10 @@ internal sealed record AgentConfig
     public string MemberName => $"{Name}.{Region}";
 }
 
-internal sealed record AgentPorts(int Http, int Rpc, int Serf);
+internal sealed record AgentPorts(int Http, int Rpc, int Serf)
+{
+    public const int DefaultHttp = 4646, DefaultRpc = 4647, DefaultSerf = 4648;
+}
 
 /// <summary>Each as <c>host:port</c>.</summary>
 internal sealed record Advertised(string Http, string Rpc, string Serf);

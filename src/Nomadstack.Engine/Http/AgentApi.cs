@@ -2,7 +2,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Configuration;
+using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Raft;
 using Nomadstack.Engine.Server;
 
@@ -13,8 +15,31 @@ internal static class AgentApi
 {
     public static Task SelfAsync(ApiCall call)
     {
-        var (server, config) = (call.Server, call.Server.Config);
-        var members = server.Members.All;
+        var (config, server, client) = (call.Agent.Config, call.Agent.Server, call.Agent.Client);
+        var stats = new JsonObject();
+        if (server is not null)
+        {
+            stats["nomad"] = new JsonObject
+            {
+                ["server"] = "true",
+                ["leader"] = server.Session is not null ? "true" : "false",
+                ["leader_addr"] = server.LeaderAddress ?? "",
+                ["bootstrap"] = config.Server!.BootstrapExpect == 1 ? "true" : "false",
+                ["known_regions"] = "1",
+                ["engine"] = "nomadstack's embedded engine: for development, tests and rehearsals",
+            };
+            stats["raft"] = RaftStats(server.Raft.Node);
+            stats["serf"] = SerfStats(server.Members.All);
+        }
+
+        if (client is not null) stats["client"] = ClientStats(client, call.Now);
+        stats["runtime"] = new JsonObject
+        {
+            ["kernel.name"] = "linux",
+            ["arch"] = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "amd64",
+            ["version"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
+            ["cpu_count"] = Text(Environment.ProcessorCount),
+        };
         return call.JsonAsync(new JsonObject
         {
             ["config"] = new JsonObject
@@ -29,38 +54,12 @@ internal static class AgentApi
                 ["AdvertiseAddrs"] = new JsonObject { ["HTTP"] = config.Advertise.Http, ["RPC"] = config.Advertise.Rpc, ["Serf"] = config.Advertise.Serf },
                 ["LeaveOnInt"] = config.LeaveOnInterrupt,
                 ["LeaveOnTerm"] = config.LeaveOnTerminate,
-                ["Server"] = new JsonObject { ["Enabled"] = true, ["BootstrapExpect"] = config.Server!.BootstrapExpect, ["RaftProtocol"] = 3 },
-                ["Client"] = new JsonObject { ["Enabled"] = config.Client is not null },
+                ["Server"] = new JsonObject { ["Enabled"] = server is not null, ["BootstrapExpect"] = config.Server?.BootstrapExpect ?? 0, ["RaftProtocol"] = 3 },
+                ["Client"] = new JsonObject { ["Enabled"] = client is not null, ["Servers"] = new JsonArray([.. (config.Client?.Servers ?? []).Select(s => (JsonNode)JsonValue.Create(s))]) },
                 ["Version"] = new JsonObject { ["Version"] = EngineVersion.Number, ["VersionPrerelease"] = EngineVersion.Suffix, ["VersionMetadata"] = "", ["Revision"] = "" },
             },
-            ["member"] = Member(members.First(m => m.Member.ID == server.Raft.Id)),
-            ["stats"] = new JsonObject
-            {
-                ["nomad"] = new JsonObject
-                {
-                    ["server"] = "true",
-                    ["leader"] = server.Session is not null ? "true" : "false",
-                    ["leader_addr"] = server.LeaderAddress ?? "",
-                    ["bootstrap"] = config.Server.BootstrapExpect == 1 ? "true" : "false",
-                    ["known_regions"] = "1",
-                    ["engine"] = "nomadstack's embedded engine: for development, tests and rehearsals",
-                },
-                ["raft"] = RaftStats(server.Raft.Node),
-                ["serf"] = new JsonObject
-                {
-                    ["members"] = Text(members.Count),
-                    ["failed"] = Text(members.Count(m => m.Status == MemberStatus.Failed)),
-                    ["left"] = Text(members.Count(m => m.Status == MemberStatus.Left)),
-                    ["encrypted"] = "false",
-                },
-                ["runtime"] = new JsonObject
-                {
-                    ["kernel.name"] = "linux",
-                    ["arch"] = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "amd64",
-                    ["version"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
-                    ["cpu_count"] = Text(Environment.ProcessorCount),
-                },
-            },
+            ["member"] = server is not null ? Member(server.Members.All.First(m => m.Member.ID == server.Raft.Id)) : NoMember(),
+            ["stats"] = stats,
         });
     }
 
@@ -74,31 +73,58 @@ internal static class AgentApi
 
     public static async Task HealthAsync(ApiCall call)
     {
-        var (ok, message) = (true, "ok");
-        using var late = new CancellationTokenSource(NomadServer.LeaderHold, call.Server.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, call.Cancel);
-        try
+        var (answer, well) = (new JsonObject(), true);
+        if (call.Agent.Client is { } client && call.Query("type") is null or "client")
         {
-            await call.Server.LeaderAsync(either.Token);
-        }
-        catch (NotLeaderException e)
-        {
-            (ok, message) = (false, e.Message);
+            var known = client.Servers.Addresses.Count > 0;
+            answer["client"] = new JsonObject { ["ok"] = known, ["message"] = known ? "ok" : "no known servers" };
+            well = known;
         }
 
-        await call.JsonAsync(new JsonObject { ["server"] = new JsonObject { ["ok"] = ok, ["message"] = message } }, ok ? StatusCodes.Status200OK : StatusCodes.Status500InternalServerError);
+        if (call.Agent.Server is { } server && call.Query("type") is null or "server")
+        {
+            using var late = new CancellationTokenSource(NomadServer.LeaderHold, server.Time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, call.Cancel);
+            var message = "ok";
+            try
+            {
+                await server.LeaderAsync(either.Token);
+            }
+            catch (NotLeaderException e)
+            {
+                (well, message) = (false, e.Message);
+            }
+
+            answer["server"] = new JsonObject { ["ok"] = message == "ok", ["message"] = message };
+        }
+
+        await call.JsonAsync(answer, well ? StatusCodes.Status200OK : StatusCodes.Status500InternalServerError);
     }
 
-    /// <summary>A client's list; a server has none.</summary>
-    public static Task ServersAsync(ApiCall call) => throw new ServerException(StatusCodes.Status501NotImplemented, "Invalid method");
+    /// <summary>A client's servers, read or given anew; a server has none.</summary>
+    public static async Task ServersAsync(ApiCall call)
+    {
+        var servers = (call.Agent.Client ?? throw Unsupported()).Servers;
+        if (HttpMethods.IsGet(call.Http.Request.Method))
+        {
+            await call.ListAsync(servers.Addresses.Order(StringComparer.Ordinal).Select(s => (JsonNode)JsonValue.Create(s)));
+            return;
+        }
+
+        var addresses = call.Http.Request.Query["address"].OfType<string>().Where(a => a.Length > 0).Select(a => HostPort.Complete(a, AgentPorts.DefaultRpc)).ToList();
+        if (addresses.Count == 0) throw ServerException.Invalid("missing server address");
+        if (await servers.ReplaceAsync(addresses, call.Cancel) is { } complaints) throw ServerException.Invalid(Several([.. complaints]));
+        await call.NothingAsync();
+    }
 
     public static async Task JoinAsync(ApiCall call)
     {
+        var members = (call.Agent.Server ?? throw Unsupported()).Members;
         var addresses = call.Http.Request.Query["address"].OfType<string>().Where(a => a.Length > 0).ToList();
         if (addresses.Count == 0) throw ServerException.Invalid("missing address to join");
         var complaints = new List<string>();
         foreach (var address in addresses)
-            if (await call.Server.Members.JoinAsync(address, call.Cancel) is { } complaint) complaints.Add(complaint);
+            if (await members.JoinAsync(address, call.Cancel) is { } complaint) complaints.Add(complaint);
         await call.JsonAsync(new JsonObject
         {
             ["num_joined"] = addresses.Count - complaints.Count,
@@ -110,13 +136,13 @@ internal static class AgentApi
     {
         var name = call.Query("node") ?? "";
         if (name.Length == 0) throw ServerException.Invalid("missing node to force leave");
-        call.Server.Members.Table.ForceLeave(name);
+        (call.Agent.Server ?? throw Unsupported()).Members.Table.ForceLeave(name);
         return call.NothingAsync();
     }
 
     public static Task LeaveAsync(ApiCall call)
     {
-        call.Server.AskToLeave();
+        (call.Agent.Server ?? throw Unsupported()).AskToLeave();
         return call.NothingAsync();
     }
 
@@ -134,6 +160,33 @@ internal static class AgentApi
     /// <summary>Several complaints in the form in which Nomad lists them.</summary>
     public static string Several(IReadOnlyCollection<string> complaints) =>
         $"{Text(complaints.Count)} error{(complaints.Count == 1 ? "" : "s")} occurred:\n{string.Concat(complaints.Select(c => $"\t* {c}\n"))}\n";
+
+    private static ServerException Unsupported() => new(StatusCodes.Status501NotImplemented, "Invalid method");
+
+    private static JsonObject SerfStats(IReadOnlyList<MemberView> members) => new()
+    {
+        ["members"] = Text(members.Count),
+        ["failed"] = Text(members.Count(m => m.Status == MemberStatus.Failed)),
+        ["left"] = Text(members.Count(m => m.Status == MemberStatus.Left)),
+        ["encrypted"] = "false",
+    };
+
+    private static JsonObject ClientStats(NomadClient client, DateTimeOffset now)
+    {
+        var beat = client.Servers.LastHeartbeat;
+        return new JsonObject
+        {
+            ["node_id"] = client.Agent.Node.ID,
+            ["known_servers"] = string.Join(',', client.Servers.Addresses),
+            ["num_allocations"] = Text(client.Agent.Allocations.Count(a => !a.Terminal.IsCompleted)),
+            ["last_heartbeat"] = beat is { } last ? GoDuration.Format(now - last.At) : "never",
+            ["heartbeat_ttl"] = GoDuration.Format(beat?.Ttl ?? TimeSpan.Zero),
+            ["engine"] = "nomadstack's embedded engine: for development, tests and rehearsals",
+        };
+    }
+
+    /// <summary>A client takes no part in gossip.</summary>
+    private static JsonObject NoMember() => new() { ["Name"] = "", ["Addr"] = null, ["Port"] = 0, ["Status"] = "", ["Tags"] = null, ["ProtocolMin"] = 0, ["ProtocolMax"] = 0, ["ProtocolCur"] = 0, ["DelegateMin"] = 0, ["DelegateMax"] = 0, ["DelegateCur"] = 0 };
 
     private static JsonObject Member(MemberView view)
     {

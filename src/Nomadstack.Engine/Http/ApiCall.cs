@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
@@ -14,21 +15,31 @@ namespace Nomadstack.Engine.Http;
 /// <summary>One request and its answer, in the shapes that Nomad's API has everywhere.</summary>
 /// <param name="parts">What stands in the path where its pattern has a star.</param>
 /// <param name="body">Read whole before anything is decided: a call may have to be made again to another server.</param>
-internal sealed class ApiCall(HttpContext http, NomadServer server, IReadOnlyList<string> parts, ReadOnlyMemory<byte> body)
+internal sealed class ApiCall(HttpContext http, AgentParts agent, IReadOnlyList<string> parts, ReadOnlyMemory<byte> body)
 {
     private const int UuidLength = 36;
 
-    public NomadServer Server => server;
+    public AgentParts Agent => agent;
+
+    /// <summary>Only where the route makes sure that this agent has one.</summary>
+    public NomadServer Server => agent.Server ?? throw new InvalidOperationException("this agent runs no server");
+
+    public NomadClient Client => agent.Client ?? throw new InvalidOperationException("this agent runs no client");
+
+    /// <summary>Another agent asks on behalf of its caller.</summary>
+    public bool IsForwarded => http.Request.Headers.ContainsKey(PassOn.ForwardedHeader);
 
     public HttpContext Http => http;
 
-    public StateSnapshot State => server.State.Current;
+    public StateSnapshot State => Server.State.Current;
 
-    public DateTimeOffset Now => server.Time.GetUtcNow();
+    public DateTimeOffset Now => agent.Time.GetUtcNow();
 
     public CancellationToken Cancel => http.RequestAborted;
 
     public ReadOnlyMemory<byte> RawBody => body;
+
+    public IReadOnlyList<string> Parts => parts;
 
     /// <summary>The first star of the path.</summary>
     public string Id => parts[0];
@@ -39,7 +50,7 @@ internal sealed class ApiCall(HttpContext http, NomadServer server, IReadOnlyLis
 
     public JobKey JobKey => new(Namespace, Id);
 
-    public LeaderSession Session => server.Session ?? throw new NotLeaderException();
+    public LeaderSession Session => Server.Session ?? throw new NotLeaderException();
 
     public string? Query(string name) => http.Request.Query.TryGetValue(name, out var values) ? values.ToString() : null;
 
@@ -66,12 +77,12 @@ internal sealed class ApiCall(HttpContext http, NomadServer server, IReadOnlyLis
     /// <summary>The state for a read. With <c>?index=</c> waits for a later one; tells in headers which it is.</summary>
     public async Task<StateSnapshot> ReadAsync(Func<StateSnapshot, long> indexOf)
     {
-        if (Query("consistent") is not null && server.Session is not null) await server.BarrierAsync(Cancel);
+        if (Query("consistent") is not null && Server.Session is not null) await Server.BarrierAsync(Cancel);
         var (above, wait) = (0L, (TimeSpan?)null);
         if (Query("index") is { Length: > 0 } index && !long.TryParse(index, NumberStyles.None, CultureInfo.InvariantCulture, out above)) throw ServerException.Invalid("Invalid index");
         if (Query("wait") is { Length: > 0 } text) wait = GoDuration.TryParse(text, out var nanoseconds) ? TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick) : throw ServerException.Invalid("Invalid wait time");
-        var state = await server.State.Store.WaitAsync(above, indexOf, BlockingQuery.Wait(wait, Random.Shared.NextDouble()), server.Time, Cancel);
-        var node = server.Raft.Node;
+        var state = await Server.State.Store.WaitAsync(above, indexOf, BlockingQuery.Wait(wait, Random.Shared.NextDouble()), agent.Time, Cancel);
+        var node = Server.Raft.Node;
         var headers = http.Response.Headers;
         headers["X-Nomad-Index"] = indexOf(state).ToString(CultureInfo.InvariantCulture);
         headers["X-Nomad-KnownLeader"] = node?.Status.Leader is not null ? "true" : "false";
@@ -79,7 +90,7 @@ internal sealed class ApiCall(HttpContext http, NomadServer server, IReadOnlyLis
         return state;
     }
 
-    public Task<long> ApplyAsync(Command command) => server.Writer.ApplyAsync(command, Cancel);
+    public Task<long> ApplyAsync(Command command) => Server.Writer.ApplyAsync(command, Cancel);
 
     /// <summary>The answer to a write.</summary>
     public Task WroteAsync(long index, JsonObject answer)

@@ -14,7 +14,7 @@ using Nomadstack.Engine.Server;
 namespace Nomadstack.Engine.Http;
 
 /// <summary>
-/// Listens on the three ports of a server. The HTTP port has the API. The RPC port has it too, for servers that pass calls on to their leader, and besides it what
+/// Listens on an agent's ports. The HTTP port has the API; a client has no other. A server's RPC port has it too, for servers that pass calls on to their leader, and besides it what
 /// agents say to each other; raft's connections come there as well and are told from HTTP by their first bytes. The serf port is where others ask to join.
 /// </summary>
 internal sealed class ApiHost : IAsyncDisposable
@@ -26,15 +26,19 @@ internal sealed class ApiHost : IAsyncDisposable
 
     private static readonly TimeSpan s_stopDeadline = TimeSpan.FromMilliseconds(500);
 
-    private readonly NomadServer _server;
+    private readonly AgentParts _agent;
     private readonly ILogger _log;
-    private readonly LeaderCalls _leader;
+    private readonly LeaderCalls? _leader;
+    private readonly ServerCalls? _servers;
+    private readonly NodeCalls _nodes;
     private readonly WebApplication _app;
 
-    public ApiHost(NomadServer server, ILogger log)
+    public ApiHost(AgentParts agent, ILogger log)
     {
-        (_server, _log) = (server, log);
-        _leader = new LeaderCalls(server);
+        (_agent, _log) = (agent, log);
+        if (agent.Server is not null) _leader = new LeaderCalls(agent.Server);
+        else _servers = new ServerCalls(agent.Client!, agent.Time);
+        _nodes = new NodeCalls(agent, _servers);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure).UseShutdownTimeout(s_stopDeadline);
         _app = builder.Build();
@@ -53,10 +57,11 @@ internal sealed class ApiHost : IAsyncDisposable
 
     private void Configure(KestrelServerOptions kestrel)
     {
-        var (bind, ports) = (IPAddress.Parse(_server.Config.BindAddr), _server.Config.Ports);
+        var (bind, ports) = (IPAddress.Parse(_agent.Config.BindAddr), _agent.Config.Ports);
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
         kestrel.Listen(bind, ports.Http, listen => listen.Protocols = HttpProtocols.Http1);
+        if (_agent.Server is null) return;
         kestrel.Listen(bind, ports.Rpc, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
@@ -73,7 +78,7 @@ internal sealed class ApiHost : IAsyncDisposable
         var raft = read.Buffer.Length >= FirstBytes && LastOfFirst(read.Buffer) == 0;
         input.AdvanceTo(read.Buffer.Start);
         // A connection of raft's never ends by itself: it ends when this server stops listening.
-        if (raft) await _server.Raft.ServeAsync(input.AsStream(), connection.RemoteEndPoint?.ToString(), connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>().ConnectionClosedRequested);
+        if (raft) await _agent.Server!.Raft.ServeAsync(input.AsStream(), connection.RemoteEndPoint?.ToString(), connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>().ConnectionClosedRequested);
         else await next(connection);
     }
 
@@ -87,7 +92,7 @@ internal sealed class ApiHost : IAsyncDisposable
         }
         catch (ServerException e)
         {
-            if (e is NotLeaderException) http.Response.Headers[LeaderCalls.NotLeaderHeader] = "1";
+            if (e is NotLeaderException) http.Response.Headers[PassOn.NotLeaderHeader] = "1";
             await TextAsync(http, e.Status, e.Message);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
@@ -110,16 +115,23 @@ internal sealed class ApiHost : IAsyncDisposable
     {
         var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var path = target.Split('?', 2)[0].Split('/');
-        var betweenAgents = http.Connection.LocalPort != _server.Config.Ports.Http;
+        var betweenAgents = http.Connection.LocalPort != _agent.Config.Ports.Http;
         var known = false;
         foreach (var route in Routes.All)
         {
             if (route.Match(path) is not { } parts || (route.Access is Access.Rpc or Access.LocalRpc && !betweenAgents)) continue;
             known = true;
             if (!route.Allows(http.Request.Method)) continue;
-            var call = new ApiCall(http, _server, parts, await BodyAsync(http));
-            if (route.Access is Access.Local or Access.LocalRpc || (route.Access == Access.Read && call.Query("stale") is not null)) await route.Answer(call);
-            else await _leader.CallAsync(route, call);
+            var call = new ApiCall(http, _agent, parts, await BodyAsync(http));
+            await (route.Access switch
+            {
+                Access.Agent => route.Answer(call),
+                Access.Node => _nodes.CallAsync(route, call),
+                _ when _leader is null => _servers!.CallAsync(call),
+                Access.Local or Access.LocalRpc => route.Answer(call),
+                Access.Read when call.Query("stale") is not null => route.Answer(call),
+                _ => _leader.CallAsync(route, call),
+            });
             return;
         }
 

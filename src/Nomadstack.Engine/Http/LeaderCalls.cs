@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Http;
@@ -12,17 +10,11 @@ namespace Nomadstack.Engine.Http;
 /// </summary>
 internal sealed class LeaderCalls(NomadServer server)
 {
-    /// <summary>A server that is asked on behalf of another asks nobody in turn: two that take each other for the leader would go on for ever.</summary>
-    public const string ForwardedHeader = "X-Nomadstack-Forwarded";
-
-    /// <summary>With this in its answer a server has done nothing.</summary>
-    public const string NotLeaderHeader = "X-Nomadstack-Not-Leader";
-
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     public async Task CallAsync(Route route, ApiCall call)
     {
-        if (call.Http.Request.Headers.ContainsKey(ForwardedHeader))
+        if (call.IsForwarded)
         {
             if (server.Session is null) throw new NotLeaderException();
             await route.Answer(call);
@@ -41,7 +33,7 @@ internal sealed class LeaderCalls(NomadServer server)
                     return;
                 }
 
-                if (server.LeaderAddress is { } address && await PassOnAsync(call, address)) return;
+                if (server.LeaderAddress is { } address && await PassOn.TryAsync(call, server.Http, address, last: true) is null) return;
             }
             catch (NotLeaderException) when (!hold.IsCancellationRequested && !call.Http.Response.HasStarted)
             {
@@ -50,40 +42,6 @@ internal sealed class LeaderCalls(NomadServer server)
 
             await Task.Delay(s_pause, server.Time, hold.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (hold.IsCancellationRequested) throw new NotLeaderException();
-        }
-    }
-
-    /// <returns>False when nothing was done: it could not be reached, or does not lead.</returns>
-    private async Task<bool> PassOnAsync(ApiCall call, string address)
-    {
-        var (from, to) = (call.Http.Request, call.Http.Response);
-        using var request = new HttpRequestMessage(new HttpMethod(from.Method), $"http://{address}{call.Http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}");
-        request.Headers.Add(ForwardedHeader, "1");
-        foreach (var header in from.Headers.Where(h => h.Key.StartsWith("X-Nomad-", StringComparison.OrdinalIgnoreCase))) request.Headers.TryAddWithoutValidation(header.Key, header.Value.ToString());
-        if (!call.RawBody.IsEmpty) request.Content = new ReadOnlyMemoryContent(call.RawBody) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-        HttpResponseMessage response;
-        try
-        {
-            response = await server.Http.SendAsync(request, call.Cancel);
-        }
-        catch (HttpRequestException e) when (from.Method == HttpMethods.Get || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
-        {
-            return false;
-        }
-        catch (HttpRequestException e)
-        {
-            throw ServerException.Failed($"rpc error: the leader at {address} was lost before it answered: {e.Message}");
-        }
-
-        using (response)
-        {
-            if (response.Headers.Contains(NotLeaderHeader)) return false;
-            to.StatusCode = (int)response.StatusCode;
-            foreach (var header in response.Headers.Where(h => h.Key.StartsWith("X-Nomad-", StringComparison.OrdinalIgnoreCase) || h.Key == "Digest")) to.Headers[header.Key] = string.Join(",", header.Value);
-            if (response.Content.Headers.ContentType is { } type) to.ContentType = type.ToString();
-            to.ContentLength = response.Content.Headers.ContentLength;
-            await response.Content.CopyToAsync(to.Body, call.Cancel);
-            return true;
         }
     }
 }

@@ -3,7 +3,13 @@ namespace Nomadstack.Engine.Http;
 
 internal enum Access
 {
-    /// <summary>Any server answers from what it knows itself.</summary>
+    /// <summary>Every agent answers for itself.</summary>
+    Agent,
+
+    /// <summary>The client that has the allocation, or is the node, answers.</summary>
+    Node,
+
+    /// <summary>Any server answers from what it knows itself. A client passes this on, as all that follows.</summary>
     Local,
 
     /// <summary>The leader answers, or with <c>?stale</c> whoever is asked.</summary>

@@ -14,23 +14,38 @@ namespace Nomadstack.Engine.Server;
 /// </summary>
 internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider time) : IServers, IDisposable
 {
+    public const string PingPath = "/rpc/ping";
+
     /// <summary>A server holds a call for 5 s while there is no leader.</summary>
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(8);
 
     /// <summary>A server holds the question for allocations for 5 minutes and a little more.</summary>
     private static readonly TimeSpan s_longDeadline = BlockingQuery.Longest * 1.25;
 
-    private readonly PeerHttp _http = new();
+    private static readonly TimeSpan s_pingDeadline = TimeSpan.FromSeconds(2);
+
     private volatile IReadOnlyList<string> _addresses = [.. addresses];
 
+    public PeerHttp Http { get; } = new();
+
     /// <summary>Where the servers are, as <c>host:port</c>; the one that is asked first comes first.</summary>
-    public IReadOnlyList<string> Addresses
+    public IReadOnlyList<string> Addresses => _addresses;
+
+    /// <summary>The last answer to a sign of life: when, and in how long the next one is due.</summary>
+    public (DateTimeOffset At, TimeSpan Ttl)? LastHeartbeat { get; private set; }
+
+    /// <summary>Takes those of the addresses that answer for the servers, as long as there is one.</summary>
+    /// <returns>What is wrong with each when there is none; null when the list is taken.</returns>
+    public async Task<IReadOnlyList<string>?> ReplaceAsync(IReadOnlyList<string> addresses, CancellationToken cancel)
     {
-        get => _addresses;
-        set => _addresses = value;
+        var complaints = await Task.WhenAll(addresses.Select(address => PingAsync(address, cancel)));
+        var answering = addresses.Where((_, i) => complaints[i] is null).ToList();
+        if (answering.Count == 0) return [.. complaints.OfType<string>()];
+        _addresses = answering;
+        return null;
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => Http.Dispose();
 
     public async Task<TimeSpan> RegisterAsync(Node node, CancellationToken cancel)
     {
@@ -75,7 +90,29 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
             _addresses = [.. servers.Select(s => (string)s!).OrderBy(s => s != first)];
         }
 
-        return TimeSpan.FromTicks((long)answer["TTL"]!);
+        var ttl = TimeSpan.FromTicks((long)answer["TTL"]!);
+        LastHeartbeat = (time.GetUtcNow(), ttl);
+        return ttl;
+    }
+
+    private async Task<string?> PingAsync(string address, CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(s_pingDeadline, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{address}{PingPath}");
+            using var response = await Http.SendAsync(request, both.Token);
+            return response.IsSuccessStatusCode ? null : $"{address} is no server: it answered {(int)response.StatusCode}";
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return $"{address} did not answer within {s_pingDeadline.TotalSeconds} s";
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException)
+        {
+            return $"{address}: {e.Message}";
+        }
     }
 
     private static JsonObject Object(byte[] body) => (JsonObject)JsonNode.Parse(body)!;
@@ -94,8 +131,15 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
                 using var request = new HttpRequestMessage(method, $"http://{address}{path}");
                 request.Headers.Add(RpcApi.SecretHeader, secret);
                 if (content is not null) request.Content = new ByteArrayContent(content);
-                using var response = await _http.SendAsync(request, both.Token);
-                var answer = ((int)response.StatusCode, await response.Content.ReadAsByteArrayAsync(both.Token));
+                using var response = await Http.SendAsync(request, both.Token);
+                var answer = (Status: (int)response.StatusCode, await response.Content.ReadAsByteArrayAsync(both.Token));
+                // It has no leader, or not enough of one; another may.
+                if (answer.Status >= 500)
+                {
+                    last = new NoServerException($"{address} answered {answer.Status}: {System.Text.Encoding.UTF8.GetString(answer.Item2)}");
+                    continue;
+                }
+
                 if (_addresses is [var first, ..] && first != address) _addresses = [address, .. _addresses.Where(a => a != address)];
                 return answer;
             }

@@ -28,10 +28,10 @@ public sealed class ConfigDecoderTests
     [InlineData("""{"args":[]}""", "Missing required argument: The argument \"command\" is required, but no definition was found.")]
     [InlineData("""{"command":"x","args":"y"}""", "Incorrect attribute value type: Inappropriate value for attribute \"args\": list of string required.")]
     public void What_does_not_fit_is_refused_as_Nomad_does(string json, string complaint) =>
-        Should.Throw<ConfigException>(() => Decode(json, s_command)).Message.ShouldBe($"2 errors occurred:\n\t* failed to parse config: \n\t* {complaint}\n\n");
+        Should.Throw<TaskConfigException>(() => Decode(json, s_command)).Message.ShouldBe($"2 errors occurred:\n\t* failed to parse config: \n\t* {complaint}\n\n");
 
     [Fact]
-    public void All_complaints_come_at_once() => Should.Throw<ConfigException>(() => Decode("""{"a":1,"b":2}""", s_command)).Message.ShouldStartWith("4 errors occurred:");
+    public void All_complaints_come_at_once() => Should.Throw<TaskConfigException>(() => Decode("""{"a":1,"b":2}""", s_command)).Message.ShouldStartWith("4 errors occurred:");
 
     [Fact]
     public void Blocks_maps_defaults_and_literals_are_understood()

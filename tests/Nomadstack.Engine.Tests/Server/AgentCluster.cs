@@ -108,7 +108,7 @@ internal sealed class RunningAgent : IAsyncDisposable
     public RunningAgent(AgentConfig config)
     {
         Server = new NomadServer(config, TimeProvider.System, _log);
-        _api = new ApiHost(Server, _log);
+        _api = new ApiHost(new AgentParts(config, TimeProvider.System, Server, null), _log);
         Http = new HttpClient { BaseAddress = new Uri($"http://{config.Advertise.Http}"), Timeout = TimeSpan.FromSeconds(60) };
     }
 

@@ -22,15 +22,16 @@ internal sealed class FileWatch : IAsyncDisposable
         _running = RunAsync();
     }
 
-    /// <summary>Calls back, briefly please, after each write until the subscription is disposed.</summary>
+    /// <summary>Calls back, briefly please, after each write until the subscription is disposed. For a folder: after each write to a file in it.</summary>
     public IDisposable Watch(string path, Action changed)
     {
         lock (_gate)
         {
             var watch = Libc.INotifyAdd((int)_inotify.DangerousGetHandle(), path, Libc.IN_MODIFY);
             if (watch < 0) throw new IOException($"inotify_add_watch {path}: {Libc.LastError}");
-            _changed[watch] = changed;
-            return new Subscription(() => Remove(watch));
+            // The same path has one watch, however many ask for it.
+            _changed[watch] = _changed.GetValueOrDefault(watch) + changed;
+            return new Subscription(() => Remove(watch, changed));
         }
     }
 
@@ -42,11 +43,13 @@ internal sealed class FileWatch : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private void Remove(int watch)
+    private void Remove(int watch, Action changed)
     {
         lock (_gate)
         {
-            if (_changed.Remove(watch) && !_inotify.IsClosed) _ = Libc.INotifyRemove((int)_inotify.DangerousGetHandle(), watch);
+            if (!_changed.TryGetValue(watch, out var all)) return;
+            if (all - changed is { } others) _changed[watch] = others;
+            else if (_changed.Remove(watch) && !_inotify.IsClosed) _ = Libc.INotifyRemove((int)_inotify.DangerousGetHandle(), watch);
         }
     }
 

@@ -109,7 +109,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
         {
             if (schema.Spec is { } spec) request.MsgpackConfig = ByteString.CopyFrom(MsgpackWriter.Write(ConfigDecoder.Decode(_options.Config, spec, t => t)));
         }
-        catch (ConfigException e)
+        catch (TaskConfigException e)
         {
             throw new PluginException($"the configuration of plugin {_file} does not fit: {e.Message}", e);
         }
