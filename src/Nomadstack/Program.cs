@@ -8,6 +8,8 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
+        // Before everything that belongs to the agent: what runs then is a server or a client, and handles signals as those do.
+        if (args is ["engine", .. var rest]) return await Engine.EngineAgent.RunAsync(rest, CancellationToken.None);
         using var signals = new Interrupts();
         var here = Surroundings.OfThisProcess(signals.Hard);
         return await CommandLine.RunAsync(CalledAs.Arguments(args), here, signals.Soft);

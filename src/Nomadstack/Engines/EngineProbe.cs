@@ -13,6 +13,7 @@ internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = nul
 
     public static readonly SemVer OldestNomad = new(1, 1, 0), OldestConsul = new(1, 8, 0);
 
+    private const string EmbeddedArgument = "engine";
     private const int MostOutput = 4096;
 
     /// <param name="kind"><see cref="EngineKind.Nomad"/> or <see cref="EngineKind.Consul"/>.</param>
@@ -28,12 +29,26 @@ internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = nul
             return new EngineFinding.Missing(new($"engine/{kind}-missing", $"There is no program {program}.", "The file does not exist, or a folder on the way to it cannot be read.", $"Name the {kind} program that is there."));
         if (!IsExecutable(program)) return NotExecutable(kind, program, "no execute permission is set on it");
 
-        if (memory?.Recall(kind, program) is { } known) return new EngineFinding.Found(known);
+        return await AskAsync(kind, program, [], deadline, cancel);
+    }
+
+    /// <summary>This very program as an engine. It is asked like any other.</summary>
+    public Task<EngineFinding> ProbeEmbeddedAsync(CancellationToken cancel)
+    {
+        var program = Environment.ProcessPath ?? throw new InvalidOperationException("the system does not tell this program's path");
+        // Started with `dotnet nomadstack.dll` the program is dotnet, and we are its first argument.
+        IReadOnlyList<string> leading = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [Path.GetFullPath(Environment.GetCommandLineArgs()[0]), EmbeddedArgument] : [EmbeddedArgument];
+        return AskAsync(EngineKind.Embedded, program, leading, null, cancel);
+    }
+
+    private async Task<EngineFinding> AskAsync(string kind, string program, IReadOnlyList<string> leading, TimeSpan? deadline, CancellationToken cancel)
+    {
+        if (memory?.Recall(kind, program) is { } known) return new EngineFinding.Found(known with { LeadingArguments = leading });
         var limit = deadline ?? Deadline;
         string output;
         try
         {
-            output = await OutputAsync(program, limit, cancel);
+            output = await OutputAsync(program, [.. leading, "version"], limit, cancel);
         }
         catch (Win32Exception e)
         {
@@ -45,8 +60,9 @@ internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = nul
         }
 
         var finding = Judge(kind, program, output);
-        if (finding is EngineFinding.Found found) memory?.Remember(found.Program);
-        return finding;
+        if (finding is not EngineFinding.Found found) return finding;
+        memory?.Remember(found.Program);
+        return new EngineFinding.Found(found.Program with { LeadingArguments = leading });
     }
 
     /// <summary>What the output of <c>PROGRAM version</c> tells.</summary>
@@ -79,13 +95,13 @@ internal sealed class EngineProbe(TimeProvider time, KnownPrograms? memory = nul
     private static bool IsExecutable(string path) =>
         (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
 
-    private async Task<string> OutputAsync(string program, TimeSpan deadline, CancellationToken cancel)
+    private async Task<string> OutputAsync(string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken cancel)
     {
         using var limit = new CancellationTokenSource(deadline, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
         using var process = new Process
         {
-            StartInfo = new(program, ["version"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = "/" },
+            StartInfo = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = "/" },
         };
         process.Start();
         try

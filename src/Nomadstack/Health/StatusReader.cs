@@ -31,7 +31,8 @@ internal sealed class StatusReader(
     /// <summary>Which peers answer; set once the peers' part runs.</summary>
     public Func<string, bool> IsReachable { get; set; } = _ => false;
 
-    public EngineStatus Engine { get; set; } = new(new("none", ""), new("none", ""));
+    /// <summary>Asked at each reading: what a node drives is settled when it becomes a member.</summary>
+    public Func<EngineStatus> Engine { get; set; } = () => new(new("none", ""), new("none", ""));
 
     public required string Version { get; init; }
 
@@ -46,7 +47,7 @@ internal sealed class StatusReader(
             1,
             new(context.Node.Name, context.Node.Id, context.Node.Address, Version),
             new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(Role.Nomad, cluster is null ? 0 : 1)),
-            cluster is { Consul: false } ? Engine with { Consul = new("none", "") } : Engine,
+            cluster is { Consul: false } ? Engine() with { Consul = new("none", "") } : Engine(),
             [.. facts.Servers.Select(Describe)],
             [.. facts.Nodes.Select(n => new MemberStatus(n.Name, n.Address, n.Reachable ? "reachable" : "unreachable", n.NomadStatus, n.ConsulStatus, n.Eligible))],
             operations.All);

@@ -50,7 +50,7 @@ internal static class AgentProgram
         var membership = new Membership(paths, node, time);
         membership.Load();
         var context = new NodeContext(node, paths, membership, time, logs);
-        var programs = await FindProgramsAsync(options, membership, time, paths, cancel);
+        var programs = await FindProgramsAsync(options, context, cancel);
         // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
         var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current?.Consul ?? programs.Find(Role.Consul) is not null, bootstrap: membership.Current is null && options.Join is null), cancel);
         using var watcher = ProcessWatcher.Start();
@@ -123,12 +123,12 @@ internal static class AgentProgram
         var consulClient = new ConsulClientKeeper(context, supervise("consul-client", null, LogEvent), servers => ClientProcesses.Consul(context, programs, servers));
         var clients = new NodeClients(context, nomadClient, consulClient, Nomad);
         var keeper = new ServerKeeper(context, host, jobs, operations, products);
-        var peers = new NodePeers(context, BuildVersion.Text);
+        var peers = new NodePeers(context, BuildVersion.Text, programs);
         var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync);
         var status = new StatusReader(context, host, clients, operations, products, Nomad)
         {
             Version = BuildVersion.Text,
-            Engine = new(Describe(programs.Find(Role.Nomad)), Describe(programs.Find(Role.Consul))),
+            Engine = () => new(Describe(programs.Find(Role.Nomad)), Describe(programs.Find(Role.Consul))),
             IsReachable = peers.IsReachable,
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
@@ -138,22 +138,42 @@ internal static class AgentProgram
         static EngineVersion Describe(EngineProgram? program) => program is null ? new("none", "") : new(program.Kind, program.Version.ToString());
     }
 
-    private static async Task<EnginePrograms> FindProgramsAsync(AgentOptions options, Membership membership, TimeProvider time, NodePaths paths, CancellationToken cancel)
+    private static async Task<EnginePrograms> FindProgramsAsync(AgentOptions options, NodeContext context, CancellationToken cancel)
+    {
+        var (paths, membership) = (context.Paths, context.Membership);
+        var bundle = await new BundleStore(paths, context.Time).UnpackAsync(Environment.ProcessPath!, cancel);
+        var probe = new EngineProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
+        var nomad = await FindNomadAsync(options, membership.Current?.Engine, probe, context.Logs.CreateLogger(typeof(AgentProgram)), cancel);
+        // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
+        var consul = membership.Current?.Consul ?? options.Consul ? await probe.ProbeAsync(EngineKind.Consul, options.ConsulProgram, null, null, cancel) : null;
+        if (consul is EngineFinding.Missing && membership.Current is null && options.ConsulProgram is null) consul = null;
+        var programs = new EnginePrograms(paths, nomad, consul?.OrThrow(), () => membership.Current?.Engine);
+        programs.RequireClusters();
+        return programs;
+    }
+
+    /// <summary>What could provide Nomad here, the preferred first: a nomad program where there is one, and otherwise this program itself.</summary>
+    private static async Task<IReadOnlyList<EngineProgram>> FindNomadAsync(AgentOptions options, string? ofCluster, EngineProbe probe, ILogger log, CancellationToken cancel)
     {
         if (options.Engine == EngineKind.Embedded)
-            throw new ProblemException(new("engine/no-embedded", "This version of nomadstack has no embedded engine.", "It drives HashiCorp's Nomad alone.", "Leave --engine away, and put a nomad binary on the PATH or name one with --nomad-program."));
-        var bundle = await new BundleStore(paths, time).UnpackAsync(Environment.ProcessPath!, cancel);
-        var probe = new EngineProbe(time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
-        Dictionary<string, EngineProgram> found = new()
         {
-            [Role.Nomad] = (await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel)).OrThrow(),
-        };
-        // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
-        var wanted = membership.Current?.Consul ?? options.Consul;
-        if (!wanted) return new(paths, found);
-        var consul = await probe.ProbeAsync(EngineKind.Consul, options.ConsulProgram, null, null, cancel);
-        if (consul is not EngineFinding.Missing || membership.Current is not null || options.ConsulProgram is not null) found[Role.Consul] = consul.OrThrow();
-        return new(paths, found);
+            if (options.NomadProgram is not null) throw new ProblemException(new("engine/two", $"Both the embedded engine and {options.NomadProgram} were asked for.", "A node has one engine.", "Leave --engine or --nomad-program away."));
+            return [await EmbeddedAsync()];
+        }
+
+        var found = await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel);
+        if (options.Engine == EngineKind.Nomad || options.NomadProgram is not null) return [found.OrThrow()];
+        if (found is EngineFinding.Missing)
+        {
+            log.LogInformation("No nomad program was found: Nomad is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad");
+            return [await EmbeddedAsync()];
+        }
+
+        if (ofCluster == EngineKind.Embedded) log.LogInformation("This cluster was made with nomadstack's embedded engine and goes on with it, although a nomad program was found");
+        // Whom it joins may have the other one.
+        return options.Join is not null || ofCluster == EngineKind.Embedded ? [found.OrThrow(), await EmbeddedAsync()] : [found.OrThrow()];
+
+        async Task<EngineProgram> EmbeddedAsync() => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow();
     }
 
     private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, AgentService service)

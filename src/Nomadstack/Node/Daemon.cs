@@ -144,6 +144,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         {
             run.Step($"ask {host} to let this node in");
             await Fault.AroundAsync("join", () => parts.Peers.JoinAsync(host, options.TokenFile!, cancel));
+            parts.Programs.RequireClusters();
             run.Finish();
         }
         catch (ProblemException e)

@@ -10,7 +10,7 @@ namespace Nomadstack.Node;
 /// <summary>
 /// This node's part in the membership: mints it at bootstrap, is let into it at a join, and keeps in touch with the others while the agent runs.
 /// </summary>
-internal sealed class NodePeers(NodeContext context, string version) : IDisposable
+internal sealed class NodePeers(NodeContext context, string version, EnginePrograms programs) : IDisposable
 {
     private static readonly TimeSpan s_renewalCheck = TimeSpan.FromHours(1);
 
@@ -35,6 +35,7 @@ internal sealed class NodePeers(NodeContext context, string version) : IDisposab
                 CaPin = pki.CaPin,
                 MaxServers = request.Servers,
                 Consul = request.Consul,
+                Engine = programs.For(Role.Nomad, null).Kind,
                 Nodes = new Dictionary<string, NodeEntry> { [context.Node.Id] = Self(pki) },
             });
         }

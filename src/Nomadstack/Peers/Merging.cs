@@ -23,10 +23,12 @@ internal static class Merging
         var created = local.CreatedAt <= remote.CreatedAt ? local.CreatedAt : remote.CreatedAt;
         var maxServers = Math.Max(local.MaxServers, remote.MaxServers);
         var consul = local.Consul || remote.Consul;
+        // An agent that does not know the field passes it on as if it were the default, which comes last.
+        var engine = string.CompareOrdinal(local.Engine, remote.Engine) <= 0 ? local.Engine : remote.Engine;
         return nodes == local.Nodes && tokens == local.Tokens && created == local.CreatedAt
-               && maxServers == local.MaxServers && consul == local.Consul
+               && maxServers == local.MaxServers && consul == local.Consul && engine == local.Engine
             ? local
-            : local with { CreatedAt = created, MaxServers = maxServers, Consul = consul, Nodes = nodes, Tokens = tokens };
+            : local with { CreatedAt = created, MaxServers = maxServers, Consul = consul, Engine = engine, Nodes = nodes, Tokens = tokens };
     }
 
     public static Problem OtherCluster(string ours, string theirs) =>

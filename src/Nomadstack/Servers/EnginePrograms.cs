@@ -6,19 +6,31 @@ using Nomadstack.Storage;
 namespace Nomadstack.Servers;
 
 /// <summary>Which program provides each product on this node, and where other versions of it lie.</summary>
-internal sealed class EnginePrograms(NodePaths paths, IReadOnlyDictionary<string, EngineProgram> chosen)
+/// <param name="nomad">What could provide Nomad here, the preferred first. Once the node is a member, the cluster's engine decides.</param>
+internal sealed class EnginePrograms(NodePaths paths, IReadOnlyList<EngineProgram> nomad, EngineProgram? consul, Func<string?> engineOfCluster)
 {
-    public EngineProgram? Find(string product) => chosen.GetValueOrDefault(product);
+    public EngineProgram? Find(string product)
+    {
+        if (product != Role.Nomad) return consul;
+        return engineOfCluster() is { } engine ? nomad.FirstOrDefault(p => p.Kind == engine) : nomad.FirstOrDefault();
+    }
+
+    /// <exception cref="ProblemException"><c>engine/other</c>: the cluster has an engine that this agent was told not to use, or does not have.</exception>
+    public void RequireClusters()
+    {
+        if (engineOfCluster() is not { } engine || Find(Role.Nomad) is not null) return;
+        throw new ProblemException(new("engine/other", $"This cluster's engine is {engine}, and this agent would drive {nomad.Select(p => p.Kind).FirstOrDefault() ?? "none"}.", "An engine can neither read nor speak another one's raft.", engine == EngineKind.Nomad ? "Put a nomad program on the PATH, or name one with --nomad-program, and leave --engine away." : "Leave --engine and --nomad-program away: the agent takes the cluster's engine.") { Unsafe = true });
+    }
 
     /// <summary>The node's own program, or the one of exactly this version.</summary>
     /// <exception cref="ProblemException"><c>engine/version-missing</c> or <c>engine/none</c>.</exception>
     public EngineProgram For(string product, string? version)
     {
-        if (chosen.GetValueOrDefault(product) is not { } program)
+        if (Find(product) is not { } program)
             throw new ProblemException(new("engine/none", $"This node has no {product} program.", "None was found on the PATH when the agent started.", $"Install {product} and start the agent again."));
         if (version is null || version == program.Version.ToString()) return program;
         var other = Path.Combine(paths.Binaries, product, version, product);
-        if (File.Exists(other) && SemVer.Parse(version) is { } parsed) return program with { Path = other, LeadingArguments = [], Version = parsed };
+        if (program.Kind != EngineKind.Embedded && File.Exists(other) && SemVer.Parse(version) is { } parsed) return program with { Path = other, LeadingArguments = [], Version = parsed };
         throw new ProblemException(new("engine/version-missing", $"The job asks for {product} {version}, which is not on this node.", $"The node has {program.Version} ({program.Path}), and {other} does not exist.", $"Run `nomadstack fetch {product}@{version}` on this node, or leave `version` out of the task's config."));
     }
 }
