@@ -33,6 +33,10 @@ internal static class Routes
         new("GET", "/v1/job/*/summary", Access.Read, JobsApi.SummaryAsync),
         new("GET", "/v1/job/*/versions", Access.Read, JobsApi.VersionsAsync),
 
+        new("PUT|POST", "/v1/job/*/revert", Access.Write, JobChangesApi.RevertAsync),
+        new("GET", "/v1/job/*/scale", Access.Read, JobChangesApi.ScaleStatusAsync),
+        new("PUT|POST", "/v1/job/*/scale", Access.Write, JobChangesApi.ScaleAsync),
+
         new("GET", "/v1/nodes", Access.Read, NodesApi.ListAsync),
         new("GET", "/v1/node/*", Access.Read, NodesApi.GetAsync),
         new("GET", "/v1/node/*/allocations", Access.Read, NodesApi.AllocationsAsync),
@@ -49,6 +53,10 @@ internal static class Routes
         new("GET", "/v1/evaluation/*/allocations", Access.Read, EvaluationsApi.AllocationsOfAsync),
         new("GET", "/v1/deployments", Access.Read, EvaluationsApi.DeploymentsAsync),
         new("GET", "/v1/deployment/*", Access.Read, EvaluationsApi.DeploymentAsync),
+        new("GET", "/v1/deployment/allocations/*", Access.Read, JobChangesApi.DeploymentAllocationsAsync),
+        new("PUT|POST", "/v1/deployment/fail/*", Access.Write, JobChangesApi.FailAsync),
+        new("PUT|POST", "/v1/deployment/pause/*", Access.Write, JobChangesApi.PauseAsync),
+        new("PUT|POST", "/v1/deployment/promote/*", Access.Write, JobChangesApi.PromoteAsync),
 
         new("PUT|POST", "/v1/system/gc", Access.Write, OperatorApi.GarbageAsync),
         new("GET", "/v1/operator/raft/configuration", Access.Read, OperatorApi.RaftConfigurationAsync),

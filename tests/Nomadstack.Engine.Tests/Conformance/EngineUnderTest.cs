@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using Nomadstack.Engine.Client;
+using Nomadstack.Engine.Configuration;
+using Nomadstack.Engine.Http;
+using Nomadstack.Engine.Server;
+using Nomadstack.Engine.Tests.Server;
+using Xunit;
+
+namespace Nomadstack.Engine.Tests.Conformance;
+
+/// <summary>One agent that is server and client, of either engine, under the same configuration. The tests see nothing of it but its API.</summary>
+public abstract class EngineUnderTest : IAsyncLifetime
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("nomadstack-conformance-").FullName;
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
+
+    /// <summary>Why it cannot be tested here; null when it runs.</summary>
+    public string? Missing { get; protected set; }
+
+    public bool IsOurs => this is EmbeddedEngine;
+
+    internal string RpcAddress { get; private set; } = "";
+
+    protected abstract string Log { get; }
+
+    public async Task InitializeAsync()
+    {
+        var ports = FreePorts(3);
+        _http.BaseAddress = new Uri($"http://127.0.0.1:{ports[0]}");
+        RpcAddress = $"127.0.0.1:{ports[1]}";
+        var config = new JsonObject
+        {
+            ["name"] = "n1",
+            ["data_dir"] = Path.Combine(_folder, "data"),
+            ["bind_addr"] = "127.0.0.1",
+            ["ports"] = new JsonObject { ["http"] = ports[0], ["rpc"] = ports[1], ["serf"] = ports[2] },
+            ["advertise"] = new JsonObject { ["http"] = $"127.0.0.1:{ports[0]}", ["rpc"] = $"127.0.0.1:{ports[1]}", ["serf"] = $"127.0.0.1:{ports[2]}" },
+            ["disable_update_check"] = true,
+            ["server"] = new JsonObject { ["enabled"] = true, ["bootstrap_expect"] = 1, ["raft_protocol"] = 3 },
+            ["client"] = new JsonObject
+            {
+                ["enabled"] = true,
+                ["network_interface"] = "lo",
+                ["options"] = new JsonObject { ["fingerprint.denylist"] = "env_aws,env_gce,env_azure,env_digitalocean,consul" },
+            },
+            ["consul"] = new JsonObject { ["auto_advertise"] = false, ["server_auto_join"] = false, ["client_auto_join"] = false },
+            ["plugin"] = new JsonObject { ["raw_exec"] = new JsonObject { ["config"] = new JsonObject { ["enabled"] = true } } },
+        };
+        await StartAsync(config, _folder);
+        if (Missing is not null) return;
+        await EventuallyAsync("the node is ready", async () => (await TryGetAsync("/v1/nodes")) is JsonArray { Count: 1 } nodes && (string?)nodes[0]!["Status"] == "ready");
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (Missing is null)
+        {
+            foreach (var job in (await GetAsync("/v1/jobs")).AsArray()) await SendAsync("DELETE", $"/v1/job/{(string)job!["ID"]!}");
+            await EventuallyAsync("all tasks have ended", async () => (await GetAsync("/v1/allocations")).AsArray().All(a => (string)a!["ClientStatus"]! is "complete" or "failed" or "lost"));
+            await StopAsync();
+        }
+
+        _http.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>The agent's process ends and another begins, on the same folder and the same ports.</summary>
+    public abstract Task RestartAsync();
+
+    public async Task<(int Status, string Text, long Index)> SendAsync(string method, string path, JsonNode? body = null)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (body is not null) request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+        using var response = await _http.SendAsync(request);
+        var index = response.Headers.TryGetValues("X-Nomad-Index", out var values) ? long.Parse(values.First(), System.Globalization.CultureInfo.InvariantCulture) : 0;
+        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(), index);
+    }
+
+    /// <summary>The answer to a call that must succeed.</summary>
+    public async Task<JsonNode> SendOkAsync(string method, string path, JsonNode? body = null)
+    {
+        var (status, text, _) = await SendAsync(method, path, body);
+        if (status != 200) throw new InvalidOperationException($"{method} {path}: {status} {text}\n{Log}");
+        return text.Length > 0 ? JsonNode.Parse(text)! : new JsonObject();
+    }
+
+    public Task<JsonNode> GetAsync(string path) => SendOkAsync("GET", path);
+
+    public async Task<byte[]> BytesAsync(string path)
+    {
+        using var response = await _http.GetAsync(path);
+        return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync() : throw new InvalidOperationException($"{path}: {await response.Content.ReadAsStringAsync()}");
+    }
+
+    public async Task<int> PutBytesAsync(string path, byte[] content)
+    {
+        using var response = await _http.PutAsync(path, new ByteArrayContent(content));
+        return (int)response.StatusCode;
+    }
+
+    /// <summary>Follows an answer that does not end by itself until it holds what is looked for.</summary>
+    public async Task<string> FollowAsync(string path, Func<string, bool> enough)
+    {
+        using var late = new CancellationTokenSource(Deadline);
+        using var response = await _http.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, late.Token);
+        await using var stream = await response.Content.ReadAsStreamAsync(late.Token);
+        var (text, buffer) = (new StringBuilder(), new byte[4096]);
+        while (!enough(text.ToString()))
+        {
+            var read = await stream.ReadAsync(buffer, late.Token);
+            if (read == 0) break;
+            text.Append(Encoding.UTF8.GetString(buffer, 0, read));
+        }
+
+        return text.ToString();
+    }
+
+    public async Task EventuallyAsync(string what, Func<Task<bool>> holds)
+    {
+        using var late = new CancellationTokenSource(Deadline);
+        while (!await holds())
+        {
+            if (late.IsCancellationRequested) throw new TimeoutException($"Not within {Deadline}: {what}\n{Log}");
+            // The API tells of a change, but not of every one that a test may wait for.
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        }
+    }
+
+    protected abstract Task StartAsync(JsonObject config, string folder);
+
+    protected abstract Task StopAsync();
+
+    protected async Task<JsonNode?> TryGetAsync(string path)
+    {
+        try
+        {
+            var (status, text, _) = await SendAsync("GET", path);
+            return status == 200 ? JsonNode.Parse(text) : null;
+        }
+        catch (HttpRequestException)
+        {
+            // It does not listen yet.
+            return null;
+        }
+    }
+
+    private static int[] FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        listeners.ForEach(l => l.Start());
+        var ports = listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port).ToArray();
+        listeners.ForEach(l => l.Stop());
+        return ports;
+    }
+}
+
+/// <summary>Ours, in this process.</summary>
+public sealed class EmbeddedEngine : EngineUnderTest
+{
+    private readonly MemoryLog _log = new();
+    private AgentConfig? _config;
+    private CancellationTokenSource _stop = new();
+    private NomadServer? _server;
+    private NomadClient? _client;
+    private ApiHost? _api;
+    private Task _running = Task.CompletedTask;
+
+    protected override string Log => _log.Text;
+
+    public override async Task RestartAsync()
+    {
+        await StopAsync();
+        await BeginAsync();
+    }
+
+    protected override Task StartAsync(JsonObject config, string folder)
+    {
+        _config = ConfigReader.Read(config);
+        return BeginAsync();
+    }
+
+    protected override async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        await _api!.DisposeAsync();
+        await _client!.DisposeAsync();
+        await _server!.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    private async Task BeginAsync()
+    {
+        _stop = new CancellationTokenSource();
+        using var loggers = new OneLog(_log);
+        _server = new NomadServer(_config!, TimeProvider.System, _log);
+        _client = await NomadClient.StartAsync(_config!, TimeProvider.System, loggers, CancellationToken.None);
+        _api = new ApiHost(new AgentParts(_config!, TimeProvider.System, _server, _client), _log);
+        await _api.StartAsync(CancellationToken.None);
+        _running = Task.WhenAll(_server.RunAsync(_stop.Token), _client.RunAsync(_stop.Token));
+    }
+}
+
+/// <summary>HashiCorp's, from NOMADSTACK_NOMAD or the PATH.</summary>
+public sealed class HashiCorpEngine : EngineUnderTest
+{
+    private readonly StringBuilder _log = new();
+    private string _program = "", _file = "";
+    private Process? _process;
+
+    protected override string Log
+    {
+        get
+        {
+            lock (_log) return _log.ToString();
+        }
+    }
+
+    public override async Task RestartAsync()
+    {
+        await StopAsync();
+        Begin();
+    }
+
+    protected override async Task StartAsync(JsonObject config, string folder)
+    {
+        var named = Environment.GetEnvironmentVariable("NOMADSTACK_NOMAD");
+        var program = !string.IsNullOrEmpty(named) ? named : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(f => Path.Combine(f, "nomad")).FirstOrDefault(File.Exists);
+        if (program is null)
+        {
+            Missing = "No HashiCorp nomad here: put one on the PATH or name it in NOMADSTACK_NOMAD.";
+            return;
+        }
+
+        (_program, _file) = (program, Path.Combine(folder, "agent.json"));
+        await File.WriteAllTextAsync(_file, config.ToJsonString());
+        Begin();
+    }
+
+    protected override async Task StopAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private void Begin()
+    {
+        _process = Process.Start(new ProcessStartInfo(_program, ["agent", "-config", _file]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        _process.OutputDataReceived += (_, line) => Write(line.Data);
+        _process.ErrorDataReceived += (_, line) => Write(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    private void Write(string? line)
+    {
+        lock (_log) _log.AppendLine(line);
+    }
+}
