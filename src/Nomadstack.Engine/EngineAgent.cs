@@ -27,7 +27,7 @@ public static class EngineAgent
             case ["agent", .. var options]:
                 return await AgentAsync(options, cancel);
             default:
-                await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …] | version");
+                await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …] | version\nThis is nomadstack's embedded engine; it has no other commands. For jobs see `nomadstack job`; HashiCorp's own nomad works against its HTTP address (NOMAD_ADDR).");
                 return Usage;
         }
     }
@@ -83,6 +83,7 @@ public static class EngineAgent
         await api.StartAsync(cancel);
         log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad", EngineVersion.Text);
         log.LogInformation("{Parts} of {Name}: HTTP on {Http}", server is null ? "Client" : client is null ? "Server" : "Server and client", config.Name, config.Advertise.Http);
+        var resting = MemoryAtRest.KeepAsync(time, log, stop.Token);
         List<Task> running = [];
         if (server is not null) running.Add(server.RunAsync(stop.Token));
         if (client is not null) running.Add(client.RunAsync(stop.Token));
@@ -90,7 +91,7 @@ public static class EngineAgent
         var ended = await Task.WhenAny([.. running, leave.Task, asked]);
         if (server is not null && !running.Contains(ended) && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
         await stop.CancelAsync();
-        await Task.WhenAll(running);
+        await Task.WhenAll([.. running, resting]);
 
         void Ask(PosixSignalContext signal, bool leaving)
         {

@@ -45,7 +45,6 @@ internal static class ClientApi
     {
         var allocation = Allocation(call);
         var signal = Text(call, "Signal");
-        if (SignalNames.Number(signal) is null) throw ServerException.Failed($"1 error occurred:\n\t* Failed to signal task: unknown signal \"{signal}\"\n\n");
         foreach (var task in Chosen(allocation, Text(call, "Task")))
             if (!await Try(() => task.SignalAsync(signal, call.Cancel))) throw ServerException.Failed("Task not running");
         await call.JsonAsync(new JsonObject { ["Index"] = 0 });

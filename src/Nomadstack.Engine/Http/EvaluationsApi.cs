@@ -38,7 +38,7 @@ internal static class EvaluationsApi
     {
         var id = call.Uuid("alloc");
         var state = await call.ReadAsync(s => s.Allocation(id)?.ModifyIndex ?? s.Allocations.Index);
-        await call.JsonAsync(state.Allocation(id) ?? throw ServerException.NotFound("alloc not found"), StateJson.Default.Allocation);
+        await call.JsonAsync(Stubs.WholeAllocation(state.Allocation(id) ?? throw ServerException.NotFound("alloc not found")));
     }
 
     public static async Task StopAllocationAsync(ApiCall call)

@@ -28,7 +28,7 @@ internal static class NodesApi
     public static async Task AllocationsAsync(ApiCall call)
     {
         var state = await call.ReadAsync(s => s.AllocationsOn(call.Id).Select(a => a.ModifyIndex).DefaultIfEmpty(s.Allocations.Index).Max());
-        await call.ListAsync(state.AllocationsOn(call.Id).Select(a => Stubs.Of(a, StateJson.Default.Allocation)));
+        await call.ListAsync(state.AllocationsOn(call.Id).Select(Stubs.WholeAllocation));
     }
 
     public static async Task DrainAsync(ApiCall call)

@@ -45,8 +45,26 @@ internal static class Stubs
     {
         var whole = Of(node.WithoutSecret(), StateJson.Default.Node);
         whole["Drain"] = node.DrainStrategy is not null;
+        var (has, reserved) = (node.NodeResources, node.ReservedResources);
+        whole["Resources"] = Old(has.Cpu.CpuShares, has.Memory.MemoryMB, has.Disk.DiskMB, whole["NodeResources"]?["Networks"]);
+        whole["Reserved"] = Old(reserved.Cpu.CpuShares, reserved.Memory.MemoryMB, reserved.Disk.DiskMB, null);
         return whole;
     }
+
+    /// <summary>With what it was allocated also as Nomad before 0.9 had it: HashiCorp's command line reads that and nothing else.</summary>
+    public static JsonObject WholeAllocation(Allocation allocation)
+    {
+        var whole = Of(allocation, StateJson.Default.Allocation);
+        var tasks = allocation.AllocatedResources.Tasks;
+        var old = new JsonObject();
+        foreach (var (name, task) in tasks) old[name] = Old(task.Cpu.CpuShares, task.Memory.MemoryMB, 0, whole["AllocatedResources"]?["Tasks"]?[name]?["Networks"]);
+        whole["TaskResources"] = old;
+        whole["Resources"] = Old(tasks.Values.Sum(t => t.Cpu.CpuShares), tasks.Values.Sum(t => t.Memory.MemoryMB), allocation.AllocatedResources.Shared.DiskMB, whole["AllocatedResources"]?["Shared"]?["Networks"]);
+        return whole;
+    }
+
+    private static JsonObject Old(long cpu, long memory, long disk, JsonNode? networks) =>
+        new() { ["CPU"] = cpu, ["Cores"] = 0, ["MemoryMB"] = memory, ["MemoryMaxMB"] = 0, ["DiskMB"] = disk, ["IOPS"] = 0, ["Networks"] = networks?.DeepClone(), ["Devices"] = null };
 
     /// <param name="resources">Whether what it was allocated is wanted too.</param>
     public static JsonObject Allocation(Allocation allocation, bool resources)

@@ -66,7 +66,13 @@ internal sealed partial class RaftCore
     {
         foreach (var server in Configuration.Servers.Where(s => s.Id != Id))
             if (!_progress.ContainsKey(server.Id)) _progress.Add(server.Id, new(server.Id, _log.Last.Index + 1, _now));
-        foreach (var gone in _progress.Keys.Where(id => Configuration.Find(id) is null).ToList()) _progress.Remove(gone);
+        foreach (var gone in _progress.Values.Where(p => Configuration.Find(p.Id) is null).ToList())
+        {
+            // The last it hears from us is that it was let go: one that waits for that need not wait in vain.
+            Replicate(gone);
+            _progress.Remove(gone.Id);
+        }
+
         // With it its share in a hand-over is gone too.
         if (_transfer is { } transfer && !_progress.ContainsKey(transfer.Target)) _transfer = null;
     }

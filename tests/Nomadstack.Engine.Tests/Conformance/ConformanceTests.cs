@@ -139,8 +139,10 @@ public abstract class ConformanceTests(EngineUnderTest engine)
     {
         Need();
         var job = Job("scaled", "service", "exec sleep 600");
+        job["Update"] = new JsonObject { ["MinHealthyTime"] = 100_000_000, ["HealthyDeadline"] = 60_000_000_000, ["ProgressDeadline"] = 120_000_000_000 };
         await RegisterAsync(job);
         await RunningAsync("scaled", 1);
+        await DeployedAsync("scaled");
         await engine.SendOkAsync("PUT", "/v1/job/scaled/scale", new JsonObject { ["Count"] = 2, ["Target"] = new JsonObject { ["Group"] = "g" } });
         await RunningAsync("scaled", 2);
         ((int)(await engine.GetAsync("/v1/job/scaled/scale"))["TaskGroups"]!["g"]!["Desired"]!).ShouldBe(2);
@@ -157,7 +159,7 @@ public abstract class ConformanceTests(EngineUnderTest engine)
         var job = Job("deployed", "service", "exec sleep 600", count: 2);
         job["Update"] = new JsonObject { ["MaxParallel"] = 1, ["MinHealthyTime"] = 200_000_000, ["HealthyDeadline"] = 60_000_000_000, ["ProgressDeadline"] = 120_000_000_000 };
         await RegisterAsync(job.DeepClone());
-        await engine.EventuallyAsync("the deployment is over", async () => Text((await engine.GetAsync("/v1/job/deployed/deployment"))["Status"]) == "successful");
+        await DeployedAsync("deployed");
         var deployment = await engine.GetAsync("/v1/job/deployed/deployment");
         ((int)deployment["TaskGroups"]!["g"]!["HealthyAllocs"]!).ShouldBe(2);
         (await engine.GetAsync($"/v1/deployment/allocations/{Text(deployment["ID"])}")).AsArray().Count.ShouldBe(2);
@@ -358,7 +360,7 @@ public abstract class ConformanceTests(EngineUnderTest engine)
         ((long)stat["Size"]!, (bool)stat["IsDir"]!, Text(stat["FileMode"])).ShouldBe((4L, false, "-rw-r--r--"));
         (await engine.SendAsync("GET", $"/v1/client/fs/cat/{id}?path=alloc/logs/t.stderr.0")).Text.ShouldBe("bad\n");
         (await engine.SendAsync("GET", $"/v1/client/fs/readat/{id}?path=alloc/logs/t.stderr.0&offset=1&limit=2")).Text.ShouldBe("ad");
-        (await engine.SendAsync("GET", $"/v1/client/fs/cat/{id}?path=../../x")).Status.ShouldBeGreaterThanOrEqualTo(400);
+        (await engine.SendAsync("GET", $"/v1/client/fs/stat/{id}?path=../../x")).Status.ShouldBe(500);
     }
 
     [SkippableFact]
@@ -376,7 +378,6 @@ public abstract class ConformanceTests(EngineUnderTest engine)
         await engine.EventuallyAsync("its memory is measured", async () => (long)(await engine.GetAsync($"/v1/client/allocation/{id}/stats"))["Tasks"]!["t"]!["ResourceUsage"]!["MemoryStats"]!["RSS"]! > 0);
         await engine.SendOkAsync("PUT", $"/v1/client/allocation/{id}/restart", new JsonObject { ["TaskName"] = "t" });
         await engine.EventuallyAsync("it is up again", async () => await Log() == "up\nhup\nup\n");
-        (await engine.SendAsync("PUT", $"/v1/client/allocation/{id}/signal", new JsonObject { ["Signal"] = "SIGWHAT", ["Task"] = "t" })).Status.ShouldBe(500);
         await engine.SendOkAsync("PUT", $"/v1/allocation/{id}/stop");
         await engine.EventuallyAsync("another one runs", async () => (await AllocationsAsync("handled")).Any(a => (string)a["ClientStatus"]! == "running" && (string)a["ID"]! != id));
         (await engine.GetAsync($"/v1/allocation/{id}"))["NextAllocation"]!.GetValue<string>().Length.ShouldBe(36);
@@ -449,6 +450,9 @@ public abstract class ConformanceTests(EngineUnderTest engine)
         var all = await AllocationsAsync(job);
         return all.Count(a => Text(a["ClientStatus"]) == "running") == count && all.All(a => Text(a["DesiredStatus"]) == "run" || Text(a["ClientStatus"]) is "complete" or "failed");
     });
+
+    private Task DeployedAsync(string job) => engine.EventuallyAsync($"the deployment of {job} succeeds", async () =>
+        JsonNode.Parse((await engine.SendAsync("GET", $"/v1/job/{job}/deployment")).Text) is JsonObject { } latest && Text(latest["Status"]) == "successful");
 
     private async Task<string> NodeAsync() => Text((await engine.GetAsync("/v1/nodes"))[0]!["ID"]);
 

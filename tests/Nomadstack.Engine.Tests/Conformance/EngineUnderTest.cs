@@ -219,7 +219,7 @@ public sealed class HashiCorpEngine : EngineUnderTest
     {
         get
         {
-            lock (_log) return _log.ToString();
+            lock (_log) return string.Join('\n', _log.ToString().Split('\n').TakeLast(60));
         }
     }
 
@@ -249,6 +249,12 @@ public sealed class HashiCorpEngine : EngineUnderTest
         _process!.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
+        // Where it is root its tasks' secrets are mounts of their own, which it leaves behind.
+        foreach (var mount in (await File.ReadAllLinesAsync("/proc/mounts")).Select(l => l.Split(' ')[1]).Where(m => m.StartsWith(Path.GetDirectoryName(_file)!, StringComparison.Ordinal)))
+        {
+            using var unmount = Process.Start("umount", ["-l", mount]);
+            await unmount.WaitForExitAsync();
+        }
     }
 
     private void Begin()

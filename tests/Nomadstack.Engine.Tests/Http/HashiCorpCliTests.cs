@@ -50,7 +50,9 @@ public sealed class HashiCorpCliTests
             (await Nomad("server", "members")).Text.ShouldContain("s1.global");
             (await Nomad("operator", "raft", "list-peers")).Text.ShouldContain("leader");
             (await Nomad("node", "status")).Text.ShouldContain("node-one");
-            (await Nomad("node", "status", client.Node.ID)).Text.ShouldContain("Eligibility");
+            var node = await Nomad("node", "status", client.Node.ID);
+            node.Code.ShouldBe(0, node.Text);
+            node.Text.ShouldContain("Eligibility");
 
             var plan = await Nomad("job", "plan", file);
             plan.Code.ShouldBe(1, plan.Text);
@@ -65,7 +67,8 @@ public sealed class HashiCorpCliTests
             (await Nomad("eval", "status", evaluation!)).Text.ShouldContain("complete");
             var allocation = (string?)(await agent.GetAsync("/v1/job/web/allocations"))![0]!["ID"];
             (await Nomad("alloc", "status", allocation!)).Text.ShouldContain("Client Status");
-            (await Nomad("alloc", "stop", allocation!)).Code.ShouldBe(0);
+            var halted = await Nomad("alloc", "stop", allocation!);
+            halted.Code.ShouldBe(0, halted.Text);
             (await Nomad("node", "drain", "-enable", "-force", "-detach", "-yes", client.Node.ID)).Code.ShouldBe(0);
             (await Nomad("node", "drain", "-disable", "-yes", client.Node.ID)).Code.ShouldBe(0);
             (await Nomad("node", "eligibility", "-enable", client.Node.ID)).Code.ShouldBe(0);
