@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
-using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Client;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.State;
 
@@ -10,23 +11,20 @@ internal sealed partial class AllocUpdates(IServers servers, ClientState identit
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(200), s_retry = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private readonly SemaphoreSlim _any = new(0, 1);
+    private readonly Channel<bool> _any = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private Dictionary<string, ClientUpdate> _waiting = new(StringComparer.Ordinal);
 
     public void Add(ClientUpdate update)
     {
-        lock (_gate)
-        {
-            _waiting[update.ID] = update;
-            if (_any.CurrentCount == 0) _any.Release();
-        }
+        lock (_gate) _waiting[update.ID] = update;
+        _any.Writer.TryWrite(true);
     }
 
     public async Task RunAsync(CancellationToken stop)
     {
         while (true)
         {
-            await _any.WaitAsync(stop);
+            await _any.Reader.ReadAsync(stop);
             await Task.Delay(s_interval, time, stop);
             while (!await TrySendAsync(stop)) await Task.Delay(s_retry * (1 + random.NextDouble()), time, stop);
         }

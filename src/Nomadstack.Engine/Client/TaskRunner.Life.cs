@@ -27,7 +27,7 @@ internal sealed partial class TaskRunner
         var result = wasKilled ? await KillAsync(handle, exit, stop) : await ResultAsync(exit);
         Terminated(result);
         await ForgetAsync(stop);
-        if (wasKilled || _kill.IsCancellationRequested)
+        if (wasKilled || _kill.Task.IsCompleted)
         {
             Emit(_events.Killed());
             return null;
@@ -102,15 +102,11 @@ internal sealed partial class TaskRunner
     private async Task PauseAsync(TimeSpan delay, CancellationToken stop)
     {
         if (delay <= TimeSpan.Zero) return;
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(_kill.Token, stop);
-        try
-        {
-            await Task.Delay(delay, _site.Time, either.Token);
-        }
-        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
-        {
-            // Killed between two starts; the loop sees it.
-        }
+        // Killed between two starts; the loop sees it.
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        await Task.WhenAny(_kill.Task, Task.Delay(delay, _site.Time, over.Token));
+        await over.CancelAsync();
+        stop.ThrowIfCancellationRequested();
     }
 
     /// <summary>Stops the task and waits for its end however long that takes; null when its driver lost it.</summary>

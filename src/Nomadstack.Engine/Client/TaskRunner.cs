@@ -21,7 +21,7 @@ internal sealed partial class TaskRunner
     private readonly ILogger _log;
     private readonly TaskEvents _events;
     private readonly RestartTracker _restarts;
-    private readonly CancellationTokenSource _kill = new();
+    private readonly TaskCompletionSource _kill = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Allocation _allocation;
     private JobTask _task;
     private TaskState _state = new() { State = TaskState.Pending };
@@ -82,8 +82,9 @@ internal sealed partial class TaskRunner
             await Driver.RecoverTaskAsync(_handle, config, cancel);
             _recovered = true;
         }
-        catch (DriverException e)
+        catch (Exception e) when (e is DriverException or IOException or UnauthorizedAccessException)
         {
+            // One task that cannot be looked after must not keep the client from all the others.
             LogNotRecovered(_task.Name, _allocation.ID, e.Message);
             await ForgetAsync(cancel);
             if (_allocation.Terminal || _allocation.Job.Type == JobType.System) return;
@@ -101,13 +102,12 @@ internal sealed partial class TaskRunner
             return;
         }
 
-        using var killed = new Signal(_kill.Token);
         using var stopping = new Signal(stop);
-        if (_waitForServers) await Task.WhenAny(_site.ServersContacted, killed.Task, stopping.Task);
-        while (!_kill.IsCancellationRequested && !_allocation.Terminal)
+        if (_waitForServers) await Task.WhenAny(_site.ServersContacted, _kill.Task, stopping.Task);
+        while (!_kill.Task.IsCompleted && !_allocation.Terminal)
         {
             stop.ThrowIfCancellationRequested();
-            if (await RunOnceAsync(killed.Task, stopping.Task, stop) is not { } delay) break;
+            if (await RunOnceAsync(_kill.Task, stopping.Task, stop) is not { } delay) break;
             await PauseAsync(delay, stop);
         }
 
@@ -131,7 +131,7 @@ internal sealed partial class TaskRunner
     public void Kill()
     {
         Emit(_events.Killing(KillTimeout));
-        _kill.Cancel();
+        _kill.TrySetResult();
     }
 
     /// <summary>An operator's restart, which the restart policy does not count. False when the task does not run.</summary>

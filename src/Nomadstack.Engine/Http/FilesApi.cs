@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Server;
-using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Http;
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using Microsoft.AspNetCore.Http;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Http;

@@ -86,7 +86,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
         var answer = Object(body);
         if (answer["Servers"] is JsonArray { Count: > 0 } servers)
         {
-            var first = _addresses.FirstOrDefault();
+            var first = _addresses is [var answered, ..] ? answered : null;
             _addresses = [.. servers.Select(s => (string)s!).OrderBy(s => s != first)];
         }
 

@@ -27,9 +27,9 @@ public abstract class Scenario(ITestOutputHelper output)
     }
 
     /// <summary>What the agent says when it ends by itself, or else what bootstrap says when it fails.</summary>
-    private protected static async Task<string> RefusalAsync(TestCluster cluster, LabNode node, string? bind = null, string? path = null)
+    private protected static async Task<string> RefusalAsync(TestCluster cluster, LabNode node, string? bind = null, string? path = null, IReadOnlyList<string>? more = null)
     {
-        var agent = cluster.StartAgent(node, bind: bind, path: path);
+        var agent = cluster.StartAgent(node, bind: bind, path: path, more: more);
         try
         {
             await cluster.AgentAnswersAsync(node);

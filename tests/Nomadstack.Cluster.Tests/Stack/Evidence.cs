@@ -76,11 +76,19 @@ internal sealed record EngineProcess(string Node, string Product, EngineKind Kin
 {
     public static IEnumerable<EngineProcess> On(LabNode node) =>
         from process in node.Pids()
-        where process.Program is "nomad" or "consul" && process.Arguments.Count > 1 && process.Arguments[1] == "agent"
-        let kind = process.CommandLine.Contains($"/servers/{process.Program}-bootstrap", StringComparison.Ordinal) ? EngineKind.BootstrapServer
-            : process.CommandLine.Contains($"/servers/{process.Program}", StringComparison.Ordinal) ? EngineKind.JobServer
+        let product = ProductOf(process)
+        where product is not null
+        let kind = process.CommandLine.Contains($"/servers/{product}-bootstrap", StringComparison.Ordinal) ? EngineKind.BootstrapServer
+            : process.CommandLine.Contains($"/servers/{product}", StringComparison.Ordinal) ? EngineKind.JobServer
             : EngineKind.Client
-        select new EngineProcess(node.Name, process.Program, kind, process);
+        select new EngineProcess(node.Name, product, kind, process);
+
+    private static string? ProductOf(NodeProcess process) => process.Program switch
+    {
+        "nomad" or "consul" when process.Arguments is [_, "agent", ..] => process.Program,
+        "nomadstack" when process.Arguments is [_, "engine", "agent", ..] => "nomad",
+        _ => null,
+    };
 
     public override string ToString() => $"{Product} {Kind} on {Node} (pid {Process.InnerPid})";
 }

@@ -52,6 +52,8 @@ internal sealed class TestCluster : IAsyncDisposable
         var environment = new Dictionary<string, string>();
         if (fault is not null) environment["NOMADSTACK_FAULT"] = fault;
         if (path is not null) environment["PATH"] = path;
+        // The same flows on the other engine: the tests themselves do not know which.
+        if (Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE") is { Length: > 0 } engine) environment["NOMADSTACK_ENGINE"] = engine;
         return _agents[node.Name] = node.Background("agent", ["nomadstack", "agent", "--data-dir", DataFolder, "--bind", bind ?? node.Address, .. more ?? []], environment);
     }
 

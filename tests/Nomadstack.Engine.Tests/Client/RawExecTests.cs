@@ -169,6 +169,22 @@ public sealed class RawExecTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_task_that_ended_before_its_handle_was_written_down_is_found_with_its_end()
+    {
+        var config = Config("a8", ["/bin/sh", "-c", "exit 7"], []);
+        var handle = await _driver.StartTaskAsync(config, default);
+        await _driver.WaitTaskAsync(handle.TaskId, default);
+        await _driver.DisposeAsync();
+
+        var next = NewDriver();
+        var found = (await next.FindTaskAsync(config, default)).ShouldNotBeNull();
+        await next.RecoverTaskAsync(found, config, default);
+
+        (await next.WaitTaskAsync(found.TaskId, default)).ExitCode.ShouldBe(7);
+        await next.DestroyTaskAsync(found.TaskId, force: true, default);
+    }
+
+    [Fact]
     public async Task A_task_of_an_earlier_boot_or_of_a_pid_that_came_around_is_gone()
     {
         var handle = await StartAsync("exec sleep 1000");

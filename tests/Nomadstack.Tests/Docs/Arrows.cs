@@ -12,7 +12,7 @@ internal sealed partial class Arrows
         ["Cluster"],
         ["Storage"],
         ["Engines", "Agents", "Driver", "Peers", "Preflight", "Api"],
-        ["Nomad", "Consul", "Operations", "Dev", "Fetch", "Bundle"],
+        ["Nomad", "Consul", "Operations", "Fetch", "Bundle", "Dev"],
         ["Servers", "Doctor"],
         ["ColdBoot"],
         ["Clients"],
@@ -22,7 +22,7 @@ internal sealed partial class Arrows
     ];
 
     /// <summary>Narrower than its row: a command knows what any other program could know, and what needs no daemon.</summary>
-    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Dev", "Fetch", "Bundle", "Doctor"];
+    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Fetch", "Bundle", "Doctor", "Dev"];
 
     /// <summary>Where the program becomes the daemon.</summary>
     public static IReadOnlyList<string> MayBecomeTheDaemon { get; } = ["Cli/Surroundings.cs", "Cli/Options/NodeOptions.cs", "Cli/UpCommand.cs"];

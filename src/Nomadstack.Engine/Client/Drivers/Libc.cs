@@ -7,7 +7,7 @@ namespace Nomadstack.Engine.Client.Drivers;
 internal static unsafe partial class Libc
 {
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_APPEND = 0x400, O_NONBLOCK = 0x800, O_DIRECTORY = 0x10000, O_CLOEXEC = 0x80000;
-    public const int ENOENT = 2, ESRCH = 3, EINTR = 4, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17;
+    public const int ENOENT = 2, ESRCH = 3, EINTR = 4, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17, EINVAL = 22;
     public const int F_GETFD = 1, F_SETFD = 2, FD_CLOEXEC = 1, F_SETPIPE_SZ = 1031;
     public const int P_PIDFD = 3, WNOHANG = 1, WEXITED = 4, CLD_EXITED = 1;
     public const long SYS_pidfd_send_signal = 424, SYS_pidfd_open = 434;

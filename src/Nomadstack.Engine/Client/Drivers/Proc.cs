@@ -57,7 +57,8 @@ internal static class Proc
     {
         if (process.BootId != BootId) return null;
         var fd = Libc.SysCall(Libc.SYS_pidfd_open, process.Pid, 0, 0, 0);
-        if (fd < 0) return Libc.LastErrno == Libc.ESRCH ? null : throw new IOException($"pidfd_open {process.Pid}: {Libc.LastError}");
+        // EINVAL: the number is now that of some process's thread, or never was a process's.
+        if (fd < 0) return Libc.LastErrno is Libc.ESRCH or Libc.EINVAL ? null : throw new IOException($"pidfd_open {process.Pid}: {Libc.LastError}");
         var handle = new SafeFileHandle((nint)fd, ownsHandle: true);
         // Looked up after the open: who has the pid now had it then.
         if (StatOf(process.Pid)?.StartTicks == process.StartTicks) return handle;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Google.Protobuf;
