@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Nomadstack.Engine.Client;
@@ -109,7 +110,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
         {
             return $"{address} did not answer within {s_pingDeadline.TotalSeconds} s";
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or IOException or UriFormatException)
         {
             return $"{address}: {e.Message}";
         }
@@ -147,7 +148,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
             {
                 last = e;
             }
-            catch (Exception e) when (e is HttpRequestException or IOException)
+            catch (Exception e) when (e is HttpRequestException or SocketException or IOException)
             {
                 last = e;
             }

@@ -124,6 +124,11 @@ internal sealed class AgentClient : IDisposable
         {
             throw new ProblemException(AgentPresence.Unreachable(_paths, e), e);
         }
+        catch (SocketException e)
+        {
+            // Reset in the moment it came about: .NET says so without its usual wrapping.
+            throw new ProblemException(AgentPresence.Unreachable(_paths, new HttpRequestException(HttpRequestError.ConnectionError, e.Message, e)), e);
+        }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
             throw new ProblemException(new("agent/not-answering", $"The agent behind {_paths.AgentSocket} did not answer within {deadline.TotalSeconds:0} s.", "It holds the connection but is stuck or starved of CPU or disk.", $"Look at its log in {_paths.Log}; restarting the agent interrupts no server."), e);

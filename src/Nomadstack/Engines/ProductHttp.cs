@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -67,8 +68,9 @@ internal sealed class ProductHttp(string baseAddress, string indexHeader, TimePr
                 ? $"{BaseAddress} did not answer within {deadline.TotalSeconds:0.#} s"
                 : $"{BaseAddress} did not accept a connection within {s_connectTimeout.TotalSeconds:0.#} s");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
         {
+            // A peer that resets a connection in the moment it comes about is a bare SocketException.
             // The caller's cancellation can surface as a broken connection.
             cancel.ThrowIfCancellationRequested();
             return new Answer<HttpReply>.Unreachable($"{BaseAddress} cannot be reached: {(e.InnerException ?? e).Message}");

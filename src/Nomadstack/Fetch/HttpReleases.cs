@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Nomadstack.Cluster;
 using Nomadstack.Engines;
@@ -158,7 +159,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
         {
             throw NoAnswer(path, $"it did not answer within {s_answer.TotalSeconds:0} s", e);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             throw NoAnswer(path, e.Message.TrimEnd('.'), e);
         }

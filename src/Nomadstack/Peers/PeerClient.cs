@@ -160,7 +160,7 @@ internal static class PeerCalls
             {
                 throw new ProblemException(Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : $"No connection came about within {s_tcpTimeout.TotalSeconds:0} seconds."), e);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException && !cancel.IsCancellationRequested)
+            catch (Exception e) when (e is HttpRequestException or IOException or SocketException && !cancel.IsCancellationRequested)
             {
                 throw new ProblemException(Unreachable(where, (e.InnerException ?? e).Message), e);
             }

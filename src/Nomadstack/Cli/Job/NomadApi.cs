@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Nomadstack.Cluster;
@@ -72,7 +73,7 @@ internal sealed class NomadApi : IDisposable
             using var document = JsonDocument.Parse(bytes);
             return document.RootElement.Clone();
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             throw new ProblemException(NoAnswer(), e);
         }
