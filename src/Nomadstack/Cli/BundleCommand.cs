@@ -47,6 +47,12 @@ internal sealed class BundleCommand : Command
                 if (parse.GetValue(global.Json)) Answer.Json(here, new BundleDocument(1, bundled.Path, bundled.Bytes, bundled.Sha256, bundled.Index.Programs), BundleDocumentJson.Readable.BundleDocument);
                 return ExitCode.Done;
             }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                progress.Clear();
+                progress.Note($"interrupted; {file} is as it was");
+                return ExitCode.Interrupted;
+            }
             finally
             {
                 progress.Clear();

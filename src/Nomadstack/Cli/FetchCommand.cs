@@ -55,6 +55,12 @@ internal sealed class FetchCommand : Command
                 progress.Done($"{fetched.Product} {fetched.Version} ({fetched.Licence}) {(fetched.New ? "is now" : "was already")} {fetched.Path}", fetched.New ? _here.Time.GetElapsedTime(started) : null);
                 all.Add(fetched);
             }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                progress.Clear();
+                progress.Note("interrupted; the same command goes on where this one stopped");
+                return ExitCode.Interrupted;
+            }
             finally
             {
                 progress.Clear();

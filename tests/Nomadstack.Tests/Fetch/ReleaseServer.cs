@@ -30,6 +30,12 @@ internal sealed class ReleaseServer : IAsyncDisposable
     /// <summary>Resets the connection of a zip before it answers, this many times.</summary>
     public int Resets { get; set; }
 
+    /// <summary>Sends this much of a zip and then nothing more; null to send all.</summary>
+    public int? StallsAfter { get; set; }
+
+    /// <summary>Set when it stalls.</summary>
+    public TaskCompletionSource Stalled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public bool IgnoresRange { get; init; }
 
     /// <summary>Takes the request and never answers.</summary>
@@ -118,6 +124,14 @@ internal sealed class ReleaseServer : IAsyncDisposable
             await context.Response.Body.WriteAsync(content.AsMemory(from, Math.Min(Breaks.Bytes, content.Length - from)));
             // Less than was announced: Kestrel closes the connection.
             return;
+        }
+
+        if (isZip && StallsAfter is { } some)
+        {
+            await context.Response.Body.WriteAsync(content.AsMemory(from, some));
+            await context.Response.Body.FlushAsync();
+            Stalled.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
         }
 
         await context.Response.Body.WriteAsync(content.AsMemory(from));
