@@ -12,7 +12,7 @@ internal sealed class EnginePrograms(NodePaths paths, IReadOnlyList<EngineProgra
     public EngineProgram? Find(string product)
     {
         if (product != Role.Nomad) return consul;
-        return engineOfCluster() is { } engine ? nomad.FirstOrDefault(p => p.Kind == engine) : nomad.FirstOrDefault();
+        return engineOfCluster() is { } engine ? nomad.FirstOrDefault(p => p.Kind == engine) : nomad is [var preferred, ..] ? preferred : null;
     }
 
     /// <exception cref="ProblemException"><c>engine/other</c>: the cluster has an engine that this agent was told not to use, or does not have.</exception>

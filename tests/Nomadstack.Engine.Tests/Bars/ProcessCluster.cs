@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;

@@ -2,7 +2,6 @@
 using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
-using Nomadstack.Engine.Tests.Scheduling;
 
 namespace Nomadstack.Engine.Tests.Client;
 

@@ -12,7 +12,7 @@ using Xunit;
 namespace Nomadstack.Engine.Tests.Client;
 
 /// <summary>Real processes; a driver that is disposed stands for a client that was killed.</summary>
-public sealed class RawExecTests : IAsyncLifetime
+public sealed class RawExecTests : IAsyncLifetime, IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly Poller _poller = Poller.Start();
@@ -249,6 +249,10 @@ public sealed class RawExecTests : IAsyncLifetime
         foreach (var pid in Proc.Pids().Where(p => Proc.CommandLine(p) is ["/bin/sh", var script] && script.StartsWith(_folder.Path, StringComparison.Ordinal)))
             foreach (var child in Proc.Children(pid)) Process.GetProcessById(child).Kill();
         await _files.DisposeAsync();
+    }
+
+    public void Dispose()
+    {
         _poller.Dispose();
         _folder.Dispose();
     }

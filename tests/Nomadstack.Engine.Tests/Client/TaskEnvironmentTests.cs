@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Engine.Client;
-using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
 using Nomadstack.Engine.Tests.Scheduling;
 using Shouldly;

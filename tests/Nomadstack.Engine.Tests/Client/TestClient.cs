@@ -5,7 +5,6 @@ using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.Client.Plugins;
 using Nomadstack.Engine.Jobs;
-using Nomadstack.Engine.State;
 using Nomadstack.Engine.Tests.Scheduling;
 
 namespace Nomadstack.Engine.Tests.Client;

@@ -140,16 +140,21 @@ public abstract class ConformanceTests(EngineUnderTest engine)
         Need();
         var job = Job("scaled", "service", "exec sleep 600");
         job["Update"] = new JsonObject { ["MinHealthyTime"] = 100_000_000, ["HealthyDeadline"] = 60_000_000_000, ["ProgressDeadline"] = 120_000_000_000 };
+        await RegisterAsync(job.DeepClone());
+        job["TaskGroups"]![0]!["Count"] = 3;
         await RegisterAsync(job);
+        await RunningAsync("scaled", 3);
+        (await engine.SendAsync("PUT", "/v1/job/scaled/revert", new JsonObject { ["JobID"] = "scaled", ["JobVersion"] = 1 })).Status.ShouldBe(500);
+        await engine.SendOkAsync("PUT", "/v1/job/scaled/revert", new JsonObject { ["JobID"] = "scaled", ["JobVersion"] = 0 });
+        var reverted = await engine.GetAsync("/v1/job/scaled");
+        ((long)reverted["Version"]!, (int)reverted["TaskGroups"]![0]!["Count"]!).ShouldBe((2L, 1));
         await RunningAsync("scaled", 1);
         await DeployedAsync("scaled");
+
+        // Last: 1.1.2 changes the count in its stored version too, and cannot be reverted past it.
         await engine.SendOkAsync("PUT", "/v1/job/scaled/scale", new JsonObject { ["Count"] = 2, ["Target"] = new JsonObject { ["Group"] = "g" } });
         await RunningAsync("scaled", 2);
         ((int)(await engine.GetAsync("/v1/job/scaled/scale"))["TaskGroups"]!["g"]!["Desired"]!).ShouldBe(2);
-        (await engine.SendAsync("PUT", "/v1/job/scaled/revert", new JsonObject { ["JobID"] = "scaled", ["JobVersion"] = 1 })).Status.ShouldBe(500);
-        await engine.SendOkAsync("PUT", "/v1/job/scaled/revert", new JsonObject { ["JobID"] = "scaled", ["JobVersion"] = 0 });
-        await RunningAsync("scaled", 1);
-        ((long)(await engine.GetAsync("/v1/job/scaled"))["Version"]!).ShouldBe(2);
     }
 
     [SkippableFact]

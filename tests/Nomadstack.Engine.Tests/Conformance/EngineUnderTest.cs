@@ -18,8 +18,10 @@ public abstract class EngineUnderTest : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
+    private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(60) };
+
     private readonly string _folder = Directory.CreateTempSubdirectory("nomadstack-conformance-").FullName;
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
+    private Uri _address = new("http://127.0.0.1");
 
     /// <summary>Why it cannot be tested here; null when it runs.</summary>
     public string? Missing { get; protected set; }
@@ -33,7 +35,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var ports = FreePorts(3);
-        _http.BaseAddress = new Uri($"http://127.0.0.1:{ports[0]}");
+        _address = new Uri($"http://127.0.0.1:{ports[0]}");
         RpcAddress = $"127.0.0.1:{ports[1]}";
         var config = new JsonObject
         {
@@ -67,7 +69,6 @@ public abstract class EngineUnderTest : IAsyncLifetime
             await StopAsync();
         }
 
-        _http.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -76,9 +77,9 @@ public abstract class EngineUnderTest : IAsyncLifetime
 
     public async Task<(int Status, string Text, long Index)> SendAsync(string method, string path, JsonNode? body = null)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(_address, path));
         if (body is not null) request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
-        using var response = await _http.SendAsync(request);
+        using var response = await s_http.SendAsync(request);
         var index = response.Headers.TryGetValues("X-Nomad-Index", out var values) ? long.Parse(values.First(), System.Globalization.CultureInfo.InvariantCulture) : 0;
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(), index);
     }
@@ -95,13 +96,13 @@ public abstract class EngineUnderTest : IAsyncLifetime
 
     public async Task<byte[]> BytesAsync(string path)
     {
-        using var response = await _http.GetAsync(path);
+        using var response = await s_http.GetAsync(new Uri(_address, path));
         return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync() : throw new InvalidOperationException($"{path}: {await response.Content.ReadAsStringAsync()}");
     }
 
     public async Task<int> PutBytesAsync(string path, byte[] content)
     {
-        using var response = await _http.PutAsync(path, new ByteArrayContent(content));
+        using var response = await s_http.PutAsync(new Uri(_address, path), new ByteArrayContent(content));
         return (int)response.StatusCode;
     }
 
@@ -109,7 +110,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
     public async Task<string> FollowAsync(string path, Func<string, bool> enough)
     {
         using var late = new CancellationTokenSource(Deadline);
-        using var response = await _http.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, late.Token);
+        using var response = await s_http.GetAsync(new Uri(_address, path), HttpCompletionOption.ResponseHeadersRead, late.Token);
         await using var stream = await response.Content.ReadAsStreamAsync(late.Token);
         var (text, buffer) = (new StringBuilder(), new byte[4096]);
         while (!enough(text.ToString()))
@@ -166,11 +167,7 @@ public sealed class EmbeddedEngine : EngineUnderTest
 {
     private readonly MemoryLog _log = new();
     private AgentConfig? _config;
-    private CancellationTokenSource _stop = new();
-    private NomadServer? _server;
-    private NomadClient? _client;
-    private ApiHost? _api;
-    private Task _running = Task.CompletedTask;
+    private Life? _life;
 
     protected override string Log => _log.Text;
 
@@ -188,24 +185,28 @@ public sealed class EmbeddedEngine : EngineUnderTest
 
     protected override async Task StopAsync()
     {
-        await _stop.CancelAsync();
-        await _running;
-        await _api!.DisposeAsync();
-        await _client!.DisposeAsync();
-        await _server!.DisposeAsync();
-        _stop.Dispose();
+        var (stop, server, client, api, running) = _life!;
+        await stop.CancelAsync();
+        await running;
+        await api.DisposeAsync();
+        await client.DisposeAsync();
+        await server.DisposeAsync();
+        stop.Dispose();
     }
 
     private async Task BeginAsync()
     {
-        _stop = new CancellationTokenSource();
+        var stop = new CancellationTokenSource();
         using var loggers = new OneLog(_log);
-        _server = new NomadServer(_config!, TimeProvider.System, _log);
-        _client = await NomadClient.StartAsync(_config!, TimeProvider.System, loggers, CancellationToken.None);
-        _api = new ApiHost(new AgentParts(_config!, TimeProvider.System, _server, _client), _log);
-        await _api.StartAsync(CancellationToken.None);
-        _running = Task.WhenAll(_server.RunAsync(_stop.Token), _client.RunAsync(_stop.Token));
+        var server = new NomadServer(_config!, TimeProvider.System, _log);
+        var client = await NomadClient.StartAsync(_config!, TimeProvider.System, loggers, CancellationToken.None);
+        var api = new ApiHost(new AgentParts(_config!, TimeProvider.System, server, client), _log);
+        await api.StartAsync(CancellationToken.None);
+        _life = new(stop, server, client, api, Task.WhenAll(server.RunAsync(stop.Token), client.RunAsync(stop.Token)));
     }
+
+    /// <summary>One of the agent's lives, which stands for a process.</summary>
+    private sealed record Life(CancellationTokenSource Stop, NomadServer Server, NomadClient Client, ApiHost Api, Task Running);
 }
 
 /// <summary>HashiCorp's, from NOMADSTACK_NOMAD or the PATH.</summary>
