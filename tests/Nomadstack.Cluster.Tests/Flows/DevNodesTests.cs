@@ -57,7 +57,7 @@ public sealed class DevNodesTests(ITestOutputHelper output) : Scenario(output), 
         var before = await StatusAsync();
         before.Engine.ShouldBe(engine);
 
-        var leaving = before.Servers.First();
+        var leaving = before.Servers[0];
         await MustAsync("node", "drain", leaving);
         await HealthyAsync();
         var moved = await StatusAsync();
