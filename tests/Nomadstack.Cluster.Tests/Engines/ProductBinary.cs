@@ -25,7 +25,7 @@ internal static class ProductBinary
         var publish = await Command.RunAsync(
             [
                 Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", "publish", Path.Combine(RepositoryFolder, "src/Nomadstack"), "--nologo", "-c", "Release",
-                "-r", architecture, "--self-contained", "-p:PublishSingleFile=true", "-p:PublishTrimmed=true", "-nodeReuse:false", "--artifacts-path", artifacts, "-o", to,
+                "-r", architecture, "--self-contained", "-p:PublishSingleFile=true", "-p:PublishTrimmed=true", "-p:PublishReadyToRun=true", "-p:RunAnalyzers=false", "-nodeReuse:false", "--artifacts-path", artifacts, "-o", to,
             ],
             TimeSpan.FromMinutes(5));
         return publish.ExitCode == 0 ? new("nomadstack", Path.Combine(to, "nomadstack"), Folder: true) : throw new InvalidOperationException($"The program under test could not be published: {publish}");

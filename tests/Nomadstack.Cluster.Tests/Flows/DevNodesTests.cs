@@ -65,8 +65,7 @@ public sealed class DevNodesTests(ITestOutputHelper output) : Scenario(output), 
         moved.Servers.ShouldNotContain(leaving);
         await MustAsync("node", "drain", leaving, "--disable");
         await HealthyAsync();
-        var allocations = await AllocationsAsync();
-        allocations.Count.ShouldBe(3);
+        (await AllocationsAsync()).Count.ShouldBe(3);
 
         var cut = Stopwatch.StartNew();
         await MustAsync("dev", "power-cut");
@@ -75,8 +74,9 @@ public sealed class DevNodesTests(ITestOutputHelper output) : Scenario(output), 
         await HealthyAsync();
 
         Say($"{engine}: power cut of all to healthy: {cut.Elapsed.TotalSeconds:0.0} s");
-        (await StatusAsync()).ShouldBeEquivalentTo(moved);
-        await Eventually.TrueAsync("the same allocations run", TimeSpan.FromSeconds(30), async () => (await AllocationsAsync()).SetEquals(allocations));
+        // Where servers and allocations are then is Nomad's: it replaces those of a node that was slower to return than its heartbeats may be.
+        (await StatusAsync()).Cluster.ShouldBe(before.Cluster);
+        await Eventually.TrueAsync("the job runs", TimeSpan.FromSeconds(60), async () => (await AllocationsAsync()).Count == 3);
 
         Signal(NodeProcess.Term);
         await _up.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
@@ -87,8 +87,8 @@ public sealed class DevNodesTests(ITestOutputHelper output) : Scenario(output), 
         Start(with);
         await ReadyAsync();
         Say($"{engine}: the same command again: {again.Elapsed.TotalSeconds:0.0} s");
-        (await StatusAsync()).ShouldBeEquivalentTo(moved);
-        await Eventually.TrueAsync("the same allocations run", TimeSpan.FromSeconds(30), async () => (await AllocationsAsync()).SetEquals(allocations));
+        (await StatusAsync()).Cluster.ShouldBe(before.Cluster);
+        await Eventually.TrueAsync("the job runs", TimeSpan.FromSeconds(60), async () => (await AllocationsAsync()).Count == 3);
     }
 
     public Task InitializeAsync() => Task.CompletedTask;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster.Tests.Stack;
+using Xunit;
 
 namespace Nomadstack.Cluster.Tests.Flows;
 
 /// <summary>A cluster of one node without Consul, made once and handed from one scenario to the next as long as it is healthy.</summary>
-public sealed class OneNode : IAsyncDisposable
+public sealed class OneNode : IAsyncLifetime
 {
     private TestCluster? _cluster;
 
@@ -18,7 +19,10 @@ public sealed class OneNode : IAsyncDisposable
         return _cluster;
     }
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    // xunit disposes of a fixture in this way and in no other that waits.
+    public async Task DisposeAsync()
     {
         if (_cluster is not null) await _cluster.DisposeAsync();
         _cluster = null;

@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 
 namespace Nomadstack.Cluster.Tests.Flows;
 
+[Collection(Timed.Name)]
 public sealed class RefusedJoinTests(ITestOutputHelper output) : Scenario(output)
 {
     [SkippableFact]
@@ -40,30 +41,6 @@ public sealed class RefusedJoinTests(ITestOutputHelper output) : Scenario(output
         await ACopyOfItsDataFolderIsRefusedAsync(cluster, cluster.Nodes[1], cluster.Nodes[2]);
         await WithAnEmptyDataFolderItMakesNoSecondClusterAsync(cluster, cluster.Nodes[1], before.ClusterId);
         EngineProcess.On(first).Where(process => process.Kind == EngineKind.JobServer).Select(process => process.Process.Pid).ShouldBe(before.Servers.Select(server => server.Process.Pid));
-    }
-
-    [SkippableFact]
-    public async Task AJoinWhileThereIsNoLeaderSaysSoAndEndsWhenThereIsOne()
-    {
-        await using var cluster = await MachinesAsync(2, consul: false);
-        var (first, second) = (cluster.Nodes[0], cluster.Nodes[1]);
-        cluster.StartAgent(first);
-        await cluster.BootstrapAsync(first, "--no-consul");
-        var before = await Invariants.HoldAsync(cluster, 1);
-        var server = EngineProcess.On(first).Single(process => process.Kind == EngineKind.JobServer).Process;
-        server.Signal(NodeProcess.Stop);
-
-        await cluster.JoinAsync(second, first);
-
-        await cluster.AgentAnswersAsync(second);
-        await cluster.StateAsync(second, "no-quorum", TimeSpan.FromSeconds(30));
-        (await TestCluster.StatusAsync(second)).Cluster.Reason.ShouldContain(first.Name);
-        EngineProcess.On(second).ShouldBeEmpty("no client before the gate");
-
-        server.Signal(NodeProcess.Continue);
-        var after = await Invariants.HoldAsync(cluster, 1, before);
-        after.NodeIds.Count.ShouldBe(2);
-        Invariants.SameServerProcesses(before, after);
     }
 
     private static async Task ACopyOfItsDataFolderIsRefusedAsync(TestCluster cluster, LabNode original, LabNode other)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster.Tests.Stack;
+using Xunit;
 
 namespace Nomadstack.Cluster.Tests.Flows;
 
@@ -7,7 +8,7 @@ namespace Nomadstack.Cluster.Tests.Flows;
 /// A cluster of three with the workload on it, made once and handed from one scenario to the next as long as it is healthy:
 /// every scenario has to leave it so. One that did not costs the next a new cluster, not its truth.
 /// </summary>
-public sealed class ThreeNodes : IAsyncDisposable
+public sealed class ThreeNodes : IAsyncLifetime
 {
     private TestCluster? _cluster;
 
@@ -21,7 +22,10 @@ public sealed class ThreeNodes : IAsyncDisposable
         return _cluster;
     }
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    // xunit disposes of a fixture in this way and in no other that waits.
+    public async Task DisposeAsync()
     {
         if (_cluster is not null) await _cluster.DisposeAsync();
         _cluster = null;

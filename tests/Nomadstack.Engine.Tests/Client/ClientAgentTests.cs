@@ -256,9 +256,9 @@ public sealed class ClientAgentTests : IDisposable
         var pid = await PidAsync(client, id);
         _servers.Remove(id);
 
-        await Wait.UntilAsync("it is gone", () => client.Agent.Find(id) is null && !Directory.Exists(_folder[Path.Combine("alloc", id)]));
+        await Wait.UntilAsync("it is gone, and so is its record", () =>
+            client.Agent.Find(id) is null && !Directory.Exists(_folder[Path.Combine("alloc", id)]) && !Directory.EnumerateFiles(_folder[Path.Combine("client", "allocations")]).Any());
         (Proc.StatOf(pid) is null or { State: 'Z' }).ShouldBeTrue();
-        Directory.EnumerateFiles(_folder[Path.Combine("client", "allocations")]).ShouldBeEmpty();
     }
 
     [Fact]
