@@ -10,8 +10,9 @@ namespace Nomadstack.Node;
 internal static class NodeIdentity
 {
     /// <param name="holdsServers">Whether a server is recorded in the data folder: its raft peers know it by its address.</param>
+    /// <param name="alone">Whether a cluster of this machine alone is good enough where no address leads further: <c>up</c> works without a network.</param>
     /// <exception cref="ProblemException"><c>node/address-changed</c>, or what the file's own reading found.</exception>
-    public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool holdsServers)
+    public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool holdsServers, bool alone)
     {
         if (NodeFile.At(paths).Read() is not { } node)
         {
@@ -19,7 +20,7 @@ internal static class NodeIdentity
             {
                 Id = Guid.NewGuid().ToString(),
                 Name = options.Name ?? HostName(),
-                Address = options.Bind ?? Guess(),
+                Address = options.Bind ?? Guess(alone && options.Join is null),
                 Ports = options.PortsOver(new()),
             };
         }
@@ -27,7 +28,7 @@ internal static class NodeIdentity
         // Before it belongs to a cluster a node is nobody yet: a join that was refused for its name is tried again under another.
         var member = File.Exists(paths.ClusterFile);
         // A machine that came back under another address is not told apart by its options, but by what it has.
-        var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess() : node.Address);
+        var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess(alone: false) : node.Address);
         var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? (member ? node.Name : HostName()) };
         if (asked == node) return node;
         if (asked.Name != node.Name && member)
@@ -46,7 +47,8 @@ internal static class NodeIdentity
 
     private static string HostName() => Dns.GetHostName().Split('.')[0];
 
-    private static string Guess() =>
+    private static string Guess(bool alone) =>
         AddressGuess.Default()?.Address.ToString()
-        ?? throw new ProblemException(new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (127.0.0.1 for a cluster of this machine alone)."));
+        ?? (alone ? IPAddress.Loopback.ToString() : null)
+        ?? throw new ProblemException(new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (`nomadstack up` takes 127.0.0.1, for a cluster of this machine alone)."));
 }

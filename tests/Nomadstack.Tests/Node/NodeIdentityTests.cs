@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
 using Nomadstack.Node;
+using Nomadstack.Preflight;
 using Nomadstack.Storage;
 using Shouldly;
 using Xunit;
@@ -51,6 +52,14 @@ public sealed class NodeIdentityTests : IDisposable
         else changed().Address.ShouldBe("127.0.0.2");
     }
 
+    [Fact]
+    public void WithoutANetworkUpTakesThisMachineAlone()
+    {
+        var expected = AddressGuess.Default()?.Address.ToString() ?? "127.0.0.1";
+
+        NodeIdentity.ReadOrMint(_paths, Options(null, null), holdsServers: false, alone: true).Address.ShouldBe(expected);
+    }
+
     public void Dispose() => Directory.Delete(_paths.Data, recursive: true);
 
     private NodeFile Known(string name, string address)
@@ -61,5 +70,7 @@ public sealed class NodeIdentityTests : IDisposable
     }
 
     private NodeFile Read(string? name, string? address, bool holdsServers = false) =>
-        NodeIdentity.ReadOrMint(_paths, new AgentOptions(_paths.Data, address, name, 3, "auto", true, null, null, null, null, new Dictionary<string, int>()), holdsServers);
+        NodeIdentity.ReadOrMint(_paths, Options(name, address), holdsServers, alone: false);
+
+    private AgentOptions Options(string? name, string? address) => new(_paths.Data, address, name, 3, "auto", true, null, null, null, null, new Dictionary<string, int>());
 }
