@@ -24,7 +24,14 @@ internal sealed record ClusterStatus(string Id, string State, string Reason, int
 internal sealed record EngineStatus(EngineVersion Nomad, EngineVersion Consul);
 
 /// <param name="Kind"><c>nomad|embedded</c>, or <c>consul|none</c>.</param>
-internal sealed record EngineVersion(string Kind, string Version);
+internal sealed record EngineVersion(string Kind, string Version)
+{
+    /// <summary>The file that runs; empty where none does.</summary>
+    public string Program { get; init; } = "";
+
+    /// <summary>Why it is this one, or why there is none: a few words to go behind the name.</summary>
+    public string Why { get; init; } = "";
+}
 
 /// <param name="ManagedBy"><c>job|bootstrap</c>.</param>
 /// <param name="State"><c>running|lingering|stopped|unreachable</c>.</param>

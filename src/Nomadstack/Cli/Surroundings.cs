@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Doctor;
 using Nomadstack.Node;
 
 namespace Nomadstack.Cli;
@@ -30,6 +31,11 @@ internal sealed record Surroundings
     /// <summary>The file this process was started from.</summary>
     public string Self { get; init; } = Environment.ProcessPath!;
 
+    public User User { get; init; } = User.OfThisProcess();
+
+    /// <summary>What makes the word <c>nomadstack</c> mean this program in a shell where it does not; null where it does.</summary>
+    public string? Alias { get; init; }
+
     /// <summary>The second Ctrl-C.</summary>
     public CancellationToken HardStop { get; init; }
 
@@ -53,6 +59,7 @@ internal sealed record Surroundings
             LiveOut = !plain && !Console.IsOutputRedirected,
             Unicode = LocaleIsUtf8(),
             Width = Console.IsErrorRedirected && Console.IsOutputRedirected ? PlainWidth : Math.Clamp(Console.WindowWidth, 40, 160),
+            Alias = ShellAlias.For(Environment.ProcessPath!, Environment.GetEnvironmentVariable("PATH") ?? ""),
             HardStop = hardStop,
             Become = image => image.Execute(),
             Daemon = AgentProgram.RunAsync,

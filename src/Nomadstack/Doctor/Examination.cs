@@ -34,6 +34,7 @@ internal static class Examination
         .. Data(facts),
         Disk(facts),
         .. Clock(facts),
+        User(facts),
         Kernel(facts),
         Cgroups(facts),
         Files(facts),
@@ -68,7 +69,7 @@ internal static class Examination
     {
         yield return finding switch
         {
-            EngineFinding.Found found => Finding.Ok(kind, $"{title} {found.Program.Version}, {found.Program.Path} ({Where(facts, found.Program.Path)})"),
+            EngineFinding.Found found => Finding.Ok(kind, $"{title} {found.Program.Version}, {found.Program.Path} ({InstalledPrograms.Origin(facts.Paths, found.Program.Path)})"),
             // Not unpacked yet: the first agent does that.
             EngineFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == kind) is { } carried => Finding.Ok(kind, $"{title} {carried.Version}, in the bundle"),
             EngineFinding.Missing missing => Finding.Warning(kind, missing.Problem),
@@ -77,14 +78,11 @@ internal static class Examination
         };
     }
 
-    private static string Where(DoctorFacts facts, string path) =>
-        path.StartsWith(facts.Paths.Binaries + "/", StringComparison.Ordinal) ? "fetched" : path.StartsWith(facts.Paths.Data + "/", StringComparison.Ordinal) ? "bundled" : "installed";
-
     private static IEnumerable<Finding> Network(DoctorFacts facts)
     {
         if (facts.Address is null)
         {
-            yield return Finding.Problem("address", new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (127.0.0.1 for a cluster of this machine alone)."));
+            yield return Finding.Problem("address", new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (`nomadstack up` takes 127.0.0.1, for a cluster of this machine alone)."));
             yield break;
         }
 
@@ -124,8 +122,13 @@ internal static class Examination
         ];
     }
 
+    /// <summary>No warning: on a laptop it is what one wants.</summary>
+    private static Finding User(DoctorFacts facts) => Finding.Ok("user", Privileges.Missing(facts.User, facts.Nomad is EngineFinding.Found { Program: var nomad } ? nomad.Kind : EngineKind.Embedded, Version(facts)) is { } missing ? missing : facts.User.Name);
+
+    private static string Version(DoctorFacts facts) => facts.Nomad is EngineFinding.Found { Program: var nomad } ? nomad.Version.ToString() : "";
+
     private static Finding Kernel(DoctorFacts facts) => facts.Kernel >= s_oldestKernel
-        ? Finding.Ok("kernel", $"Linux {facts.Kernel.ToString(3)}{(facts.IsRoot ? "" : "; not root: raw_exec runs tasks, exec and docker cannot")}")
+        ? Finding.Ok("kernel", $"Linux {facts.Kernel.ToString(3)}")
         : Finding.Problem("kernel", new("agent/kernel-too-old", $"This kernel is Linux {facts.Kernel.ToString(3)}.", "The agent watches processes that are not its children, which came with 5.4.", "Run a kernel of 5.4 or later."));
 
     private static Finding Cgroups(DoctorFacts facts) => facts.Cgroups switch

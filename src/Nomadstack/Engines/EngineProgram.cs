@@ -11,6 +11,9 @@ internal sealed record EngineProgram(string Kind, string Path, IReadOnlyList<str
 {
     /// <summary>The whole argument list for the product's arguments.</summary>
     public IReadOnlyList<string> Arguments(params string[] own) => [.. LeadingArguments, .. own];
+
+    /// <summary>Why it is this one and no other, in words that go behind its name.</summary>
+    public string Why { get; init; } = "";
 }
 
 /// <summary>What provides a product.</summary>

@@ -16,4 +16,8 @@ internal static class InstalledPrograms
             : [];
         return bundle is null ? fetched : fetched.Prepend(bundle);
     }
+
+    /// <summary>How a program came to be where it is.</summary>
+    public static string Origin(NodePaths paths, string program) =>
+        program.StartsWith(paths.Binaries + "/", StringComparison.Ordinal) ? "fetched" : program.StartsWith(paths.Data + "/", StringComparison.Ordinal) ? "bundled" : "installed";
 }

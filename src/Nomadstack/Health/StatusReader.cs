@@ -47,7 +47,7 @@ internal sealed class StatusReader(
             1,
             new(context.Node.Name, context.Node.Id, context.Node.Address, Version),
             new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(Role.Nomad, cluster is null ? 0 : 1)),
-            cluster is { Consul: false } ? Engine() with { Consul = new("none", "") } : Engine(),
+            cluster is { Consul: false } && Engine() is { Consul.Kind: not "none" } engine ? engine with { Consul = new("none", "") { Why = "this cluster was made without it" } } : Engine(),
             [.. facts.Servers.Select(Describe)],
             [.. facts.Nodes.Select(n => new MemberStatus(n.Name, n.Address, n.Reachable ? "reachable" : "unreachable", n.NomadStatus, n.ConsulStatus, n.Eligible))],
             operations.All);

@@ -46,7 +46,7 @@ internal static class AgentProgram
         using var owner = DataFolderLock.Take(paths.Data);
         using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time)], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
         var recorded = Role.All.Any(role => ServerRecord.At(paths.Server(role)).Exists);
-        var node = NodeIdentity.ReadOrMint(paths, options, recorded);
+        var node = NodeIdentity.ReadOrMint(paths, options, recorded, alone: up);
         var membership = new Membership(paths, node, time);
         membership.Load();
         var context = new NodeContext(node, paths, membership, time, logs);
@@ -128,14 +128,15 @@ internal static class AgentProgram
         var status = new StatusReader(context, host, clients, operations, products, Nomad)
         {
             Version = BuildVersion.Text,
-            Engine = () => new(Describe(programs.Find(Role.Nomad)), Describe(programs.Find(Role.Consul))),
+            Engine = () => new(Describe(programs.Find(Role.Nomad), ""), Describe(programs.Find(Role.Consul), programs.WithoutConsul)),
             IsReachable = peers.IsReachable,
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
         return new(context, programs, operations, host, temporary, jobs, gate, clients, keeper, bootstrap, peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
-        static EngineVersion Describe(EngineProgram? program) => program is null ? new("none", "") : new(program.Kind, program.Version.ToString());
+        static EngineVersion Describe(EngineProgram? program, string without) =>
+            program is null ? new("none", "") { Why = without } : new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why };
     }
 
     private static async Task<EnginePrograms> FindProgramsAsync(AgentOptions options, NodeContext context, CancellationToken cancel)
@@ -146,8 +147,9 @@ internal static class AgentProgram
         var nomad = await FindNomadAsync(options, membership.Current?.Engine, probe, context.Logs.CreateLogger(typeof(AgentProgram)), cancel);
         // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
         var consul = membership.Current?.Consul ?? options.Consul ? await probe.ProbeAsync(EngineKind.Consul, options.ConsulProgram, null, null, cancel) : null;
+        var none = consul is null ? membership.Current is null ? "not asked for" : "this cluster was made without it" : "no consul program was found";
         if (consul is EngineFinding.Missing && membership.Current is null && options.ConsulProgram is null) consul = null;
-        var programs = new EnginePrograms(paths, nomad, consul?.OrThrow(), () => membership.Current?.Engine);
+        var programs = new EnginePrograms(paths, nomad, consul is null ? null : Found(consul, paths, options.ConsulProgram), () => membership.Current?.Engine) { WithoutConsul = none };
         programs.RequireClusters();
         return programs;
     }
@@ -155,25 +157,33 @@ internal static class AgentProgram
     /// <summary>What could provide Nomad here, the preferred first: a nomad program where there is one, and otherwise this program itself.</summary>
     private static async Task<IReadOnlyList<EngineProgram>> FindNomadAsync(AgentOptions options, string? ofCluster, EngineProbe probe, ILogger log, CancellationToken cancel)
     {
+        var paths = new NodePaths(options.DataDir);
         if (options.Engine == EngineKind.Embedded)
         {
             if (options.NomadProgram is not null) throw new ProblemException(new("engine/two", $"Both the embedded engine and {options.NomadProgram} were asked for.", "A node has one engine.", "Leave --engine or --nomad-program away."));
-            return [await EmbeddedAsync()];
+            return [await EmbeddedAsync("asked for")];
         }
 
         var found = await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel);
-        if (options.Engine == EngineKind.Nomad || options.NomadProgram is not null) return [found.OrThrow()];
+        if (options.Engine == EngineKind.Nomad || options.NomadProgram is not null) return [Found(found, paths, options.NomadProgram)];
         if (found is EngineFinding.Missing)
         {
             log.LogInformation("No nomad program was found: Nomad is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad");
-            return [await EmbeddedAsync()];
+            return [await EmbeddedAsync("no nomad program was found")];
         }
 
         if (ofCluster == EngineKind.Embedded) log.LogInformation("This cluster was made with nomadstack's embedded engine and goes on with it, although a nomad program was found");
         // Whom it joins may have the other one.
-        return options.Join is not null || ofCluster == EngineKind.Embedded ? [found.OrThrow(), await EmbeddedAsync()] : [found.OrThrow()];
+        var program = Found(found, paths, null);
+        return options.Join is not null || ofCluster == EngineKind.Embedded ? [program, await EmbeddedAsync("this cluster was made with it")] : [program];
 
-        async Task<EngineProgram> EmbeddedAsync() => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow();
+        async Task<EngineProgram> EmbeddedAsync(string why) => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow() with { Why = why };
+    }
+
+    private static EngineProgram Found(EngineFinding finding, NodePaths paths, string? named)
+    {
+        var program = finding.OrThrow();
+        return program with { Why = named is null ? InstalledPrograms.Origin(paths, program.Path) : "named" };
     }
 
     private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, AgentService service)

@@ -9,6 +9,9 @@ namespace Nomadstack.Servers;
 /// <param name="nomad">What could provide Nomad here, the preferred first. Once the node is a member, the cluster's engine decides.</param>
 internal sealed class EnginePrograms(NodePaths paths, IReadOnlyList<EngineProgram> nomad, EngineProgram? consul, Func<string?> engineOfCluster)
 {
+    /// <summary>Why there is no Consul, where there is none.</summary>
+    public string WithoutConsul { get; init; } = "";
+
     public EngineProgram? Find(string product)
     {
         if (product != Role.Nomad) return consul;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cli;
+using Nomadstack.Doctor;
 using Nomadstack.Node;
 
 namespace Nomadstack.Tests.Cli;
@@ -22,6 +23,10 @@ internal sealed class Typed
     public string Input { get; init; } = "";
 
     public string Self { get; init; } = Environment.ProcessPath!;
+
+    public User User { get; init; } = new("root", true, 1024);
+
+    public string? Alias { get; init; }
 
     public ProgramImage? Became { get; private set; }
 
@@ -46,6 +51,8 @@ internal sealed class Typed
         Unicode = Unicode,
         Width = Width,
         Self = Self,
+        User = User,
+        Alias = Alias,
         Become = image =>
         {
             Became = image;

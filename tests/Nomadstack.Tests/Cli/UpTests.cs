@@ -54,6 +54,28 @@ public sealed class UpTests : IDisposable
     }
 
     [Fact]
+    public async Task SaysWhatProvidesNomadAndWhyWhatRootWouldAddAndHowToGoOn()
+    {
+        using var interrupt = new CancellationTokenSource();
+        var engine = new EngineStatus(new("embedded", "0.1.0") { Why = "no nomad program was found" }, new("none", "") { Why = "no consul program was found" });
+        _agent.Status = _agent.Status with { Engine = engine, Node = _agent.Status.Node with { Address = "127.0.0.1" } };
+        var typed = new Typed { Daemon = DaemonAsync, User = new("alice", false, 1024), Alias = "alias nomadstack=/build/nomadstack" };
+        var up = typed.RunAsync(interrupt.Token, "up", "--data-dir", _paths.Data);
+
+        await Eventually(() => typed.Error.ToString().EndsWith(" status\n", StringComparison.Ordinal), typed);
+        await interrupt.CancelAsync();
+        await up;
+
+        var said = typed.Error.ToString();
+        said.ShouldStartWith("-- Nomad is nomadstack's embedded engine (no nomad program was found)");
+        said.ShouldContain("-- without Consul: no consul program was found\n");
+        said.ShouldContain("-- not root: jobs run as alice");
+        said.ShouldContain("-- no other machine can join");
+        said.ShouldContain("\n     alias nomadstack=/build/nomadstack\n");
+        said.ShouldContain($"\n     nomadstack --data-dir {_paths.Data} job run ");
+    }
+
+    [Fact]
     public async Task ADaemonThatCannotStartEndsItWithItsProblem()
     {
         var typed = new Typed { Daemon = (_, _, _) => throw new ProblemException(new("agent/already-running", "An agent already runs: pid 7.", "One at a time.", "Use that one.")) };

@@ -17,7 +17,7 @@ public sealed class ExaminationTests
     private static readonly HostFacts s_host = new([], _ => null, [new(IPAddress.Parse("10.0.0.1"), "eth0")], new("/", "ext4", new HashSet<string> { "rw" }), null, 10L << 30, new(2026, 5, 1, 0, 0, 0, TimeSpan.Zero));
 
     private static readonly DoctorFacts s_good = new(
-        new NodePaths("/data"), "10.0.0.1", new(), false, s_host, new HashSet<int>(), null, null, null, [], TimeSpan.FromMilliseconds(2), 65536, 4L << 30, true, 2, true, new(6, 1, 0),
+        new NodePaths("/data"), "10.0.0.1", new(), false, s_host, new HashSet<int>(), null, null, null, [], TimeSpan.FromMilliseconds(2), 65536, 4L << 30, true, 2, new("root", true, 1024), new(6, 1, 0),
         new EngineFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5))), new EngineFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))), null);
 
     [Fact]
@@ -26,7 +26,7 @@ public sealed class ExaminationTests
         var findings = Examination.Of(s_good);
 
         findings.Where(f => f.State != Finding.Fine).ShouldBeEmpty();
-        findings.Select(f => f.Check).ShouldBe(["agent", "nomad", "consul", "address", "ports", "data folder", "disk", "clock", "kernel", "cgroups", "open files", "memory", "others"]);
+        findings.Select(f => f.Check).ShouldBe(["agent", "nomad", "consul", "address", "ports", "data folder", "disk", "clock", "user", "kernel", "cgroups", "open files", "memory", "others"]);
         findings.Single(f => f.Check == "nomad").What.ShouldBe("Nomad 1.9.5, /usr/bin/nomad (installed)");
         findings.Single(f => f.Check == "consul").What.ShouldContain("(fetched)");
     }
@@ -63,6 +63,15 @@ public sealed class ExaminationTests
         (finding.State, finding.Code).ShouldBe((state, code));
         finding.Fix.ShouldNotBeEmpty();
         finding.What.ShouldEndWith(".");
+    }
+
+    [Fact]
+    public void AnOrdinaryUserIsToldWhatRootWouldAddAndIsNoWarning()
+    {
+        var findings = Examination.Of(s_good with { User = new("alice", false, 1024) });
+
+        findings.Where(f => f.State != Finding.Fine).ShouldBeEmpty();
+        findings.Single(f => f.Check == "user").What.ShouldStartWith("not root: jobs run as alice");
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Nomadstack.Api;
 using Nomadstack.Cli.Output;
 using Nomadstack.Cluster;
 using Nomadstack.Dev;
+using Nomadstack.Doctor;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Cli.Dev;
@@ -56,6 +57,9 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         foreach (var node in room.Nodes.Where(node => node == first || node.IsMember)) await agents.StartAsync(node, wish.Arguments, cancel);
         using var agent = Client(first);
         var status = await AnswerAsync(agents, first, agent, cancel);
+        progress.Note(StatusText.Nomad(status.Engine.Nomad));
+        progress.Note(StatusText.Consul(status.Engine.Consul));
+        if (Privileges.Missing(here.User, status.Engine.Nomad.Kind, status.Engine.Nomad.Version) is { } missing) progress.Note(missing);
         if (!first.IsMember)
         {
             var consul = wish.Consul && status.Engine.Consul.Kind != "none";
@@ -67,9 +71,10 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         progress.Done("ready", here.Time.GetElapsedTime(started));
         var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
-        if (where.NomadAddress is { } nomad) progress.Note($"Nomad is at {nomad} (nomadstack{folder} nomad status)");
-        progress.Note($"Pull a plug: `nomadstack{folder} dev kill n2`, or of all: `nomadstack{folder} dev power-cut`; bring it back: `nomadstack{folder} dev power-on`");
-        progress.Note($"Look on: `nomadstack{folder} status --watch`; Ctrl-C stops everything");
+        if (where.NomadAddress is { } nomad) progress.Note($"Nomad is at {nomad}");
+        progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal pull one plug, pull all, plug in again, look on:");
+        if (here.Alias is { } alias) progress.Command(alias);
+        foreach (var command in new[] { "dev kill n2", "dev power-cut", "dev power-on", "status --watch" }) progress.Command($"nomadstack{folder} {command}");
     }
 
     private async Task<StatusDocument> AnswerAsync(DevAgents agents, DevNode node, AgentClient agent, CancellationToken cancel)

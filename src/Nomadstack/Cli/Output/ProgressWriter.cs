@@ -36,6 +36,14 @@ internal sealed class ProgressWriter(Surroundings here)
 
     public void Note(string text) => Line(here.Unicode ? "·" : "--", text, null);
 
+    /// <summary>Something to copy into a shell: a line of its own, never broken.</summary>
+    public void Command(string text)
+    {
+        Clear();
+        here.Error.WriteLine(new string(' ', MarkWidth + 2) + text);
+        here.Error.Flush();
+    }
+
     /// <summary>What is waited for and how long already. May be called as often as one likes.</summary>
     public void Waiting(string text, TimeSpan elapsed)
     {

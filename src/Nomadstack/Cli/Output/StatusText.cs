@@ -17,7 +17,7 @@ internal static class StatusText
         if (cluster.Reason.Length > 0) Paragraph(output, cluster.Reason);
         if (cluster.State == "none") Paragraph(output, "Make one with `nomadstack bootstrap`, or join one: `nomadstack agent --join HOST --token-file FILE`.");
         foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
-        output.WriteLine($"engine: {status.Engine.Nomad.Kind} {status.Engine.Nomad.Version}{(status.Engine.Consul.Kind == "none" ? ", without Consul" : $", {status.Engine.Consul.Kind} {status.Engine.Consul.Version}")}; nomadstack {status.Node.Version}");
+        Paragraph(output, $"engine: {Name(status.Engine.Nomad)}, {(status.Engine.Consul.Kind == "none" ? "without Consul" : Name(status.Engine.Consul))}; nomadstack {status.Node.Version}");
 
         if (status.Servers.Count > 0)
         {
@@ -61,6 +61,17 @@ internal static class StatusText
             _ => $"{name}: tolerates the failure of {role.Failures} servers.",
         };
     }
+
+    /// <summary>What provides Nomad here, for somebody who has just started it.</summary>
+    public static string Nomad(EngineVersion engine) => engine.Kind == "embedded"
+        ? $"Nomad is nomadstack's embedded engine ({engine.Why}): for development, tests and rehearsals; production wants HashiCorp's"
+        : $"Nomad {engine.Version}: {engine.Program} ({engine.Why})";
+
+    /// <summary>What provides Consul, or why nothing does.</summary>
+    public static string Consul(EngineVersion engine) => engine.Kind == "none" ? $"without Consul: {engine.Why}" : $"Consul {engine.Version}: {engine.Program} ({engine.Why})";
+
+    /// <summary>Only the embedded engine has to excuse itself for being there.</summary>
+    private static string Name(EngineVersion engine) => $"{engine.Kind} {engine.Version}{(engine is { Kind: "embedded", Why.Length: > 0 } ? $" ({engine.Why})" : "")}";
 
     private static string Servers(StatusDocument status)
     {

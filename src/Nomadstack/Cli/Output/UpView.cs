@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Net;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
+using Nomadstack.Doctor;
 
 namespace Nomadstack.Cli.Output;
 
@@ -9,10 +11,13 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
 {
     private static readonly TimeSpan s_restInterval = TimeSpan.FromSeconds(5);
 
+    /// <summary>Where a clone of the repository has it.</summary>
+    private const string Example = "examples/hello.nomad.hcl";
+
     private readonly HashSet<string> _ended = [];
     private readonly long _started = here.Time.GetTimestamp();
     private string _lastState = "";
-    private bool _ready;
+    private bool _ready, _introduced;
 
     /// <summary>Ends with the daemon.</summary>
     /// <exception cref="ProblemException">The cluster could not be made or joined.</exception>
@@ -23,8 +28,11 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
             var busy = true;
             try
             {
-                busy = ShowOperations(await agent.OperationsAsync(cancel));
-                await ShowStateAsync(await agent.StatusAsync(cancel), busy, cancel);
+                var operations = await agent.OperationsAsync(cancel);
+                var status = await agent.StatusAsync(cancel);
+                Introduce(status.Engine);
+                busy = ShowOperations(operations);
+                await ShowStateAsync(status, busy, cancel);
             }
             catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
             {
@@ -36,6 +44,15 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         }
 
         progress.Clear();
+    }
+
+    private void Introduce(EngineStatus engine)
+    {
+        if (_introduced) return;
+        _introduced = true;
+        progress.Note(StatusText.Nomad(engine.Nomad));
+        progress.Note(StatusText.Consul(engine.Consul));
+        if (Privileges.Missing(here.User, engine.Nomad.Kind, engine.Nomad.Version) is { } missing) progress.Note(missing);
     }
 
     private bool ShowOperations(IReadOnlyList<Operation> operations)
@@ -94,9 +111,13 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
 
         var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
-        if (where.NomadAddress is { } nomad) progress.Note($"Nomad is at {nomad} (nomadstack{folder} nomad status)");
-        if (where.ConsulAddress is { } consul) progress.Note($"Consul is at {consul} (nomadstack{folder} consul members)");
+        if (where.NomadAddress is { } nomad) progress.Note($"Nomad is at {nomad}");
+        if (where.ConsulAddress is { } consul) progress.Note($"Consul is at {consul}");
+        if (IPAddress.TryParse(status.Node.Address, out var address) && IPAddress.IsLoopback(address)) progress.Note($"no other machine can join: this node's address is {address} (--bind IP at a folder's first start gives it another)");
         foreach (var role in status.Tolerates) progress.Note(StatusText.Tolerance(role));
-        progress.Note($"See more with `nomadstack status{folder}`; Ctrl-C stops everything");
+        progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal:");
+        if (here.Alias is { } alias) progress.Command(alias);
+        progress.Command($"nomadstack{folder} job run {(File.Exists(Example) ? Example : "FILE")}");
+        progress.Command($"nomadstack{folder} status");
     }
 }
