@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Nomadstack.Api;
 using Nomadstack.Cli.Dev;
 using Nomadstack.Cli.Job;
 using Nomadstack.Cli.Node;
@@ -9,6 +10,8 @@ using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;
 using Nomadstack.Cli.Token;
 using Nomadstack.Cluster;
+using Nomadstack.Dev;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Cli;
 
@@ -30,7 +33,7 @@ internal static class CommandLine
         }
         catch (ProblemException e)
         {
-            return Answer.Problem(here, e.Problem, parse.GetValue(global.Json));
+            return Answer.Problem(here, InRoom(e.Problem, global.FolderPaths(parse)), parse.GetValue(global.Json));
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -38,6 +41,11 @@ internal static class CommandLine
             return ExitCode.Interrupted;
         }
     }
+
+    /// <summary>The agents of dev nodes are not started one by one.</summary>
+    private static Problem InRoom(Problem problem, NodePaths folder) => problem.Code == AgentPresence.ProblemCode && DevRoom.Find(folder) is not null
+        ? problem with { Fix = $"Give the nodes power again with `nomadstack dev power-on`, or start them with `nomadstack up --dev-nodes N`; both with --data-dir {folder.Data}." }
+        : problem;
 
     internal static RootCommand Root(Surroundings here, GlobalOptions global)
     {

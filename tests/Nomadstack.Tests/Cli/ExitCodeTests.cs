@@ -2,6 +2,8 @@
 using System.Text.Json;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
+using Nomadstack.Dev;
+using Nomadstack.Storage;
 using Nomadstack.Tests.Api;
 using Shouldly;
 using Xunit;
@@ -17,6 +19,25 @@ public sealed class ExitCodeTests
         host.Agent.Script(FakeAgentService.Running("bootstrap", "start") with { State = Operation.Finished });
 
         (await new Typed().RunAsync("bootstrap", "--data-dir", host.Paths.Data)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task NodesOfARoomWithoutPowerAreNotStartedOneByOne()
+    {
+        var room = new NodePaths(Directory.CreateTempSubdirectory("nomadstack-room-").FullName);
+        try
+        {
+            DevRoom.Make(room, 2);
+            var typed = new Typed();
+
+            (await typed.RunAsync("status", "--data-dir", room.Data)).ShouldBe(5);
+
+            typed.Error.ToString().ShouldContain($"fix:   Give the nodes power again with `nomadstack dev power-on`, or start them with `nomadstack up --dev-nodes N`; both with --data-dir {room.Data}.");
+        }
+        finally
+        {
+            Directory.Delete(room.Data, recursive: true);
+        }
     }
 
     [Fact]
