@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Nomadstack.Api;
@@ -72,6 +73,8 @@ internal static class CommandLine
             new CompleteCommand(here, root),
             new VersionCommand(here, global),
         }) root.Subcommands.Add(command);
+        // Into a file or a pager it would not be broken at all.
+        foreach (var help in root.Options.OfType<HelpOption>()) ((HelpAction)help.Action!).MaxWidth = here.Width;
         foreach (var version in root.Options.OfType<VersionOption>()) version.Action = new VersionAction(here);
         return root;
     }
