@@ -27,7 +27,7 @@ public static class EngineAgent
             case ["agent", .. var options]:
                 return await AgentAsync(options, cancel);
             default:
-                await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …] | version\nThis is nomadstack's embedded engine; it has no other commands. For jobs see `nomadstack job`; HashiCorp's own nomad works against its HTTP address (NOMAD_ADDR).");
+                await Console.Error.WriteLineAsync("error: nomadstack's embedded engine has no such command.\nwhy:   It is an agent and its HTTP API: agent -config FILE [-config FILE …], and version.\nfix:   Use `nomadstack job` and `nomadstack node`; HashiCorp's own nomad works with NOMAD_ADDR set to its HTTP address.");
                 return Usage;
         }
     }

@@ -110,7 +110,7 @@ internal sealed class UpCommand : Command
         try
         {
             await stop;
-            progress.Done("everything stopped; `nomadstack up` brings it back", _here.Time.GetElapsedTime(started));
+            progress.Done("everything stopped; the same command brings it back", _here.Time.GetElapsedTime(started));
         }
         catch (OperationCanceledException) when (_here.HardStop.IsCancellationRequested)
         {

@@ -48,7 +48,7 @@ internal abstract record Gate
     {
         var missing = all.Where(s => s.Applied is null).Select(s => s.Node).ToList();
         return missing.Count == 0
-            ? $"a leader: all {all.Count} servers answer and hold an election"
+            ? all.Count == 1 ? "a leader: the only server answers and is about to elect itself" : $"a leader: all {all.Count} servers answer and hold an election"
             : $"quorum: {answering.Count} of {all.Count} servers answer; missing: {string.Join(", ", missing)}";
     }
 }

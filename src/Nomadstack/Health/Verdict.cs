@@ -37,7 +37,7 @@ internal sealed record Verdict(string State, string Reason)
         var silent = servers.Where(s => s.View is null).Select(s => s.Server.NodeName).ToList();
         var since = facts.QuorumLostFor is { } lost ? string.Create(CultureInfo.InvariantCulture, $" for {lost.TotalSeconds:0} s") : "";
         return silent.Count == 0
-            ? $"no {role} leader{since}; all {servers.Count} servers answer and hold an election"
+            ? servers.Count == 1 ? $"no {role} leader{since}; the only server answers and is about to elect itself" : $"no {role} leader{since}; all {servers.Count} servers answer and hold an election"
             : $"no {role} leader{since}; {servers.Count - silent.Count} of {servers.Count} servers answer, missing: {string.Join(", ", silent)}";
     }
 
