@@ -16,6 +16,9 @@ internal sealed class NodeClients(NodeContext context, NomadClientKeeper nomad, 
 
     public ConsulClientKeeper Consul { get; } = consul;
 
+    /// <summary>What the Nomad client knows of servers, kept up to date.</summary>
+    public ServerList Servers => field ??= new(context, api, () => ClientApi, () => Nomad.Runs);
+
     private NomadApi ClientApi => api(new Uri("http://" + HostPort.Join(context.Node.Address, context.Node.Ports.NomadClientHttp)));
 
     /// <summary>Writes both configurations anew with today's servers, for the next start.</summary>

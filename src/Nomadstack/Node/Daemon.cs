@@ -105,7 +105,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         }
 
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        List<Task> tasks = [parts.Keeper.RunAsync(() => parts.Clients.Nomad.Runs, both.Token), parts.Peers.RunAsync(both.Token)];
+        List<Task> tasks = [parts.Keeper.RunAsync(() => parts.Clients.Nomad.Runs, both.Token), parts.Clients.Servers.RunAsync(both.Token), parts.Peers.RunAsync(both.Token)];
         await Task.WhenAny(tasks);
         await both.CancelAsync();
         await Task.WhenAll(tasks);

@@ -25,6 +25,28 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     /// <summary>The membership now, or null while this node belongs to no cluster.</summary>
     public ClusterDocument? Current => _current;
 
+    /// <summary>Waits until the membership is another than <paramref name="seen"/>, at most so long. Returns whether it is.</summary>
+    public async Task<bool> ChangedSinceAsync(ClusterDocument? seen, TimeSpan atMost, CancellationToken cancel)
+    {
+        var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        void Wake() => changed.TrySetResult();
+        Changed += Wake;
+        try
+        {
+            if (!ReferenceEquals(seen, Current)) return true;
+            await changed.Task.WaitAsync(atMost, time, cancel);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        finally
+        {
+            Changed -= Wake;
+        }
+    }
+
     /// <summary>This node's own entry, or null while it belongs to no cluster.</summary>
     public NodeEntry? Self => _current?.Nodes.GetValueOrDefault(node.Id);
 

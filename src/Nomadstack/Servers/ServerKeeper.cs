@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Nomad;
 using Nomadstack.Operations;
-using Nomadstack.Peers;
 
 namespace Nomadstack.Servers;
 
@@ -54,29 +53,8 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         {
             var seen = context.Membership.Current;
             if (await RoundAsync(clientRuns(), cancel)) await Task.Delay(s_moving, context.Time, cancel);
-            else if (await RestAsync(seen, context.Time.GetUtcNow() - changedAt < s_recent ? s_settling : s_resting, cancel)) changedAt = context.Time.GetUtcNow();
-        }
-    }
-
-    /// <returns>True when a change of the membership since <paramref name="seen"/> ended the rest: a server was released, a node joined.</returns>
-    private async Task<bool> RestAsync(ClusterDocument? seen, TimeSpan rest, CancellationToken cancel)
-    {
-        var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        void Wake() => changed.TrySetResult();
-        context.Membership.Changed += Wake;
-        try
-        {
-            if (!ReferenceEquals(seen, context.Membership.Current)) return true;
-            await changed.Task.WaitAsync(rest, context.Time, cancel);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-        finally
-        {
-            context.Membership.Changed -= Wake;
+            // A server was released, a node joined.
+            else if (await context.Membership.ChangedSinceAsync(seen, context.Time.GetUtcNow() - changedAt < s_recent ? s_settling : s_resting, cancel)) changedAt = context.Time.GetUtcNow();
         }
     }
 
