@@ -160,8 +160,9 @@ internal static class PeerCalls
             {
                 throw new ProblemException(Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : $"No connection came about within {s_tcpTimeout.TotalSeconds:0} seconds."), e);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or SocketException && !cancel.IsCancellationRequested)
+            catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
             {
+                cancel.ThrowIfCancellationRequested();
                 throw new ProblemException(Unreachable(where, (e.InnerException ?? e).Message), e);
             }
         }

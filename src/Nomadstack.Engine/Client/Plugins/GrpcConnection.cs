@@ -99,13 +99,14 @@ internal sealed class GrpcConnection : IDisposable
         }
     }
 
-    private static async Task<T> GuardAsync<T>(Func<Task<T>> act, CancellationToken cancel)
+    /// <summary>A connection that breaks in the moment of a cancellation is a broken connection: whoever follows a plugin lets go of its streams just when it dies.</summary>
+    internal static async Task<T> GuardAsync<T>(Func<Task<T>> act, CancellationToken cancel)
     {
         try
         {
             return await act();
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ObjectDisposedException or OperationCanceledException && !cancel.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ObjectDisposedException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             throw new GrpcException(GrpcException.Unavailable, $"the plugin does not answer: {e.Message}", inner: e);
         }

@@ -132,9 +132,9 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
                 if (_time.GetElapsedTime(since) > s_settled) pause = TimeSpan.Zero;
                 LogGone(Name, instance.Pid);
             }
-            catch (Exception e) when (e is PluginException or GrpcException && !_stop.IsCancellationRequested)
+            catch (Exception e) when (e is PluginException or GrpcException)
             {
-                LogNotStarted(_file, e.Message);
+                if (!_stop.IsCancellationRequested) LogNotStarted(_file, e.Message);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
