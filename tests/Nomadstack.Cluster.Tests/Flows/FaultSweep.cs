@@ -20,11 +20,12 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
 
     private static readonly int s_points = Number("NOMADSTACK_FAULT_POINTS", 2);
 
+    /// <param name="engine">What the nodes run on.</param>
     /// <param name="flow">Runs to its end, whatever the fault does to the agent meanwhile.</param>
-    private protected async Task SweepAsync(int nodes, Func<TestCluster, string, Task<Revival>> flow)
+    private protected async Task SweepAsync(string engine, int nodes, Func<TestCluster, string, Task<Revival>> flow)
     {
         IReadOnlyList<string> points;
-        await using (var undisturbed = await MachinesAsync(nodes))
+        await using (var undisturbed = await MachinesWithAsync(engine, nodes))
         {
             var traced = await flow(undisturbed, Trace);
             points = [.. (await File.ReadAllLinesAsync(Path.Combine(traced.Agent.Node.Srv, "points"))).Distinct()];
@@ -33,11 +34,11 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
         points.ShouldNotBeEmpty("the flow has fault points");
         var dice = Dice();
         var lot = points.OrderBy(_ => dice.Next()).Take(s_points).ToList();
-        Say($"{lot.Count} of {points.Count} points: {string.Join(", ", points)}");
+        Say($"{engine}: {lot.Count} of {points.Count} points: {string.Join(", ", points)}");
         var (missed, bad) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
         await Parallel.ForEachAsync(lot, new ParallelOptions { MaxDegreeOfParallelism = s_atOnce }, async (point, _) =>
         {
-            await using var cluster = await MachinesAsync(nodes);
+            await using var cluster = await MachinesWithAsync(engine, nodes);
             try
             {
                 var revival = await flow(cluster, point);

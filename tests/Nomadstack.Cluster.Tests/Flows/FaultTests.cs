@@ -10,12 +10,14 @@ namespace Nomadstack.Cluster.Tests.Flows;
 // A class for each flow: classes run side by side.
 public sealed class BootstrapFaultTests(ITestOutputHelper output) : FaultSweep(output)
 {
-    [SkippableFact]
-    public Task BootstrapSurvivesTheAgentsDeathAnywhere() => SweepAsync(1, async (cluster, fault) =>
+    [SkippableTheory]
+    [InlineData(Embedded)]
+    [InlineData(Nomad)]
+    public Task BootstrapSurvivesTheAgentsDeathAnywhere(string engine) => SweepAsync(engine, 1, async (cluster, fault) =>
     {
         var node = cluster.Nodes[0];
         var revival = new Revival(cluster, cluster.StartAgent(node, fault));
-        await InTheEndAsync(cluster, node, "bootstrap");
+        await InTheEndAsync(cluster, node, cluster.BootstrapCommand);
         (await Invariants.HoldAsync(cluster, 1)).NodeIds.Count.ShouldBe(1);
         return revival;
     });
@@ -23,8 +25,10 @@ public sealed class BootstrapFaultTests(ITestOutputHelper output) : FaultSweep(o
 
 public sealed class JoinFaultTests(ITestOutputHelper output) : FaultSweep(output)
 {
-    [SkippableFact]
-    public Task JoinSurvivesTheAgentsDeathAnywhere() => SweepAsync(2, async (cluster, fault) =>
+    [SkippableTheory]
+    [InlineData(Embedded)]
+    [InlineData(Nomad)]
+    public Task JoinSurvivesTheAgentsDeathAnywhere(string engine) => SweepAsync(engine, 2, async (cluster, fault) =>
     {
         cluster.StartAgent(cluster.Nodes[0]);
         await cluster.BootstrapAsync(cluster.Nodes[0]);
@@ -39,8 +43,10 @@ public sealed class JoinFaultTests(ITestOutputHelper output) : FaultSweep(output
 
 public sealed class HandOverFaultTests(ITestOutputHelper output) : FaultSweep(output)
 {
-    [SkippableFact]
-    public Task HandOverSurvivesTheDeathOfTheOldServersAgentAnywhere() => SweepAsync(2, async (cluster, fault) =>
+    [SkippableTheory]
+    [InlineData(Embedded)]
+    [InlineData(Nomad)]
+    public Task HandOverSurvivesTheDeathOfTheOldServersAgentAnywhere(string engine) => SweepAsync(engine, 2, async (cluster, fault) =>
     {
         await cluster.StartAllAsync();
         var (old, other) = (cluster.Nodes[0], cluster.Nodes[1]);
@@ -50,7 +56,7 @@ public sealed class HandOverFaultTests(ITestOutputHelper output) : FaultSweep(ou
         await Eventually.NothingIsMissingAsync($"the servers are on {other.Name} alone", TimeSpan.FromMinutes(1), () =>
         {
             var servers = cluster.Nodes.SelectMany(EngineProcess.On).Where(process => process.Kind != EngineKind.Client).ToList();
-            return Task.FromResult(servers.Count == 2 && servers.TrueForAll(server => server.Node == other.Name && server.Kind == EngineKind.JobServer) ? null : string.Join(", ", servers));
+            return Task.FromResult(servers.Count == cluster.Products && servers.TrueForAll(server => server.Node == other.Name && server.Kind == EngineKind.JobServer) ? null : string.Join(", ", servers));
         }, cluster.Logs);
         (await Evidence.CollectAsync(cluster)).NomadPeers.ShouldHaveSingleItem().Leader.ShouldBeTrue();
         return revival;

@@ -15,7 +15,7 @@ public sealed class JoinWithoutLeaderTests(ITestOutputHelper output) : Scenario(
         await using var cluster = await MachinesAsync(2, consul: false);
         var (first, second) = (cluster.Nodes[0], cluster.Nodes[1]);
         cluster.StartAgent(first);
-        await cluster.BootstrapAsync(first, "--no-consul");
+        await cluster.BootstrapAsync(first);
         var before = await Invariants.HoldAsync(cluster, 1);
         var server = EngineProcess.On(first).Single(process => process.Kind == EngineKind.JobServer).Process;
         server.Signal(NodeProcess.Stop);

@@ -15,7 +15,7 @@ public sealed class OneNode : IAsyncLifetime
         await DisposeAsync();
         _cluster = await TestCluster.CreateAsync(1, consul: false);
         _cluster.StartAgent(_cluster.Nodes[0]);
-        await _cluster.BootstrapAsync(_cluster.Nodes[0], "--no-consul");
+        await _cluster.BootstrapAsync(_cluster.Nodes[0]);
         return _cluster;
     }
 

@@ -16,7 +16,7 @@ public sealed class RefusedJoinTests(ITestOutputHelper output) : Scenario(output
         await using var cluster = await MachinesAsync(3, consul: false);
         var first = cluster.Nodes[0];
         cluster.StartAgent(first);
-        await cluster.BootstrapAsync(first, "--no-consul");
+        await cluster.BootstrapAsync(first);
         var before = await Invariants.HoldAsync(cluster, 1);
         var good = await cluster.TokenAsync(first);
         var parts = good.Split('.'); // K1<ca hash>.<id>.<secret>

@@ -12,10 +12,23 @@ namespace Nomadstack.Cluster.Tests.Flows;
 /// <summary>What every scenario needs: the real engines and a lab, or a loud skip that says what is missing; and a way to tell what it measures.</summary>
 public abstract class Scenario(ITestOutputHelper output)
 {
+    /// <summary>Nodes that run our own engine: they need nothing that is not in the program under test.</summary>
+    private protected const string Embedded = "embedded";
+
+    /// <summary>Nodes that run HashiCorp's engine, and Consul beside it.</summary>
+    private protected const string Nomad = "nomad";
+
     private protected static async Task<TestCluster> MachinesAsync(int nodes, bool consul = true)
     {
         await NeedsAsync(consul);
         return await TestCluster.CreateAsync(nodes, consul);
+    }
+
+    private protected static async Task<TestCluster> MachinesWithAsync(string engine, int nodes)
+    {
+        if (engine == Nomad) return await MachinesAsync(nodes);
+        Skip.If(await Lab.WhyNotAsync() is not null, await Lab.WhyNotAsync());
+        return await TestCluster.CreateAsync(nodes, consul: false, engine);
     }
 
     private protected static async Task NeedsAsync(bool consul = true)

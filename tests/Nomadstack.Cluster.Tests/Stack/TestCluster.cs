@@ -16,9 +16,11 @@ internal sealed class TestCluster : IAsyncDisposable
     public const string DataFolder = "/var/lib/nomadstack";
 
     private readonly ConcurrentDictionary<string, LabProgram> _agents = [];
+    private readonly bool _consul;
+    private readonly string? _engine;
     private volatile bool _over;
 
-    private TestCluster(Lab lab) => Lab = lab;
+    private TestCluster(Lab lab, bool consul, string? engine) => (Lab, _consul, _engine) = (lab, consul, engine);
 
     public Lab Lab { get; }
 
@@ -26,12 +28,18 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public LabNode this[string node] => Lab[node];
 
+    /// <summary>Servers on all nodes together, of a cluster of so many: one of each product.</summary>
+    public int Products => _consul ? 2 : 1;
+
     /// <summary>Machines with power and nothing on them yet but the programs.</summary>
-    public static async Task<TestCluster> CreateAsync(int nodes, bool consul = true)
+    /// <param name="engine">What the agents are told to take; null leaves it to them.</param>
+    public static async Task<TestCluster> CreateAsync(int nodes, bool consul = true, string? engine = null)
     {
         var engines = await RealEngines.FindAsync();
         var tools = engines.Tools().Where(tool => consul || tool.Name != "consul");
-        var cluster = new TestCluster(await Lab.CreateAsync([.. tools, await ProductBinary.PublishedAsync()]));
+        // The same flows on the other engine: the tests themselves do not know which.
+        engine ??= Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE") is { Length: > 0 } given ? given : null;
+        var cluster = new TestCluster(await Lab.CreateAsync([.. tools, await ProductBinary.PublishedAsync()]), consul, engine);
         for (var i = 0; i < nodes; i++) await cluster.Lab.AddAsync();
         return cluster;
     }
@@ -52,8 +60,7 @@ internal sealed class TestCluster : IAsyncDisposable
         var environment = new Dictionary<string, string>();
         if (fault is not null) environment["NOMADSTACK_FAULT"] = fault;
         if (path is not null) environment["PATH"] = path;
-        // The same flows on the other engine: the tests themselves do not know which.
-        if (Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE") is { Length: > 0 } engine) environment["NOMADSTACK_ENGINE"] = engine;
+        if (_engine is not null) environment["NOMADSTACK_ENGINE"] = _engine;
         return _agents[node.Name] = node.Background("agent", ["nomadstack", "agent", "--data-dir", DataFolder, "--bind", bind ?? node.Address, .. more ?? []], environment);
     }
 
@@ -72,10 +79,13 @@ internal sealed class TestCluster : IAsyncDisposable
         StartAgent(node);
     }
 
+    /// <summary>What is typed to make this cluster.</summary>
+    public string[] BootstrapCommand => _consul ? ["bootstrap"] : ["bootstrap", "--no-consul"];
+
     public async Task BootstrapAsync(LabNode node, params string[] more)
     {
         await AgentAnswersAsync(node);
-        await MustAsync(node, TimeSpan.FromSeconds(150), ["bootstrap", .. more]);
+        await MustAsync(node, TimeSpan.FromSeconds(150), [.. BootstrapCommand, .. more]);
     }
 
     /// <summary>A token from <paramref name="via"/>, given to a new agent on <paramref name="node"/> in a file.</summary>
