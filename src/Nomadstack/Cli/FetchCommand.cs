@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
-using System.Globalization;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;
 using Nomadstack.Cluster;
@@ -11,8 +10,6 @@ namespace Nomadstack.Cli;
 /// <summary><c>nomadstack fetch</c>: brings programs to this machine, checked. Needs no agent; the next agent finds them.</summary>
 internal sealed class FetchCommand : Command
 {
-    private const int BarWidth = 20;
-
     private static readonly TimeSpan s_redraw = TimeSpan.FromMilliseconds(100);
 
     private readonly Surroundings _here;
@@ -71,7 +68,7 @@ internal sealed class FetchCommand : Command
             {
                 if (!_here.LiveError || (now.Bytes != now.Total && now.Step == lastStep && _here.Time.GetElapsedTime(lastShown) < s_redraw)) return;
                 (lastStep, lastShown) = (now.Step, _here.Time.GetTimestamp());
-                progress.Waiting(Line(now), _here.Time.GetElapsedTime(started));
+                progress.Waiting(FetchLine.Of(now), _here.Time.GetElapsedTime(started));
             }
         }
 
@@ -79,13 +76,4 @@ internal sealed class FetchCommand : Command
         if (parse.GetValue(_global.Json)) Answer.Json(_here, new FetchDocument(1, all), FetchJson.Readable.FetchDocument);
         return ExitCode.Done;
     }
-
-    private static string Line(FetchProgress progress)
-    {
-        if (progress.Total is not > 0) return progress.Bytes == 0 ? progress.Step : $"{progress.Step}: {MiB(progress.Bytes)} MiB";
-        var share = (double)progress.Bytes / progress.Total.Value;
-        return $"[{new string('#', (int)(share * BarWidth)).PadRight(BarWidth, '.')}] {share.ToString("0 %", CultureInfo.InvariantCulture)} of {MiB(progress.Total.Value)} MiB, {progress.Step}";
-    }
-
-    private static string MiB(long bytes) => (bytes / 1048576.0).ToString("0.0", CultureInfo.InvariantCulture);
 }

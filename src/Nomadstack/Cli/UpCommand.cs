@@ -41,12 +41,13 @@ internal sealed class UpCommand : Command
         // What an agent that runs already says is not ours to show: ours refuses to start beside it, and says why.
         if (await IsAnsweredAsync(agent, interrupt)) return await _here.Daemon(options, true, killDaemon.Token);
         var progress = new ProgressWriter(_here);
+        var view = new UpView(_here, agent, progress, options.DataDir, parse.GetValue(_global.Json));
         // Its own thread of work: a daemon that fails at once must not throw here, and one that is slow to start must not hold us up.
-        var daemon = Task.Run(() => _here.Daemon(options, true, killDaemon.Token), CancellationToken.None);
+        var daemon = Task.Run(() => _here.Daemon(options with { Fetching = view.Fetching }, true, killDaemon.Token), CancellationToken.None);
         var end = ExitCode.Done;
         try
         {
-            await new UpView(_here, agent, progress, options.DataDir, parse.GetValue(_global.Json)).ShowUntilAsync(daemon, interrupt);
+            await view.ShowUntilAsync(daemon, interrupt);
         }
         catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
         {
@@ -77,7 +78,8 @@ internal sealed class UpCommand : Command
         var paths = _global.FolderPaths(parse);
         if (File.Exists(paths.NodeFile))
             throw new ProblemException(new("dev/is-a-node", $"{paths.Data} is the data folder of a node.", "Dev nodes have a folder to themselves.", "Give another one with --data-dir.") { Unsafe = true });
-        var arguments = new List<string> { "--engine", options.Engine };
+        // Every node would fetch for itself.
+        var arguments = new List<string> { "--engine", options.Engine, "--fetch-from", Nomadstack.Node.ProgramDownload.Never };
         if (options.NomadProgram is { } nomad) arguments.AddRange(["--nomad-program", nomad]);
         if (options.ConsulProgram is { } consul) arguments.AddRange(["--consul-program", consul]);
         return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Consul, arguments), parse.GetValue(_global.DataDir)).RunAsync(interrupt);
@@ -119,7 +121,8 @@ internal sealed class UpCommand : Command
         catch (ProblemException e)
         {
             // Too early for its API, or it refused: say so and at least end the agent; its processes are adopted by the next one.
-            if (!daemon.IsCompleted) Answer.Problem(_here, e.Problem, json: false);
+            if (e.Problem.Code == AgentPresence.ProblemCode) progress.Note("ended before its agent answered; the next `nomadstack up` on this folder adopts what it had started");
+            else if (!daemon.IsCompleted) Answer.Problem(_here, e.Problem, json: false);
         }
 
         await killDaemon.CancelAsync();

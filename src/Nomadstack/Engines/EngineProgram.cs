@@ -20,6 +20,9 @@ internal sealed record EngineProgram(string Kind, string Path, IReadOnlyList<str
 internal static class EngineKind
 {
     public const string Nomad = "nomad", Embedded = "embedded", Consul = "consul", None = "none";
+
+    /// <summary>Asked for: whichever there is.</summary>
+    public const string Auto = "auto";
 }
 
 /// <summary>Either a program or what is wrong with it.</summary>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
+using Nomadstack.Fetch;
 
 namespace Nomadstack.Node;
 
@@ -28,6 +29,12 @@ internal sealed record AgentOptions(
     string? ConsulProgram,
     IReadOnlyDictionary<string, int> Ports)
 {
+    /// <summary>A mirror or folder that programs found nowhere are fetched from, or <see cref="ProgramDownload.Never"/>; null for HashiCorp's.</summary>
+    public string? FetchFrom { get; init; }
+
+    /// <summary>Told of a download before the agent can answer for itself.</summary>
+    public Action<FetchProgress>? Fetching { get; init; }
+
     /// <summary>The given plan with the asked-for ports in their places.</summary>
     public PortPlan PortsOver(PortPlan plan) => Ports.Aggregate(plan, (sofar, port) => PortNames.All[port.Key](sofar, port.Value));
 }

@@ -14,6 +14,7 @@ using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
 using Nomadstack.Driver;
 using Nomadstack.Engines;
+using Nomadstack.Fetch;
 using Nomadstack.Health;
 using Nomadstack.Nomad;
 using Nomadstack.Operations;
@@ -144,46 +145,59 @@ internal static class AgentProgram
         var (paths, membership) = (context.Paths, context.Membership);
         var bundle = await new BundleStore(paths, context.Time).UnpackAsync(Environment.ProcessPath!, cancel);
         var probe = new EngineProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
-        var nomad = await FindNomadAsync(options, membership.Current?.Engine, probe, context.Logs.CreateLogger(typeof(AgentProgram)), cancel);
+        var log = context.Logs.CreateLogger(typeof(AgentProgram));
+        using var releases = options.FetchFrom == ProgramDownload.Never ? null : ReleaseSource.At(options.FetchFrom ?? ReleaseSource.Default, context.Time);
+        var download = new ProgramDownload(paths, releases, ReleaseKey.HashiCorp(), options.Fetching ?? (_ => { }));
+        // A cluster has its programs, and its versions, already; only a new one is free to take the newest.
+        var free = membership.Current is null && options.Join is null;
+        var nomad = await FindNomadAsync(options, membership.Current?.Engine, product => LookAsync(product, null, free && options.Engine == EngineKind.Auto), probe, log, cancel);
         // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
-        var consul = membership.Current?.Consul ?? options.Consul ? await probe.ProbeAsync(EngineKind.Consul, options.ConsulProgram, null, null, cancel) : null;
-        var none = consul is null ? membership.Current is null ? "not asked for" : "this cluster was made without it" : "no consul program was found";
+        var (consul, whence) = membership.Current?.Consul ?? options.Consul
+            ? await LookAsync(EngineKind.Consul, options.ConsulProgram, free)
+            : ((EngineFinding?)null, membership.Current is null ? "not asked for" : "this cluster was made without it");
         if (consul is EngineFinding.Missing && membership.Current is null && options.ConsulProgram is null) consul = null;
-        var programs = new EnginePrograms(paths, nomad, consul is null ? null : Found(consul, paths, options.ConsulProgram), () => membership.Current?.Engine) { WithoutConsul = none };
+        var programs = new EnginePrograms(paths, nomad, consul is null ? null : consul.OrThrow() with { Why = whence }, () => membership.Current?.Engine) { WithoutConsul = whence };
         programs.RequireClusters();
         return programs;
+
+        async Task<(EngineFinding Finding, string Why)> LookAsync(string product, string? named, bool mayFetch)
+        {
+            var found = await probe.ProbeAsync(product, named, null, null, cancel);
+            if (found is EngineFinding.Found { Program.Path: var path }) return (found, named is null ? InstalledPrograms.Origin(paths, path) : "named");
+            if (found is not EngineFinding.Missing) return (found, "");
+            var why = $"no {product} program was found";
+            if (named is not null || !mayFetch) return (found, why);
+            var (fetched, whyNot) = await download.TryAsync(product, cancel);
+            if (fetched is null) return (found, $"{why}, and {whyNot}");
+            log.LogInformation("Fetched {Product} {Version}, licence {Licence}", fetched.Product, fetched.Version, fetched.Licence);
+            return (await probe.ProbeAsync(product, fetched.Path, null, null, cancel), $"fetched, {fetched.Licence}");
+        }
     }
 
     /// <summary>What could provide Nomad here, the preferred first: a nomad program where there is one, and otherwise this program itself.</summary>
-    private static async Task<IReadOnlyList<EngineProgram>> FindNomadAsync(AgentOptions options, string? ofCluster, EngineProbe probe, ILogger log, CancellationToken cancel)
+    private static async Task<IReadOnlyList<EngineProgram>> FindNomadAsync(AgentOptions options, string? ofCluster, Func<string, Task<(EngineFinding Finding, string Why)>> look, EngineProbe probe, ILogger log, CancellationToken cancel)
     {
-        var paths = new NodePaths(options.DataDir);
         if (options.Engine == EngineKind.Embedded)
         {
             if (options.NomadProgram is not null) throw new ProblemException(new("engine/two", $"Both the embedded engine and {options.NomadProgram} were asked for.", "A node has one engine.", "Leave --engine or --nomad-program away."));
             return [await EmbeddedAsync("asked for")];
         }
 
-        var found = await probe.ProbeAsync(EngineKind.Nomad, options.NomadProgram, null, null, cancel);
-        if (options.Engine == EngineKind.Nomad || options.NomadProgram is not null) return [Found(found, paths, options.NomadProgram)];
-        if (found is EngineFinding.Missing)
+        if (options.NomadProgram is { } named) return [(await probe.ProbeAsync(EngineKind.Nomad, named, null, null, cancel)).OrThrow() with { Why = "named" }];
+        var (found, why) = await look(EngineKind.Nomad);
+        if (options.Engine == EngineKind.Auto && found is EngineFinding.Missing)
         {
-            log.LogInformation("No nomad program was found: Nomad is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad");
-            return [await EmbeddedAsync("no nomad program was found")];
+            log.LogInformation("Nomad is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad: {Why}", why);
+            return [await EmbeddedAsync(why)];
         }
 
+        var program = found.OrThrow() with { Why = why };
+        if (options.Engine == EngineKind.Nomad) return [program];
         if (ofCluster == EngineKind.Embedded) log.LogInformation("This cluster was made with nomadstack's embedded engine and goes on with it, although a nomad program was found");
         // Whom it joins may have the other one.
-        var program = Found(found, paths, null);
         return options.Join is not null || ofCluster == EngineKind.Embedded ? [program, await EmbeddedAsync("this cluster was made with it")] : [program];
 
-        async Task<EngineProgram> EmbeddedAsync(string why) => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow() with { Why = why };
-    }
-
-    private static EngineProgram Found(EngineFinding finding, NodePaths paths, string? named)
-    {
-        var program = finding.OrThrow();
-        return program with { Why = named is null ? InstalledPrograms.Origin(paths, program.Path) : "named" };
+        async Task<EngineProgram> EmbeddedAsync(string because) => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow() with { Why = because };
     }
 
     private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, AgentService service)

@@ -9,7 +9,7 @@ namespace Nomadstack.Cli.Options;
 internal sealed class NodeOptions
 {
     private readonly GlobalOptions _global;
-    private readonly Option<string?> _bind, _name, _join, _tokenFile, _nomad, _consul;
+    private readonly Option<string?> _bind, _name, _join, _tokenFile, _nomad, _consul, _fetchFrom;
     private readonly Option<string> _engine;
     private readonly Option<IReadOnlyList<KeyValuePair<string, int>>> _ports;
 
@@ -23,8 +23,9 @@ internal sealed class NodeOptions
         _engine = Setting.OneOf(here, "--engine", "What provides Nomad", "auto", "auto", "nomad", "embedded");
         _nomad = Setting.Text(here, "--nomad-program", "FILE", "The nomad binary to use");
         _consul = Setting.Text(here, "--consul-program", "FILE", "The consul binary to use");
+        _fetchFrom = Setting.Text(here, "--fetch-from", "URL|DIR|never", "Where a new cluster fetches a program from that is nowhere on this machine (HashiCorp's releases unless given)");
         _ports = Setting.Many(here, "--port", "NAME=PORT", "Another port than the default; may be repeated, as nomad-client-http=14646", Port);
-        foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine, _nomad, _consul, _ports }) command.Options.Add(option);
+        foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine, _nomad, _consul, _fetchFrom, _ports }) command.Options.Add(option);
     }
 
     public AgentOptions Read(ParseResult parse, int servers = 3, bool consul = true)
@@ -47,7 +48,10 @@ internal sealed class NodeOptions
         NomadProgram: parse.GetValue(_nomad),
         ConsulProgram: parse.GetValue(_consul),
         // The last of two wins, as on any command line.
-        Ports: parse.GetValue(_ports)!.GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value));
+        Ports: parse.GetValue(_ports)!.GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value))
+    {
+        FetchFrom = parse.GetValue(_fetchFrom),
+    };
 
     private static KeyValuePair<string, int> Port(string text)
     {

@@ -3,6 +3,7 @@ using System.Net;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Doctor;
+using Nomadstack.Fetch;
 
 namespace Nomadstack.Cli.Output;
 
@@ -16,8 +17,12 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
 
     private readonly HashSet<string> _ended = [];
     private readonly long _started = here.Time.GetTimestamp();
+    private volatile FetchProgress? _fetching;
     private string _lastState = "";
     private bool _ready, _introduced;
+
+    /// <summary>Takes how far a download is that the agent makes before it answers.</summary>
+    public void Fetching(FetchProgress now) => _fetching = now;
 
     /// <summary>Ends with the daemon.</summary>
     /// <exception cref="ProblemException">The cluster could not be made or joined.</exception>
@@ -36,7 +41,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
             }
             catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
             {
-                progress.Waiting("start the agent", here.Time.GetElapsedTime(_started));
+                progress.Waiting(_fetching is { } fetching ? FetchLine.Of(fetching) : "start the agent", here.Time.GetElapsedTime(_started));
             }
 
             await Task.WhenAny(daemon, Task.Delay(busy || !_ready ? Follower.Interval : s_restInterval, here.Time, cancel));

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Fetch;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Node;
+
+/// <summary>
+/// Brings the newest release of a program that no place of this machine has, checked as <c>nomadstack fetch</c> checks it. Never fails: what cannot be had has
+/// a reason, told within seconds where there is no network.
+/// </summary>
+/// <param name="source">Null: nothing is to be fetched.</param>
+internal sealed class ProgramDownload(NodePaths paths, ReleaseSource? source, ReleaseKey key, Action<FetchProgress> progress)
+{
+    /// <summary>What <c>--fetch-from</c> is given to forbid it.</summary>
+    public const string Never = "never";
+
+    private string? _noSource;
+
+    /// <param name="product"><c>nomad|consul</c>.</param>
+    /// <returns>What was fetched, or else why nothing was.</returns>
+    public async Task<(Fetched? Program, string WhyNot)> TryAsync(string product, CancellationToken cancel)
+    {
+        if (source is null) return (null, "none is to be fetched");
+        if (Fetcher.ArchitectureHere is not { } architecture) return (null, "none is published for this machine's processor");
+        // Asked once: the second product is not worth another wait.
+        if (_noSource is not null) return (null, _noSource);
+        try
+        {
+            return (await new Fetcher(paths, source, key, architecture).FetchAsync(Wanted.Parse(product), progress, cancel), "");
+        }
+        catch (ProblemException e)
+        {
+            var why = $"none could be fetched: {e.Problem.Why.TrimEnd('.')}";
+            if (e.Problem.Code == "fetch/no-network") _noSource = why;
+            return (null, why);
+        }
+    }
+}
