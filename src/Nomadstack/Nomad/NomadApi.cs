@@ -53,8 +53,8 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
         (await _http.GetAsync("/v1/agent/members", NomadJson.Default.MembersReply, deadline, cancel)).Map(reply => reply.ToMembers());
 
     /// <param name="member">The name with its region, as gossip has it: <c>n1.global</c>.</param>
-    public Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member), null, deadline, cancel);
+    public Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
+        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member) + (prune ? "&prune=true" : ""), null, deadline, cancel);
 
     public async Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel)
     {
