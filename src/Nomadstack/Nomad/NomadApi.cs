@@ -127,6 +127,11 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
         return (await _http.JsonAsync(HttpMethod.Put, Job(id) + "/evaluate", body.ToJsonString(), NomadJson.Default.JobRegisterReply, deadline, cancel)).Map(reply => reply.EvalID ?? "");
     }
 
+    /// <summary>Ids of the root keys that the cluster has, those no longer used for anything new included. Exists since Nomad 1.4.</summary>
+    public async Task<Answer<IReadOnlyList<string>>> KeyringAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await _http.GetAsync("/v1/operator/keyring/keys", NomadJson.Default.IReadOnlyListKeyReply, deadline, cancel))
+            .Map<IReadOnlyList<string>>(keys => [.. keys.Select(k => k.KeyID ?? "")]);
+
     /// <summary>Every node the cluster knows, asked of the leader.</summary>
     public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) =>
         _http.GetAsync("/v1/nodes", NomadJson.Default.IReadOnlyListNodeFacts, deadline, cancel);
