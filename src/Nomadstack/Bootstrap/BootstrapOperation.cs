@@ -202,7 +202,7 @@ internal sealed class BootstrapOperation(
         foreach (var (record, instance) in host.Servers)
         {
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
-            await instance.Api.ForceLeaveAsync(instance.Product.MemberName(context.Node.Name + "-bootstrap"), s_callDeadline, cancel);
+            await instance.Api.ForceLeaveAsync(instance.Product.MemberName(context.Node.Name + "-bootstrap"), prune: true, s_callDeadline, cancel);
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
             _log.LogInformation("Starting the {Role} job server anew: it comes up from its own disk, and gossip forgets the bootstrap server", record.Role);
             await Fault.AroundAsync($"rehearse-{record.Role}", async () =>

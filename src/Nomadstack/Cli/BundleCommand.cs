@@ -43,7 +43,7 @@ internal sealed class BundleCommand : Command
                 var bundled = await Bundler.WriteAsync(here.Self, programs, file, step => progress.Waiting(step, here.Time.GetElapsedTime(started)), cancel);
                 progress.Done($"{bundled.Path}: nomadstack, {string.Join(", ", bundled.Index.Programs.Select(p => $"{p.Name} {p.Version}"))}; {(bundled.Bytes >> 20).ToString(CultureInfo.InvariantCulture)} MiB", here.Time.GetElapsedTime(started));
                 progress.Note($"SHA-256 {bundled.Sha256}");
-                progress.Note("Each program keeps its own licence; with Nomad 1.7 or Consul 1.17 and later that is BUSL-1.1: read it before you give the file to others.");
+                progress.Note("Each program keeps its own licence; with Nomad 1.7 or Consul 1.17 and later, and with older lines since 2024, that is BUSL-1.1: read it before you give the file to others.");
                 if (parse.GetValue(global.Json)) Answer.Json(here, new BundleDocument(1, bundled.Path, bundled.Bytes, bundled.Sha256, bundled.Index.Programs), BundleDocumentJson.Readable.BundleDocument);
                 return ExitCode.Done;
             }

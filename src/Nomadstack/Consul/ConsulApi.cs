@@ -58,8 +58,8 @@ internal sealed class ConsulApi(string baseAddress, TimeProvider time, HttpMessa
         _http.DoAsync(HttpMethod.Put, "/v1/agent/join/" + Uri.EscapeDataString(address), null, deadline, cancel);
 
     /// <param name="member">The node name.</param>
-    public Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave/" + Uri.EscapeDataString(member), null, deadline, cancel);
+    public Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
+        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave/" + Uri.EscapeDataString(member) + (prune ? "?prune" : ""), null, deadline, cancel);
 
     /// <summary>
     /// This agent leaves the cluster and its process ends. A broken connection is a success in the making, so look at the process and at raft, not at this answer.

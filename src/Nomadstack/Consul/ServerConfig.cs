@@ -35,6 +35,9 @@ internal sealed record ServerConfig
     public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
     public string Datacenter { get; init; } = "dc1";
 
+    /// <summary>Ten years: whether a server's data is still the cluster's is for raft to say, not for the calendar.</summary>
+    private const string LongestAway = "87600h";
+
     /// <summary>A server that is a job, on the permanent ports.</summary>
     public static ServerConfig Job(string name, string address, PortPlan ports, string dataFolder, SemVer version) => new()
     {
@@ -69,6 +72,8 @@ internal sealed record ServerConfig
         var configuration = AgentConfig.Start(Name, Datacenter, DataFolder, Address, ports, Join.Where(j => j != ConfigText.Endpoint(Address, Serf)));
         configuration["server"] = true;
         if (Bootstrap) configuration["bootstrap_expect"] = 1;
+        // From there on a server that was off for a week (by default) does not start at all, which would make a room that was dark for longer a lost one.
+        if (Version.AtLeast(1, 15, 3)) configuration["server_rejoin_age_max"] = LongestAway;
         configuration["performance"] = new JsonObject { ["raft_multiplier"] = 1, ["leave_drain_time"] = "500ms" };
         configuration["autopilot"] = new JsonObject
         {

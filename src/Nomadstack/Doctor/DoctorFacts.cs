@@ -45,6 +45,9 @@ internal sealed record DoctorFacts(
     EngineFinding Consul,
     BundleIndex? Bundle)
 {
+    /// <summary>Version 2's tree is there with all that Nomad wants of it, and cannot be changed by us.</summary>
+    public bool CgroupsClosed { get; init; }
+
     /// <summary>Long enough for a busy agent, short enough for a person who waits.</summary>
     private static readonly TimeSpan s_agentDeadline = TimeSpan.FromSeconds(5);
 
@@ -80,7 +83,10 @@ internal sealed record DoctorFacts(
             Environment.OSVersion.Version,
             await probe.ProbeAsync(EngineKind.Nomad, request.NomadProgram, null, null, cancel),
             await probe.ProbeAsync(EngineKind.Consul, request.ConsulProgram, null, null, cancel),
-            Trailer.Read(Environment.ProcessPath!)?.Index);
+            Trailer.Read(Environment.ProcessPath!)?.Index)
+        {
+            CgroupsClosed = Limits.CgroupsClosed(),
+        };
     }
 
     private static (NodeFile?, Problem?) ReadNode(NodePaths paths)

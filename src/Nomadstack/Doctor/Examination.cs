@@ -133,6 +133,7 @@ internal static class Examination
 
     private static Finding Cgroups(DoctorFacts facts) => facts.Cgroups switch
     {
+        2 when facts is { CgroupsClosed: true, User.IsRoot: true, Nomad: EngineFinding.Found { Program: { Kind: EngineKind.Nomad } nomad } } && nomad.Version.AtLeast(1, 7) => Finding.Problem("cgroups", new("doctor/cgroups-closed", $"Nomad {nomad.Version} starts no client here.", "As root it makes control groups of its own, and those of this container are read-only or cannot be divided.", "Start the container with the host's (--privileged --cgroupns=host), run the agent as another user than root, or use Nomad 1.6.")),
         2 => Finding.Ok("cgroups", "version 2"),
         1 => Finding.Ok("cgroups", "version 1"),
         _ => Finding.Warning("cgroups", new("doctor/no-cgroups", "No control groups are mounted.", "/sys/fs/cgroup is empty, so Nomad cannot limit or clean up after its tasks; drivers other than raw_exec do not work.", "Mount them (systemd does at boot); in a container, start it with the host's cgroup namespace.")),

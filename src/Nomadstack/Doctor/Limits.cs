@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
+using Nomadstack.Preflight;
 
 namespace Nomadstack.Doctor;
 
 /// <summary>What the system allows a process that is started as this one was.</summary>
 internal static class Limits
 {
+    /// <summary>What Nomad since 1.7 wants to hand out.</summary>
+    private static readonly HashSet<string> s_wanted = ["cpuset", "cpu", "io", "memory", "pids"];
+
     public static long? OpenFiles() => OpenFiles(File.ReadAllText("/proc/self/limits"));
 
     /// <param name="limits">Text of <c>/proc/self/limits</c>.</param>
@@ -24,6 +28,24 @@ internal static class Limits
         var file = Path.Combine("/sys/fs/cgroup", group, "memory.max");
         return File.Exists(file) && long.TryParse(File.ReadAllText(file).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var most) ? Math.Min(free, most) : free;
     }
+
+    /// <summary>Whether a Nomad client that runs as root finds control groups of version 2 here that it means to use and cannot change.</summary>
+    public static bool CgroupsClosed()
+    {
+        const string root = "/sys/fs/cgroup", controllers = root + "/cgroup.controllers";
+        if (!File.Exists(controllers)) return false;
+        // Only the kernel's own root group may hold processes and hand out controllers at once; it is the one without a type.
+        var busy = File.Exists(root + "/cgroup.type") && File.ReadLines(root + "/cgroup.procs").Any();
+        return CgroupsClosed(File.ReadAllText(controllers), File.ReadAllText(root + "/cgroup.subtree_control"), busy, Mount.Of(root, File.ReadAllText("/proc/self/mountinfo")));
+    }
+
+    /// <param name="controllers">Text of <c>cgroup.controllers</c>. Where one of the five is missing, Nomad does without control groups.</param>
+    /// <param name="handedOut">Text of <c>cgroup.subtree_control</c>.</param>
+    /// <param name="busy">The group holds processes, which keeps the kernel from handing out more.</param>
+    internal static bool CgroupsClosed(string controllers, string handedOut, bool busy, Mount? mount) =>
+        mount is { FileSystem: "cgroup2" } && All(controllers) && (mount.ReadOnly || busy && !All(handedOut));
+
+    private static bool All(string controllers) => s_wanted.IsSubsetOf(controllers.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
 
     /// <param name="meminfo">Text of <c>/proc/meminfo</c>.</param>
     internal static long Available(string meminfo)

@@ -50,9 +50,10 @@ internal sealed class DriverServer : IAsyncDisposable
         options.Limits.Http2.MaxStreamsPerConnection = Math.Max(options.Limits.Http2.MaxStreamsPerConnection, Streams);
         // A Nomad client that is stopped or swapped out reads nothing for a while; its connection must survive that.
         options.Limits.MinResponseDataRate = null;
-        Directory.CreateDirectory(Path.GetDirectoryName(socketPath)!);
-        // Left by an agent that was killed. The lock on the data folder says that no other agent lives.
-        File.Delete(socketPath);
+        var folder = Path.GetDirectoryName(socketPath)!;
+        Directory.CreateDirectory(folder);
+        // Left by an agent that was killed, in this boot or an earlier one. The lock on the data folder says that no other agent lives.
+        foreach (var left in Directory.EnumerateFiles(folder, "driver*.sock")) File.Delete(left);
         options.ListenUnixSocket(socketPath, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;

@@ -42,7 +42,8 @@ internal interface IServerApi
     Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel);
 
     /// <summary>Turns a failed member into one that left. Ok also for names nobody knows.</summary>
-    Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel);
+    /// <param name="prune">Gossip is to forget the member too, at once and not after a day. Nomad before 1.6.3 passes over that.</param>
+    Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel);
 
     /// <summary>Joins this server to the gossip at <paramref name="address"/> (IP and serf port), once. Gossip is mutual: either side may be asked.</summary>
     Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel);

@@ -5,15 +5,17 @@ using Nomadstack.Engines;
 namespace Nomadstack.Fetch;
 
 /// <summary>What can be fetched: its name in the release layout, its program, and under which licence a version of it is given.</summary>
-/// <param name="BusinessSince">The first version under HashiCorp's Business Source License; null when there is none.</param>
-internal sealed record Product(string Name, string Program, SemVer? BusinessSince)
+/// <param name="BusinessSince">
+/// The first versions under HashiCorp's Business Source License, the newest line first: older lines came under it with their releases of 2024. Empty when there are none.
+/// </param>
+internal sealed record Product(string Name, string Program, params IReadOnlyList<SemVer> BusinessSince)
 {
     public static IReadOnlyList<Product> All { get; } =
     [
-        new("nomad", "nomad", new(1, 7, 0)),
-        new("consul", "consul", new(1, 17, 0)),
-        new("vault", "vault", new(1, 15, 0)),
-        new("openbao", "bao", null),
+        new("nomad", "nomad", new SemVer(1, 7, 0), new(1, 6, 6), new(1, 5, 13)),
+        new("consul", "consul", new SemVer(1, 17, 0), new(1, 16, 5), new(1, 15, 9)),
+        new("vault", "vault", new SemVer(1, 15, 0)),
+        new("openbao", "bao"),
     ];
 
     /// <summary>True where HashiCorp itself publishes it, signed with its key.</summary>
@@ -22,7 +24,11 @@ internal sealed record Product(string Name, string Program, SemVer? BusinessSinc
     /// <summary>The licence's short name, as SPDX spells it where it has one.</summary>
     public string LicenceOf(SemVer version) => version.Metadata.Contains("ent", StringComparison.Ordinal)
         ? "HashiCorp enterprise licence"
-        : BusinessSince is { } since && version >= since with { PreRelease = "0" } ? "BUSL-1.1" : "MPL-2.0";
+        : IsBusiness(version) ? "BUSL-1.1" : "MPL-2.0";
+
+    private bool IsBusiness(SemVer version) =>
+        BusinessSince.Any(since => version >= since && (since == BusinessSince[0] || (version.Major, version.Minor) == (since.Major, since.Minor)))
+        || BusinessSince.Count > 0 && version >= BusinessSince[0] with { PreRelease = "0" };
 }
 
 /// <summary>One thing asked for.</summary>

@@ -73,8 +73,9 @@ internal static class AgentProgram
             await parts.Host.WaitUntilListeningAsync(s_serversFirst, stop.Token);
         }
 
-        await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, paths.DriverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
-        await using var web = BuildWeb(paths, driver, service);
+        var driverSocket = DriverSocket.Of(paths);
+        await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, driverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
+        await using var web = BuildWeb(paths, driver, driverSocket, service);
         await web.StartAsync(stop.Token);
         driver.Start();
         try
@@ -200,7 +201,7 @@ internal static class AgentProgram
         async Task<EngineProgram> EmbeddedAsync(string because) => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow() with { Why = because };
     }
 
-    private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, AgentService service)
+    private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
@@ -211,7 +212,7 @@ internal static class AgentProgram
         {
             kestrel.AddServerHeader = false;
             kestrel.ListenAgentSocket(paths.AgentSocket);
-            DriverServer.Configure(kestrel, paths.DriverSocket);
+            DriverServer.Configure(kestrel, driverSocket);
         });
         var web = builder.Build();
         driver.Map(web);

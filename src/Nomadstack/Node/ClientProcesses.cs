@@ -27,16 +27,17 @@ internal static class ClientProcesses
         var (node, paths) = (context.Node, context.Paths);
         var folder = paths.Client(Role.Consul);
         var config = Nomadstack.Consul.ClientConfig.For(node.Name, node.Address, node.Ports, Path.Combine(folder, "data")) with { Join = servers };
-        return Spec(context, programs, Role.Consul, folder, config.Render(), "-config-file");
+        // The key for its web interface was renamed between versions; the flag was not.
+        return Spec(context, programs, Role.Consul, folder, config.Render(), "-config-file", "-ui");
     }
 
-    private static ProcessSpec Spec(NodeContext context, EnginePrograms programs, string product, string folder, string config, string flag)
+    private static ProcessSpec Spec(NodeContext context, EnginePrograms programs, string product, string folder, string config, string flag, params string[] more)
     {
         var file = Path.Combine(folder, "config.json");
         DurableText.Write(file, config);
         var program = programs.For(product, null);
         var own = Path.Combine("/etc/nomadstack", product + "-client.hcl");
-        string[] arguments = File.Exists(own) ? ["agent", flag, file, flag, own] : ["agent", flag, file];
+        string[] arguments = File.Exists(own) ? ["agent", flag, file, flag, own, .. more] : ["agent", flag, file, .. more];
         return new(product + "-client", program.Path, program.Arguments(arguments), Path.Combine(context.Paths.Log, product + "-client.log"));
     }
 }

@@ -53,8 +53,8 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
         (await _http.GetAsync("/v1/agent/members", NomadJson.Default.MembersReply, deadline, cancel)).Map(reply => reply.ToMembers());
 
     /// <param name="member">The name with its region, as gossip has it: <c>n1.global</c>.</param>
-    public Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member), null, deadline, cancel);
+    public Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
+        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member) + (prune ? "&prune=true" : ""), null, deadline, cancel);
 
     public async Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel)
     {
@@ -126,6 +126,11 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
         var body = new JsonObject { ["JobID"] = id, ["EvalOptions"] = new JsonObject { ["ForceReschedule"] = forceReschedule } };
         return (await _http.JsonAsync(HttpMethod.Put, Job(id) + "/evaluate", body.ToJsonString(), NomadJson.Default.JobRegisterReply, deadline, cancel)).Map(reply => reply.EvalID ?? "");
     }
+
+    /// <summary>Ids of the root keys that the cluster has, those no longer used for anything new included. Exists since Nomad 1.4.</summary>
+    public async Task<Answer<IReadOnlyList<string>>> KeyringAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await _http.GetAsync("/v1/operator/keyring/keys", NomadJson.Default.IReadOnlyListKeyReply, deadline, cancel))
+            .Map<IReadOnlyList<string>>(keys => [.. keys.Select(k => k.KeyID ?? "")]);
 
     /// <summary>Every node the cluster knows, asked of the leader.</summary>
     public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) =>

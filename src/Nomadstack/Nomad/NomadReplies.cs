@@ -80,6 +80,8 @@ internal sealed record AllocationReply(string ID, string? Name, string? NodeID, 
     }
 }
 
+internal sealed record KeyReply(string? KeyID);
+
 internal sealed record TransitionReply(bool? Migrate);
 
 internal sealed record DeploymentStatusReply(bool? Healthy);
@@ -93,6 +95,7 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 [JsonSerializable(typeof(JobRegisterReply))]
 [JsonSerializable(typeof(JoinReply))]
 [JsonSerializable(typeof(IReadOnlyList<AllocationReply>))]
+[JsonSerializable(typeof(IReadOnlyList<KeyReply>))]
 [JsonSerializable(typeof(IReadOnlyList<NodeFacts>))]
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]
 internal sealed partial class NomadJson : JsonSerializerContext;

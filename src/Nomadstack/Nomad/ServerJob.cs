@@ -12,7 +12,7 @@ namespace Nomadstack.Nomad;
 internal sealed record ServerJob
 {
     /// <summary>Raised when a newer nomadstack writes another job; kept in the job's metadata.</summary>
-    public const int Schema = 1;
+    public const int Schema = 2;
 
     public const string SchemaKey = "nomadstack_schema";
 
@@ -45,6 +45,8 @@ internal sealed record ServerJob
             [nameof(Region)] = Region,
             ["Datacenters"] = new JsonArray(Datacenter),
             ["Type"] = "service",
+            // Any node may hold a server, whatever pool its operator put it in. Nomad before 1.6 knows no pools and passes over the word.
+            ["NodePool"] = "all",
             // The highest that every version allows by default: nothing may take a server's place.
             ["Priority"] = 100,
             ["Meta"] = new JsonObject { [SchemaKey] = Schema.ToString(System.Globalization.CultureInfo.InvariantCulture) },

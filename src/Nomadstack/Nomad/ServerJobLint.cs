@@ -57,7 +57,7 @@ internal static class ServerJobLint
             yield return new("stop-on-disconnect", "stops when its client loses the servers", "after an outage every client has lost them, so the last servers would be stopped", "remove stop_after_client_disconnect and disconnect.stop_on_client_after");
         if (Has(group, "Scaling"))
             yield return new("scaling", "may be scaled by others", "the number of servers follows the number of nodes, one voter at a time", "remove the scaling block");
-        if (HasConsulBlock(group))
+        if (NamesConsul(group))
             yield return new("consul", "has a consul block", "it makes the task ask for a Consul identity, which a server signs", "remove the consul block");
         foreach (var complaint in OfRestart(group)) yield return complaint;
         if (group["ReschedulePolicy"] is not JsonObject reschedule || !Flag(reschedule, "Unlimited"))
@@ -124,9 +124,9 @@ internal static class ServerJobLint
             yield return new("network", "has no fixed address", "a server is known to raft by its address and must return at it", "use host networking with static ports only");
     }
 
-    // Nomad 1.1's own command line fills every group with an empty consul block; that one asks for nothing.
-    private static bool HasConsulBlock(JsonObject group) =>
-        group["Consul"] is JsonObject consul && (consul.Count != 1 || Text(consul, "Namespace").Length > 0);
+    // Nomad before 1.10 gives every group a consul block, and since 1.7 names the only cluster there is in it; without a service or template that asks for nothing.
+    private static bool NamesConsul(JsonObject group) =>
+        group["Consul"] is JsonObject consul && (Text(consul, "Namespace").Length > 0 || Text(consul, "Partition").Length > 0 || Text(consul, "Cluster") is not ("" or "default"));
 
     private static bool Circular(string target) => target.Contains("attr.consul", StringComparison.Ordinal) || target.Contains("attr.vault", StringComparison.Ordinal);
 

@@ -67,7 +67,8 @@ internal sealed record NodeEntry
 /// <param name="RaftId">The server's node-id file, its id in the raft configuration.</param>
 /// <param name="ManagedBy"><c>job</c> or <c>bootstrap</c>.</param>
 /// <param name="State"><c>running</c>, or <c>lingering</c> once no allocation claims it any more.</param>
-internal sealed record ServerEntry(string Role, string RaftId, string ManagedBy, string State, int Http, int Rpc, int Serf);
+/// <param name="Keys">Ids of the keys on the server's disk that are not in raft, in order, with commas between; empty for none, and from an agent that does not tell.</param>
+internal sealed record ServerEntry(string Role, string RaftId, string ManagedBy, string State, int Http, int Rpc, int Serf, string Keys = "");
 
 /// <summary>A join token as every node knows it: only the hash of its secret.</summary>
 internal sealed record TokenEntry

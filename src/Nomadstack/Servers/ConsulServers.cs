@@ -34,5 +34,7 @@ internal sealed class ConsulServers(NodeContext context, EnginePrograms programs
     /// <summary>None: everything Consul keeps is in raft.</summary>
     public IReadOnlySet<string> KeysOnDisk(ServerSite site) => new HashSet<string>();
 
+    public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Uri> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
+
     public string MemberName(string serverName) => serverName;
 }

@@ -30,6 +30,13 @@ internal interface IServerProduct
     /// </summary>
     IReadOnlySet<string> KeysOnDisk(ServerSite site);
 
+    /// <summary>
+    /// Those of <see cref="KeysOnDisk"/> that the cluster would lose with this server, were no other to have them. What cannot be told counts as needed:
+    /// a server that waits too long for its successor does no harm.
+    /// </summary>
+    /// <param name="servers">APIs of the product's servers, in the order in which they are asked; the server's own need not answer.</param>
+    Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Uri> servers, CancellationToken cancel);
+
     /// <summary>The gossip member name of a server with this configured name.</summary>
     string MemberName(string serverName);
 }

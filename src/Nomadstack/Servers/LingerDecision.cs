@@ -4,10 +4,11 @@ namespace Nomadstack.Servers;
 /// <summary>What is known about a server that no allocation claims any more.</summary>
 /// <param name="LeaderKnown">Some server answers a consistent read now.</param>
 /// <param name="InConfiguration">The raft configuration names this server.</param>
-/// <param name="Successors">Healthy, caught-up voters that an allocation claims, this server not among them.</param>
+/// <param name="Successors">Healthy, caught-up voters that an allocation claims and that have copied this server's keys; this server not among them.</param>
 /// <param name="Desired">Servers the job asks for; null when the job could not be read or is stopped.</param>
 /// <param name="WasVoter">This server was a voter once, so its data may be the cluster's.</param>
-internal sealed record LingerFacts(bool LeaderKnown, bool InConfiguration, int Successors, int? Desired, bool WasVoter);
+/// <param name="WithoutKeys">Servers that would be successors, but for keys that this server has on its disk and that are not in raft.</param>
+internal sealed record LingerFacts(bool LeaderKnown, bool InConfiguration, int Successors, int? Desired, bool WasVoter, int WithoutKeys = 0);
 
 /// <summary>What to do with a lingering server.</summary>
 internal abstract record LingerDecision
@@ -32,6 +33,7 @@ internal abstract record LingerDecision
         { InConfiguration: false, WasVoter: true } => new Wait("a successor that holds the cluster's data"),
         { InConfiguration: false } => new Retire(),
         { Desired: null } => new Wait("the server job, which is stopped or cannot be read: a server is never stopped on that ground"),
+        { WithoutKeys: > 0 and var lacking } when facts.Successors < facts.Desired => new Wait($"{lacking} {(lacking == 1 ? "successor" : "successors")} to copy the keyring, which Nomad before 1.9 has on the servers' disks alone"),
         { Successors: 0 } => new Wait("a successor: this is the last caught-up voter"),
         { Successors: var have, Desired: var want } when have < want => new Wait($"successors: {have} of {want} are caught-up voters"),
         _ => new Leave(),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Agents;
+using Nomadstack.Cluster;
 using Nomadstack.Engines;
 using Nomadstack.Nomad;
 using Nomadstack.Storage;
@@ -32,11 +33,43 @@ internal sealed class NomadServers(NodeContext context, EnginePrograms programs)
     /// </summary>
     public IReadOnlySet<string> KeysOnDisk(ServerSite site) => KeysIn(site.DataFolder);
 
+    /// <summary>
+    /// A key that Nomad removed stays on disk, and a successor has no reason to copy it: only what the keyring still names is needed. A server of 1.9 or later
+    /// has put all it had on disk into raft, and its successors write no such files.
+    /// </summary>
+    public async Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Uri> servers, CancellationToken cancel)
+    {
+        var onDisk = KeysOnDisk(site);
+        if (onDisk.Count == 0) return onDisk;
+        var own = await Api(new("http://" + HostPort.Join(site.Address, site.Http))).AgentSelfAsync(NomadApi.Quick, cancel);
+        // What runs may be older than what is installed by now; one that is down tells nothing.
+        var version = own.Try(out var self) ? SemVer.Parse(self.Version) : programs.Find(Role)?.Version;
+        foreach (var server in servers)
+        {
+            if ((await ((NomadApi)Api(server)).KeyringAsync(NomadApi.WithLeader, cancel)).Try(out var named)) return Needed(onDisk, version, named);
+        }
+
+        return Needed(onDisk, version, null);
+    }
+
+    /// <param name="named">Ids of the keyring; null when nobody tells.</param>
+    internal static IReadOnlySet<string> Needed(IReadOnlySet<string> onDisk, SemVer? version, IReadOnlyList<string>? named) =>
+        version?.AtLeast(1, 9) == true ? new HashSet<string>()
+        : named is null ? onDisk
+        : onDisk.Intersect(named).ToHashSet(StringComparer.Ordinal);
+
     internal static IReadOnlySet<string> KeysIn(string dataFolder)
     {
         var keystore = Path.Combine(dataFolder, "server", "keystore");
-        if (!Directory.Exists(keystore)) return new HashSet<string>();
-        return Directory.EnumerateFiles(keystore, "*.nks.json").Select(file => Path.GetFileName(file).Split('.')[0]).ToHashSet(StringComparer.Ordinal);
+        try
+        {
+            return Directory.EnumerateFiles(keystore, "*.nks.json").Select(file => Path.GetFileName(file).Split('.')[0]).ToHashSet(StringComparer.Ordinal);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Never had one, or was retired just now.
+            return new HashSet<string>();
+        }
     }
 
     public string MemberName(string serverName) => serverName + ".global";

@@ -242,6 +242,18 @@ internal sealed class ServerHost(
         }
     }
 
+    /// <summary>Tells the other nodes what servers are here, and which keys each has copied by now. Writes nothing when nothing changed.</summary>
+    public void PublishEntries()
+    {
+        if (membership.Current is null) return;
+        var jobs = Servers.Select(s => s.Instance.Site.ToEntry(s.Record.State == "running" ? "running" : "lingering") with { Keys = string.Join(',', s.Instance.Product.KeysOnDisk(s.Instance.Site).Order(StringComparer.Ordinal)) }).ToList();
+        membership.UpdateSelf(self =>
+        {
+            IReadOnlyList<ServerEntry> entries = [.. jobs, .. self.Servers.Where(s => s.ManagedBy == "bootstrap")];
+            return entries.SequenceEqual(self.Servers) ? self : self with { Servers = entries };
+        });
+    }
+
     /// <summary>For a server's first start only; later the keeper keeps autopilot's minimum in step.</summary>
     private int Voters(string role) => KnownServer.Of(membership.Current, role).Count(s => s.IsClaimed);
 
@@ -279,17 +291,6 @@ internal sealed class ServerHost(
         slot.File.Write(record);
         slot.Record = record;
         return Task.CompletedTask;
-    }
-
-    private void PublishEntries()
-    {
-        if (membership.Current is null) return;
-        var jobs = Servers.Select(s => s.Instance.Site.ToEntry(s.Record.State == "running" ? "running" : "lingering")).ToList();
-        membership.UpdateSelf(self =>
-        {
-            IReadOnlyList<ServerEntry> entries = [.. jobs, .. self.Servers.Where(s => s.ManagedBy == "bootstrap")];
-            return entries.SequenceEqual(self.Servers) ? self : self with { Servers = entries };
-        });
     }
 
     private void Complete(string taskId)

@@ -131,7 +131,7 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
             if (view.Member(Site.RaftId) is null)
             {
                 // A process that was killed instead of leaving stays "failed" in gossip for a day otherwise.
-                await api.ForceLeaveAsync(Product.MemberName(Site.Name), s_callDeadline, cancel);
+                await api.ForceLeaveAsync(Product.MemberName(Site.Name), prune: false, s_callDeadline, cancel);
                 return true;
             }
 

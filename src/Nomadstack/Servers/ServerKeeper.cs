@@ -67,6 +67,7 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
             // A node without servers has nothing to look after: what a cluster costs its servers must not grow with its nodes.
             var servers = host.Servers;
             if (servers.Count == 0) return false;
+            host.PublishEntries();
             var moving = false;
             var api = await jobs.AnyServerAsync(cancel);
             foreach (var (record, instance) in servers)
@@ -112,13 +113,17 @@ internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJ
         var role = record.Role;
         var peers = KnownServer.Of(context.Membership.Current, role).Where(s => s.Entry.RaftId != record.RaftId).ToList();
         var view = await RaftView.AskAnyAsync(products[role], [.. peers.Select(p => p.Http), instance.Http], cancel);
-        var successors = peers.Where(p => p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true }).ToList();
+        // What it has promised to leave it has handed over already, and without a leader nothing is decided.
+        var keys = record.Leaving || view is not { HasLeader: true } ? new HashSet<string>() : await products[role].KeysNeededAsync(instance.Site, [.. peers.Where(p => p.IsClaimed).Select(p => p.Http), instance.Http], cancel);
+        var voters = peers.Where(p => p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true }).ToList();
+        var successors = voters.Where(p => p.HasKeys(keys)).ToList();
         var facts = new LingerFacts(
             LeaderKnown: view is { HasLeader: true },
             InConfiguration: view?.Member(record.RaftId) is not null,
             Successors: successors.Count,
             Desired: api is null ? null : await ServerJobs.DesiredAsync(api, role, cancel) is > 0 and var count ? count : null,
-            record.WasVoter);
+            record.WasVoter,
+            voters.Count - successors.Count);
         if (instance.Process.Pid is null && !facts.LeaderKnown && HasLastedFor(role + "/vote", true, s_voteGrace))
         {
             _log.LogInformation("The {Role} server had begun to leave when it was stopped, and the others have no leader: it is started for its vote", role);

@@ -33,6 +33,9 @@ internal sealed record KnownServer(string NodeId, string NodeName, string Addres
     public string Serf => HostPort.Join(Address, Entry.Serf);
     public Uri Http => new("http://" + HostPort.Join(Address, Entry.Http));
 
+    /// <summary>Whether a server of that node could take over from one that keeps these keys on its disk.</summary>
+    public bool HasKeys(IReadOnlySet<string> ids) => ids.IsSubsetOf(Entry.Keys.Split(','));
+
     public bool IsBootstrap => Entry.ManagedBy == "bootstrap";
 
     /// <summary>Claimed by an allocation, so expected to stay.</summary>

@@ -43,7 +43,6 @@ internal sealed class NodePaths
     public string BootstrapServer(string role) => Path.Combine(Data, "servers", role + "-bootstrap");
 
     public string AgentSocket => Path.Combine(Run, "agent.sock");
-    public string DriverSocket => Path.Combine(Run, "driver.sock");
 
     /// <summary>FIFOs that the plugin's launches create, named after their pid.</summary>
     public string Lifelines => Path.Combine(Run, "lifelines");

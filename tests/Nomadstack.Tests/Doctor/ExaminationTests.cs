@@ -44,6 +44,7 @@ public sealed class ExaminationTests
         { "slow disk", "warning", "doctor/slow-disk" },
         { "few files", "warning", "doctor/few-open-files" },
         { "no cgroups", "warning", "doctor/no-cgroups" },
+        { "closed cgroups", "problem", "doctor/cgroups-closed" },
         { "little memory", "warning", "doctor/little-memory" },
         { "old kernel", "problem", "agent/kernel-too-old" },
         { "other agent", "warning", "doctor/other-agents" },
@@ -139,6 +140,22 @@ public sealed class ExaminationTests
     [InlineData("Max open files            1024                 unlimited            files     \n", null)]
     public void TheHardLimitOfOpenFilesCounts(string limits, long? expected) => Limits.OpenFiles(limits).ShouldBe(expected);
 
+    [Theory]
+    [InlineData("cpuset cpu io memory hugetlb pids rdma misc\n", "cpuset cpu io memory pids\n", false, "rw", false, "a machine under systemd")]
+    [InlineData("cpuset cpu io memory hugetlb pids rdma misc\n", "\n", false, "rw", false, "a machine that has not handed them out yet")]
+    [InlineData("cpuset cpu io memory hugetlb pids rdma misc\n", "\n", true, "ro", true, "a container without privileges")]
+    [InlineData("cpuset cpu io memory hugetlb pids rdma misc\n", "\n", true, "rw", true, "a privileged container whose processes are in its topmost group")]
+    [InlineData("memory pids\n", "\n", true, "ro", false, "there Nomad does without")]
+    public void ANomadThatIsRootNeedsControlGroupsItCanDivide(string controllers, string handedOut, bool busy, string mounted, bool closed, string where) =>
+        Limits.CgroupsClosed(controllers, handedOut, busy, new("/sys/fs/cgroup", "cgroup2", new HashSet<string> { mounted })).ShouldBe(closed, where);
+
+    [Theory]
+    [InlineData("1.6.10", true)]
+    [InlineData("1.10.5", false)]
+    public void AnOlderNomadOrAnotherUserDoesWithoutControlGroups(string version, bool root) =>
+        Examination.Of(s_good with { CgroupsClosed = true, User = s_good.User with { IsRoot = root }, Nomad = new EngineFinding.Found(new("nomad", "/usr/bin/nomad", [], SemVer.Parse(version)!)) })
+            .Where(f => f.State != Finding.Fine).ShouldBeEmpty();
+
     [Fact]
     public void WhatTheBundleHasIsNotMissing()
     {
@@ -173,6 +190,7 @@ public sealed class ExaminationTests
         "slow disk" => s_good with { Sync = TimeSpan.FromMilliseconds(120) },
         "few files" => s_good with { OpenFiles = 1024 },
         "no cgroups" => s_good with { Cgroups = 0 },
+        "closed cgroups" => s_good with { CgroupsClosed = true },
         "little memory" => s_good with { MemoryBytes = 100 << 20 },
         "old kernel" => s_good with { Kernel = new(4, 19, 0) },
         "other agent" => s_good with { Others = ["pid 12: nomad agent -dev"] },

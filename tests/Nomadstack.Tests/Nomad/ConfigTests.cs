@@ -65,6 +65,14 @@ public sealed class ConfigTests
     public void ClosesThePortThatNewerConsulsOpen(string version, int? expected) =>
         ((int?)JsonNode.Parse(ConsulServer.Job("a", "10.0.0.1", new(), "/d", SemVer.Parse(version)!).Render())!["ports"]!["grpc_tls"]).ShouldBe(expected);
 
+    [Theory]
+    [InlineData("1.8.7", null)]
+    [InlineData("1.15.2", null)]
+    [InlineData("1.15.3", "87600h")]
+    [InlineData("1.21.0", "87600h")]
+    public void AConsulServerStartsHoweverLongItsRoomWasDark(string version, string? expected) =>
+        ((string?)JsonNode.Parse(ConsulServer.Job("a", "10.0.0.1", new(), "/d", SemVer.Parse(version)!).Render())!["server_rejoin_age_max"]).ShouldBe(expected);
+
     [Fact]
     public void IPv6AddressesAreBracketed() =>
         ((string?)JsonNode.Parse(ServerConfig.Job("a", "2001:db8::1", new(), "/d").Render())!["advertise"]!["rpc"]).ShouldBe("[2001:db8::1]:4647");

@@ -273,4 +273,56 @@ public sealed class NomadApiTests
 
         server.Asked.ShouldHaveSingleItem().Call.ShouldBe("GET /v1/job/..%2F..%2Fx%3Fy");
     }
+
+    [Fact]
+    public async Task ReadsAServerOfTwoDotZero()
+    {
+        var api = Api(200, """
+            {"config":{"Version":{"Revision":"abc","Version":"2.0.5","VersionPrerelease":"","VersionMetadata":"","BuildDate":"2026-07-01T00:00:00Z"},"Consuls":[{"Name":"default"}],"Server":{"ClientIntroduction":{"Enforcement":"warn"}}},
+             "member":{"Name":"n1-server.global","Addr":"10.0.0.1","Port":4648,"Status":"alive","Tags":{"id":"aaaa","port":"4647","rpc_addr":"10.0.0.1","expect":"0","mvn":"1"},"ProtocolCur":2},
+             "stats":{"nomad":{"server":"true","known_regions":"1"},"runtime":{"version":"go1.26"},"serf":{"coordinate_resets":"0"},
+                      "raft":{"state":"Leader","term":"2","last_log_index":"19","commit_index":"19","applied_index":"19","last_snapshot_index":"0","protocol_version":"3","logstore_backend":"boltdb",
+                              "latest_configuration":"[{Suffrage:Voter ID:aaaa Address:10.0.0.1:4647}]"}}}
+            """);
+
+        (await api.AgentSelfAsync(s_deadline, default)).Try(out var self).ShouldBeTrue();
+
+        (self!.Version, self.Server, self.ServerId, self.Raft!.IsLeader, self.Raft.Peers.Count).ShouldBe(("2.0.5", true, "aaaa", true, 1));
+    }
+
+    [Fact]
+    public async Task ANodeOfTwoDotZeroTakesServers()
+    {
+        var api = Api(200, """
+            [{"Address":"10.0.0.1","ID":"cccc","Datacenter":"dc1","Name":"n1","NodePool":"gpu","NodeClass":"","Version":"2.0.5","Drain":false,"SchedulingEligibility":"eligible","Status":"ready","StatusDescription":"",
+              "Drivers":{"nomadstack":{"Attributes":{"driver.nomadstack":"true"},"Detected":true,"Healthy":true,"HealthDescription":"ready","UpdateTime":"2026-07-01T00:00:00Z"}},
+              "HostVolumes":null,"LastDrain":null,"CreateIndex":9,"ModifyIndex":12}]
+            """);
+
+        (await api.NodesAsync(s_deadline, default)).Try(out var nodes).ShouldBeTrue();
+
+        nodes!.ShouldHaveSingleItem().TakesServers.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task ReadsTheIdsOfTheKeyring()
+    {
+        var api = Api(200, """[{"KeyID":"0b1e","Algorithm":"aes256-gcm","CreateTime":1,"CreateIndex":7,"ModifyIndex":7,"State":"active"},{"KeyID":"7c2f","State":"inactive"}]""");
+
+        (await api.KeyringAsync(s_deadline, default)).Try(out var keys).ShouldBeTrue();
+
+        keys.ShouldBe(["0b1e", "7c2f"]);
+    }
+
+    [Theory]
+    [InlineData(false, "PUT /v1/agent/force-leave?node=n1-bootstrap.global")]
+    [InlineData(true, "PUT /v1/agent/force-leave?node=n1-bootstrap.global&prune=true")]
+    public async Task GossipIsAskedToForgetAMemberWhereItCan(bool prune, string asked)
+    {
+        var (api, server) = Recording(200, "null");
+
+        (await api.ForceLeaveAsync("n1-bootstrap.global", prune, s_deadline, default)).IsOk.ShouldBeTrue();
+
+        server.Asked.ShouldHaveSingleItem().Call.ShouldBe(asked);
+    }
 }

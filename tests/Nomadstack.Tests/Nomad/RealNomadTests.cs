@@ -106,7 +106,7 @@ public sealed class RealNomadTests : IDisposable
         (await api.JobAsync("nomad-server", NomadApi.WithLeader, default)).Try(out var facts).ShouldBeTrue();
         facts!.Count.ShouldBe(1);
         facts.JobModifyIndex.ShouldBe(registered.JobModifyIndex);
-        facts.Meta[ServerJob.SchemaKey].ShouldBe("1");
+        facts.Meta[ServerJob.SchemaKey].ShouldBe("2");
         ServerJobLint.Check(facts.Raw).ShouldBeEmpty();
         (await api.RegisterJobAsync((job with { Count = 3 }).Render(), facts.JobModifyIndex, NomadApi.WithLeader, default)).ShouldBeOfType<JobRegistration.Registered>();
         (await api.RegisterJobAsync("""{"ID":"broken"}""", null, NomadApi.WithLeader, default)).ShouldBeOfType<JobRegistration.Refused>();

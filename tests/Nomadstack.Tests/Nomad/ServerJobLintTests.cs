@@ -36,7 +36,8 @@ public sealed class ServerJobLintTests
     [InlineData("group", "Disconnect", """{"StopOnClientAfter":60000000000}""", "stop-on-disconnect")]
     [InlineData("group", "Scaling", """{"Max":5}""", "scaling")]
     [InlineData("group", "Consul", """{"Namespace":"x"}""", "consul")]
-    [InlineData("group", "Consul", """{"Namespace":"","Cluster":"default"}""", "consul")]
+    [InlineData("group", "Consul", """{"Namespace":"","Cluster":"other","Partition":""}""", "consul")]
+    [InlineData("group", "Consul", """{"Namespace":"","Cluster":"default","Partition":"x"}""", "consul")]
     [InlineData("group", "RestartPolicy", """{"Mode":"fail"}""", "restart")]
     [InlineData("group", "RestartPolicy", "null", "restart")]
     [InlineData("group", "ReschedulePolicy", """{"Attempts":1,"Unlimited":false}""", "reschedule")]
@@ -119,6 +120,36 @@ public sealed class ServerJobLintTests
         group["Tasks"]![0]!["Identity"] = JsonNode.Parse("""{"Name":"default","Audience":["nomadproject.io"],"Env":false,"File":false}""");
         group["Tasks"]![0]!["Templates"] = new JsonArray();
         group["Tasks"]![0]!["RestartPolicy"] = group["RestartPolicy"]!.DeepClone();
+
+        ServerJobLint.Check(job.ToJsonString()).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("1.1", """{"Namespace":""}""")]
+    [InlineData("1.6", """{"Namespace":""}""")]
+    [InlineData("1.7 to 1.9", """{"Namespace":"","Cluster":"default","Partition":""}""")]
+    [InlineData("1.10 on", "null")]
+    public void AcceptsTheConsulBlockThatNomadGivesEveryGroup(string nomad, string block)
+    {
+        var job = Sound();
+        job["TaskGroups"]![0]!["Consul"] = JsonNode.Parse(block);
+
+        ServerJobLint.Check(job.ToJsonString()).ShouldBeEmpty($"Nomad {nomad} has it so, and the count is raised on what Nomad has");
+    }
+
+    [Fact]
+    public void AcceptsOurJobAsNomadTwoGivesItBack()
+    {
+        var job = Sound();
+        foreach (var absent in new[] { "Affinities", "Spreads", "Multiregion", "Periodic", "ParameterizedJob", "Payload", "UI", "VersionTag" }) job[absent] = null;
+        job["DispatchIdempotencyToken"] = "";
+        var group = (JsonObject)job["TaskGroups"]![0]!;
+        foreach (var absent in new[] { "Scaling", "Disconnect", "Consul", "Services", "Volumes", "ShutdownDelay", "MaxRunDuration", "StopAfterClientDisconnect", "MaxClientDisconnect" }) group[absent] = null;
+        group["PreventRescheduleOnLost"] = false;
+        var task = (JsonObject)group["Tasks"]![0]!;
+        foreach (var absent in new[] { "Services", "Vault", "Secrets", "Consul", "Templates", "DispatchPayload", "Lifecycle", "Artifacts", "VolumeMounts", "ScalingPolicies", "CSIPluginConfig", "Identities", "Actions", "Schedule" }) task[absent] = null;
+        task["Identity"] = JsonNode.Parse("""{"Name":"default","Audience":["nomadproject.io"],"ChangeMode":"","ChangeSignal":"","Env":false,"ExtraClaims":null,"File":false,"Filepath":"","ServiceName":"","TTL":0}""");
+        task["RestartPolicy"] = group["RestartPolicy"]!.DeepClone();
 
         ServerJobLint.Check(job.ToJsonString()).ShouldBeEmpty();
     }

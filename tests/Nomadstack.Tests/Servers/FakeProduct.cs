@@ -32,7 +32,12 @@ internal sealed class FakeProduct(string role, NodePaths paths) : IServerProduct
 
     public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
 
-    public IReadOnlySet<string> KeysOnDisk(ServerSite site) => new HashSet<string>();
+    /// <summary>Ids of keys that its servers have on disk.</summary>
+    public HashSet<string> Keys { get; } = [];
+
+    public IReadOnlySet<string> KeysOnDisk(ServerSite site) => Keys;
+
+    public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Uri> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
 
     public string MemberName(string serverName) => serverName;
 }

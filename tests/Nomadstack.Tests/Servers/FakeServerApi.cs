@@ -35,7 +35,7 @@ internal sealed class FakeServerApi(string role, Uri http, Func<RaftConfiguratio
 
     public Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) => From<IReadOnlyList<GossipMember>>([]);
 
-    public Task<Answer<Done>> ForceLeaveAsync(string member, TimeSpan deadline, CancellationToken cancel) => From(default(Done)!);
+    public Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) => From(default(Done)!);
 
     public Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel) => From(default(Done)!);
 

@@ -16,7 +16,8 @@ public sealed class LingerDecisionTests
             from successors in Enumerable.Range(0, 7)
             from desired in new int?[] { null, 1, 3, 5 }
             from voter in s_both
-            select new LingerFacts(leader, inside, successors, desired, voter)];
+            from keyless in Enumerable.Range(0, 3)
+            select new LingerFacts(leader, inside, successors, desired, voter, keyless)];
 
     [Fact]
     public void NothingIsDecidedWithoutALeader() => Each(f => !f.LeaderKnown, (_, d) => d.ShouldBeOfType<LingerDecision.Wait>().For.ShouldContain("leader"));
@@ -48,6 +49,10 @@ public sealed class LingerDecisionTests
     [Fact]
     public void ItLeavesOnceEnoughSuccessorsAreThere() =>
         Each(f => f is { LeaderKnown: true, InConfiguration: true, Successors: > 0, Desired: not null } && f.Successors >= f.Desired, (_, d) => d.ShouldBeOfType<LingerDecision.Leave>());
+
+    [Fact]
+    public void VotersWithoutTheKeysOfThisServerAreNoSuccessors() =>
+        Each(f => f is { LeaderKnown: true, InConfiguration: true, WithoutKeys: > 0 } && f.Successors < f.Desired, (_, d) => d.ShouldBeOfType<LingerDecision.Wait>().For.ShouldContain("keyring"));
 
     [Fact]
     public void AWaitSaysForWhat() => Each(_ => true, (_, d) => (d as LingerDecision.Wait)?.For.ShouldNotBeNullOrWhiteSpace());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Engines;
 using Nomadstack.Servers;
 using Shouldly;
 using Xunit;
@@ -7,6 +8,8 @@ namespace Nomadstack.Tests.Servers;
 
 public sealed class NomadServersTests : IDisposable
 {
+    private static readonly HashSet<string> s_onDisk = ["0b1e", "7c2f"];
+
     private readonly string _data = Directory.CreateTempSubdirectory().FullName;
 
     [Fact]
@@ -18,6 +21,18 @@ public sealed class NomadServersTests : IDisposable
 
         NomadServers.KeysIn(_data).ShouldBe(["0b1e", "7c2f"], ignoreOrder: true);
     }
+
+    [Theory]
+    [InlineData("1.6.10", "0b1e", "a key that the keyring no longer names stays on disk for good")]
+    [InlineData("1.8.4", "0b1e", "a key that the keyring no longer names stays on disk for good")]
+    [InlineData("1.9.7", "", "there all keys are in raft, and a successor writes no files")]
+    [InlineData("2.0.5", "", "there all keys are in raft, and a successor writes no files")]
+    public void NeededAreTheKeysThatTheKeyringNames(string version, string needed, string because) =>
+        string.Join(',', NomadServers.Needed(s_onDisk, SemVer.Parse(version), ["0b1e", "ffff"])).ShouldBe(needed, because);
+
+    [Fact]
+    public void WhatCannotBeToldIsNeeded() =>
+        NomadServers.Needed(s_onDisk, null, null).ShouldBe(s_onDisk);
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
 }

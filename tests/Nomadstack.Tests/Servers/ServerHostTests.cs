@@ -274,6 +274,27 @@ public sealed class ServerHostTests : IDisposable
     }
 
     [Fact]
+    public async Task OthersHearWhichKeysAServerHasCopied()
+    {
+        _folder.JoinCluster();
+        var host = _folder.Host();
+        await host.ClaimAsync(HostFolder.Claim(), s_never);
+        Own().HasKeys(new HashSet<string> { "0b1e" }).ShouldBeFalse();
+
+        _folder.Products[Role.Nomad].Keys.UnionWith(["7c2f", "0b1e"]);
+        host.PublishEntries();
+        var published = _folder.Membership.Current;
+        host.PublishEntries();
+
+        Own().HasKeys(new HashSet<string> { "0b1e", "7c2f" }).ShouldBeTrue();
+        Own().HasKeys(new HashSet<string> { "0b1e", "ffff" }).ShouldBeFalse();
+        Own().HasKeys(new HashSet<string>()).ShouldBeTrue("a Nomad of 1.9 or later needs none");
+        _folder.Membership.Current.ShouldBeSameAs(published, "nothing changed since");
+
+        KnownServer Own() => KnownServer.Of(_folder.Membership.Current, Role.Nomad).Single(s => s.NodeId == _folder.Node.Id);
+    }
+
+    [Fact]
     public async Task ATornRecordStartsNothing()
     {
         await _folder.Host().ClaimAsync(HostFolder.Claim(), s_never);
