@@ -6,7 +6,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
-using Nomadstack.Engine.Client.Plugins.Protocol;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Engine.Client.Plugins;
 
@@ -118,7 +118,7 @@ internal sealed class GrpcConnection : IDisposable
         var recoverable = false;
         if (Value("grpc-status-details-bin") is { } details)
         {
-            var status = RpcStatus.Parser.ParseFrom(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
+            var status = Status.Parser.ParseFrom(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
             recoverable = status.Details.Any(d => d.TypeUrl.EndsWith(".RecoverableError", StringComparison.Ordinal) && RecoverableError.Parser.ParseFrom(d.Value).Recoverable);
         }
 
