@@ -6,6 +6,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
+using Nomadstack.Ground.Http;
 using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Engine.Client.Plugins;
@@ -38,7 +39,7 @@ internal sealed class GrpcConnection : IDisposable
             },
         };
         // Waiting for a task's end may take years.
-        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        _http = new HttpClient(new ResetConnections(handler)) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <exception cref="GrpcException">Every other outcome than an answer.</exception>
@@ -105,7 +106,7 @@ internal sealed class GrpcConnection : IDisposable
         {
             return await act();
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ObjectDisposedException or OperationCanceledException && !cancel.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException or ObjectDisposedException or OperationCanceledException && !cancel.IsCancellationRequested)
         {
             throw new GrpcException(GrpcException.Unavailable, $"the plugin does not answer: {e.Message}", inner: e);
         }
