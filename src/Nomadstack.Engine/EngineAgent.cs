@@ -83,7 +83,7 @@ public static class EngineAgent
         await api.StartAsync(cancel);
         log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad", EngineVersion.Text);
         log.LogInformation("{Parts} of {Name}: HTTP on {Http}", server is null ? "Client" : client is null ? "Server" : "Server and client", config.Name, config.Advertise.Http);
-        var resting = MemoryAtRest.KeepAsync(time, log, stop.Token);
+        var resting = Rest.KeepAsync(time, log, stop.Token);
         List<Task> running = [];
         if (server is not null) running.Add(server.RunAsync(stop.Token));
         if (client is not null) running.Add(client.RunAsync(stop.Token));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Nomadstack.Engine.Client.Drivers;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Client;
 

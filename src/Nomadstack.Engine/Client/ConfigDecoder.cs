@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using System.Text.Json;
-using Nomadstack.Engine.Client.Plugins.Protocol.Hcl;
+using Nomadstack.Ground.Protocol.Hcl;
 
 namespace Nomadstack.Engine.Client;
 

@@ -4,9 +4,9 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Client;
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Nomadstack.Engine.Server;
@@ -31,7 +30,7 @@ internal static class PassOn
         {
             response = await http.SendAsync(request, call.Cancel);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException && !call.Cancel.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!call.Cancel.IsCancellationRequested)
         {
             return $"failed to get conn: {e.Message}";
         }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Raft;
 
 /// <summary>A real folder. Files are readable by their owner alone.</summary>
-internal sealed partial class RaftFolder(string path) : IRaftFiles
+internal sealed class RaftFolder(string path) : IRaftFiles
 {
     public IReadOnlyList<string> List()
     {
@@ -28,29 +28,19 @@ internal sealed partial class RaftFolder(string path) : IRaftFiles
     /// <summary>.NET opens no folders, so the system is called directly.</summary>
     public void SyncFolder()
     {
-        const int readOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
-        var fd = OpenAt(path, readOnlyDirectory, 0);
-        if (fd < 0) throw new IOException($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
+        var fd = Libc.Open(path, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC, 0);
+        if (fd < 0) throw new IOException($"{path}: {Libc.LastError}");
         try
         {
-            if (FSync(fd) != 0) throw new IOException($"fsync {path}: {Marshal.GetLastPInvokeErrorMessage()}");
+            if (Libc.FSync(fd) != 0) throw new IOException($"fsync {path}: {Libc.LastError}");
         }
         finally
         {
-            _ = Close(fd);
+            _ = Libc.Close(fd);
         }
     }
 
     private string At(string name) => Path.Combine(path, name);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int OpenAt(string path, int flags, int mode);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int FSync(int fd);
-
-    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
-    private static partial int Close(int fd);
 
     private sealed class OpenFile(SafeFileHandle handle) : IRaftFile
     {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Configuration;
@@ -105,7 +104,7 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
         {
             return (null, $"Failed to join {address}: no answer in {s_deadline.TotalSeconds} s");
         }
-        catch (Exception e) when (e is HttpRequestException or SocketException or JsonException or IOException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or UriFormatException)
         {
             return (null, $"Failed to join {address}: {e.Message}");
         }

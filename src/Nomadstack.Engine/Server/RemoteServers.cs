@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Nomadstack.Engine.Client;
@@ -110,7 +109,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
         {
             return $"{address} did not answer within {s_pingDeadline.TotalSeconds} s";
         }
-        catch (Exception e) when (e is HttpRequestException or SocketException or IOException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException)
         {
             return $"{address}: {e.Message}";
         }
@@ -148,7 +147,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
             {
                 last = e;
             }
-            catch (Exception e) when (e is HttpRequestException or SocketException or IOException)
+            catch (Exception e) when (e is HttpRequestException or IOException)
             {
                 last = e;
             }

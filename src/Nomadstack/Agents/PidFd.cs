@@ -2,7 +2,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Nomadstack.Cluster;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Agents;
 

@@ -3,7 +3,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Agents;
 

@@ -3,7 +3,7 @@ using System.Collections;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Nomadstack.Cluster;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Agents;
 

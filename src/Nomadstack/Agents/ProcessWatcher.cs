@@ -2,7 +2,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Agents;
 

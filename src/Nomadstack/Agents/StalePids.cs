@@ -2,7 +2,7 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Runtime.InteropServices;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Agents;
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Api;
@@ -25,7 +26,7 @@ internal sealed class AgentClient : IDisposable
     {
         _paths = paths;
         _time = time;
-        _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync, UseProxy = false, AllowAutoRedirect = false })
+        _http = new HttpClient(new ResetConnections(new SocketsHttpHandler { ConnectCallback = ConnectAsync, UseProxy = false, AllowAutoRedirect = false }))
         {
             BaseAddress = new Uri("http://agent" + AgentApi.Prefix + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -123,11 +124,6 @@ internal sealed class AgentClient : IDisposable
         catch (HttpRequestException e)
         {
             throw new ProblemException(AgentPresence.Unreachable(_paths, e), e);
-        }
-        catch (SocketException e)
-        {
-            // Reset in the moment it came about: .NET says so without its usual wrapping.
-            throw new ProblemException(AgentPresence.Unreachable(_paths, new HttpRequestException(HttpRequestError.ConnectionError, e.Message, e)), e);
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Api;

@@ -19,7 +19,11 @@ internal sealed record NodeStatus(string Name, string Id, string Address, string
 
 /// <param name="State"><c>none|bootstrapping|healthy|degraded|no-quorum|recovering</c>.</param>
 /// <param name="Reason">Empty when healthy; otherwise one sentence that says what is missing and since when.</param>
-internal sealed record ClusterStatus(string Id, string State, string Reason, int DesiredServers);
+internal sealed record ClusterStatus(string Id, string State, string Reason, int DesiredServers)
+{
+    /// <summary>How the cluster is and, where it is not as it should be, why: for people, in one line.</summary>
+    public string InWords() => Reason.Length > 0 ? $"{State}: {Reason}" : State;
+}
 
 internal sealed record EngineStatus(EngineVersion Nomad, EngineVersion Consul);
 

@@ -84,8 +84,8 @@ internal sealed class WaitCommand : Command
 
         return (status, goal switch
         {
-            "healthy" => status.Cluster.State == "healthy" ? "" : Reason(status),
-            "quorum" => HasQuorum(status) ? "" : Reason(status),
+            "healthy" => status.Cluster.State == "healthy" ? "" : status.Cluster.InWords(),
+            "quorum" => HasQuorum(status) ? "" : status.Cluster.InWords(),
             _ => "the agent still answers",
         });
     }
@@ -96,9 +96,6 @@ internal sealed class WaitCommand : Command
         var left = AgentPresence.ProcessesOf(paths);
         return left.Count == 0 ? "" : "still running: " + string.Join(", ", left.Select(p => $"{p.Name} (pid {p.Pid})"));
     }
-
-    private static string Reason(StatusDocument status) =>
-        status.Cluster.Reason.Length > 0 ? $"{status.Cluster.State}, {status.Cluster.Reason}" : status.Cluster.State;
 
     /// <summary>Every role that has servers has a leader now.</summary>
     private static bool HasQuorum(StatusDocument status) =>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Doctor;
 

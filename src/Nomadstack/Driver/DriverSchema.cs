@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Driver.Protocol.Hcl;
+using Nomadstack.Ground.Protocol.Hcl;
 
 namespace Nomadstack.Driver;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Runtime.InteropServices;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Driver;
 

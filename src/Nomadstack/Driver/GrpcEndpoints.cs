@@ -5,7 +5,7 @@ using Google.Protobuf.WellKnownTypes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
 

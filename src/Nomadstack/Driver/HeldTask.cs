@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging;
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
 
@@ -20,7 +20,7 @@ internal sealed partial class TaskDriver
                 Health = now.Healthy ? FingerprintResponse.Types.HealthState.Healthy : FingerprintResponse.Types.HealthState.Unhealthy,
                 HealthDescription = now.Description,
             };
-            foreach (var (name, value) in now.Attributes) response.Attributes.Add(name, new Protocol.Attribute { StringVal = value });
+            foreach (var (name, value) in now.Attributes) response.Attributes.Add(name, new Ground.Protocol.Attribute { StringVal = value });
             await call.WriteAsync(response);
             await now.Replaced.WaitAsync(call.Cancel);
         }

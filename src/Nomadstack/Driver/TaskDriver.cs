@@ -4,7 +4,8 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Kernel;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
 
@@ -163,7 +164,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
     {
         var held = Find(request.TaskId);
         if (held.Ended.IsCompleted) throw new GrpcException(GrpcCode.FailedPrecondition, $"The task {request.TaskId} has ended; its server is no longer its own.");
-        var number = SignalNames.Number(request.Signal) ?? throw new GrpcException(GrpcCode.InvalidArgument, $"There is no signal \"{request.Signal}\". Name one as `SIGHUP`.");
+        var number = SignalNames.Number(request.Signal.ToUpperInvariant()) ?? throw new GrpcException(GrpcCode.InvalidArgument, $"There is no signal \"{request.Signal}\". Name one as `SIGHUP`.");
         host.Signal(held.Claim.Role, number);
         return new();
     }

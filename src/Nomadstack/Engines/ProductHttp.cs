@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Nomadstack.Ground.Http;
 
 namespace Nomadstack.Engines;
 
@@ -22,7 +22,7 @@ internal sealed class ProductHttp(string baseAddress, string indexHeader, TimePr
     private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(1);
 
     // No proxy: a proxy from the environment must never see, nor be needed for, traffic between the parts of one cluster.
-    private static readonly HttpMessageInvoker s_shared = new(new SocketsHttpHandler
+    private static readonly HttpMessageInvoker s_shared = new(new ResetConnections(new SocketsHttpHandler
     {
         ConnectTimeout = s_connectTimeout,
         UseProxy = false,
@@ -30,7 +30,7 @@ internal sealed class ProductHttp(string baseAddress, string indexHeader, TimePr
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-    });
+    }));
 
     // What the products' agents say, as text with status 500, when they cannot reach a leader. There is no code for it in any version.
     private static readonly string[] s_noLeader =
@@ -68,9 +68,8 @@ internal sealed class ProductHttp(string baseAddress, string indexHeader, TimePr
                 ? $"{BaseAddress} did not answer within {deadline.TotalSeconds:0.#} s"
                 : $"{BaseAddress} did not accept a connection within {s_connectTimeout.TotalSeconds:0.#} s");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
+        catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            // A peer that resets a connection in the moment it comes about is a bare SocketException.
             // The caller's cancellation can surface as a broken connection.
             cancel.ThrowIfCancellationRequested();
             return new Answer<HttpReply>.Unreachable($"{BaseAddress} cannot be reached: {(e.InnerException ?? e).Message}");

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Nomadstack.Cluster;
 using Nomadstack.Engines;
+using Nomadstack.Ground.Kernel;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Fetch;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Nomadstack.Cluster;
 using Nomadstack.Engines;
+using Nomadstack.Ground.Http;
 
 namespace Nomadstack.Fetch;
 
@@ -23,7 +23,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
     private const int MostAttempts = 5;
 
     private readonly Uri _base = new(address.AbsoluteUri.TrimEnd('/') + "/");
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None }) { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient _http = new(new ResetConnections(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None })) { Timeout = Timeout.InfiniteTimeSpan };
 
     public override string Name => _base.AbsoluteUri.TrimEnd('/');
 
@@ -159,7 +159,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
         {
             throw NoAnswer(path, $"it did not answer within {s_answer.TotalSeconds:0} s", e);
         }
-        catch (Exception e) when (e is HttpRequestException or SocketException)
+        catch (HttpRequestException e)
         {
             throw NoAnswer(path, e.Message.TrimEnd('.'), e);
         }

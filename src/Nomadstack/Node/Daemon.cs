@@ -4,6 +4,7 @@ using Nomadstack.Agents;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 using Nomadstack.Operations;
 using Nomadstack.Servers;
 using Nomadstack.Storage;

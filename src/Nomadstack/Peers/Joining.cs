@@ -4,6 +4,7 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
@@ -170,7 +171,7 @@ internal static class Joining
 
     private static bool IsRefusal(Problem problem) => problem.Code.StartsWith("join/", StringComparison.Ordinal) && problem.Code is not ("join/unreachable" or "join/bad-answer");
 
-    private static HttpClient Client(Action connected, Func<X509Certificate2, bool> trusted) => new(new SocketsHttpHandler
+    private static HttpClient Client(Action connected, Func<X509Certificate2, bool> trusted) => new(new ResetConnections(new SocketsHttpHandler
     {
         UseProxy = false,
         UseCookies = false,
@@ -187,7 +188,7 @@ internal static class Joining
             RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is X509Certificate2 shown && trusted(shown),
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         },
-    })
+    }))
     {
         Timeout = Timeout.InfiniteTimeSpan,
         DefaultRequestVersion = HttpVersion.Version20,

@@ -7,6 +7,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
 
 namespace Nomadstack.Peers;
 
@@ -29,7 +30,7 @@ internal sealed class PeerClient : IDisposable
     public PeerClient(Pki pki, Membership membership, TimeProvider time)
     {
         (_pki, _membership, _time) = (pki, membership, time);
-        _http = new HttpClient(new SocketsHttpHandler
+        _http = new HttpClient(new ResetConnections(new SocketsHttpHandler
         {
             UseProxy = false,
             UseCookies = false,
@@ -48,7 +49,7 @@ internal sealed class PeerClient : IDisposable
                 RemoteCertificateValidationCallback = Trusted,
                 CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
             },
-        })
+        }))
         {
             Timeout = Timeout.InfiniteTimeSpan,
             DefaultRequestVersion = HttpVersion.Version20,
@@ -160,7 +161,7 @@ internal static class PeerCalls
             {
                 throw new ProblemException(Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : $"No connection came about within {s_tcpTimeout.TotalSeconds:0} seconds."), e);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
+            catch (Exception e) when (e is HttpRequestException or IOException)
             {
                 cancel.ThrowIfCancellationRequested();
                 throw new ProblemException(Unreachable(where, (e.InnerException ?? e).Message), e);

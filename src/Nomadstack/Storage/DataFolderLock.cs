@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
 

@@ -2,6 +2,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Ground.Kernel;
+
 namespace Nomadstack.Storage;
 
 /// <summary>Makes renames survive a power cut.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Security.Cryptography;
 using System.Text;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
 

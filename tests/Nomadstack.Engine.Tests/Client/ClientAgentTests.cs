@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
+using Nomadstack.Ground.Kernel;
 using Shouldly;
 using Xunit;
 using static Nomadstack.Engine.Tests.Client.TestClient;

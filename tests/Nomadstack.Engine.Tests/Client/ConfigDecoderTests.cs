@@ -2,7 +2,7 @@
 using System.Text.Json;
 using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Client.Plugins;
-using Nomadstack.Engine.Client.Plugins.Protocol.Hcl;
+using Nomadstack.Ground.Protocol.Hcl;
 using Shouldly;
 using Xunit;
 

@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
-using Nomadstack.Engine.Client.Plugins.Protocol;
-using Nomadstack.Engine.Client.Plugins.Protocol.Hcl;
+using Nomadstack.Ground.Protocol;
+using Nomadstack.Ground.Protocol.Hcl;
 
 namespace Nomadstack.Engine.Tests.Client;
 
@@ -106,7 +106,7 @@ internal sealed class FakePlugin : IAsyncDisposable
                 break;
             case "SetConfig":
                 Config = SetConfigRequest.Parser.ParseFrom(message).MsgpackConfig.ToByteArray();
-                await WriteAsync(http, new Nothing());
+                await WriteAsync(http, new Ground.Protocol.Empty());
                 break;
             case "TaskConfigSchema":
                 await WriteAsync(http, new TaskConfigSchemaResponse { Spec = Schema("role") });
@@ -129,31 +129,31 @@ internal sealed class FakePlugin : IAsyncDisposable
                 _tasks[config.Id] = new();
                 _known[config.Id] = true;
                 await File.WriteAllTextAsync(config.StdoutPath, "hello from a plugin\n", over);
-                await WriteAsync(http, new StartTaskResponse { Handle = new() { Version = 1, Config = config, State = TaskRunState.Running, DriverState = ByteString.CopyFromUtf8("state") } });
+                await WriteAsync(http, new StartTaskResponse { Handle = new() { Version = 1, Config = config, State = TaskState.Running, DriverState = ByteString.CopyFromUtf8("state") } });
                 break;
             case "RecoverTask":
                 var handle = RecoverTaskRequest.Parser.ParseFrom(message).Handle;
                 if (Amnesia || handle.DriverState.ToStringUtf8() != "state") throw new RefusedException(5, "no such task", false);
                 _known[handle.Config.Id] = true;
-                await WriteAsync(http, new Nothing());
+                await WriteAsync(http, new Ground.Protocol.Empty());
                 break;
             case "WaitTask":
-                var id = Known(TaskRequest.Parser.ParseFrom(message).TaskId);
+                var id = Known(WaitTaskRequest.Parser.ParseFrom(message).TaskId);
                 await WriteAsync(http, new WaitTaskResponse { Result = await _tasks[id].Task.WaitAsync(over) });
                 break;
             case "StopTask":
                 _tasks[Known(StopTaskRequest.Parser.ParseFrom(message).TaskId)].TrySetResult(new ExitResult { ExitCode = 130, Signal = 2 });
-                await WriteAsync(http, new Nothing());
+                await WriteAsync(http, new Ground.Protocol.Empty());
                 break;
             case "DestroyTask" or "SignalTask" or "Shutdown":
-                await WriteAsync(http, new Nothing());
+                await WriteAsync(http, new Ground.Protocol.Empty());
                 break;
             case "TaskStats":
                 await WriteAsync(http, new TaskStatsResponse { Stats = new() { Timestamp = Timestamp.FromDateTimeOffset(DateTimeOffset.UnixEpoch), AggResourceUsage = new() { Memory = new() { Rss = 4096 } } } });
                 await Task.Delay(Timeout.Infinite, over);
                 break;
             case "InspectTask":
-                await WriteAsync(http, new InspectTaskResponse { Task = new() { Id = Known(TaskRequest.Parser.ParseFrom(message).TaskId), State = TaskRunState.Running } });
+                await WriteAsync(http, new InspectTaskResponse { Task = new() { Id = Known(InspectTaskRequest.Parser.ParseFrom(message).TaskId), State = TaskState.Running } });
                 break;
             default:
                 throw new RefusedException(12, $"no method {method}", false);
@@ -166,7 +166,7 @@ internal sealed class FakePlugin : IAsyncDisposable
 
     private static byte[] RecoverableStatus(RefusedException e)
     {
-        var status = new RpcStatus { Code = e.Code, Message = e.Message };
+        var status = new Status { Code = e.Code, Message = e.Message };
         status.Details.Add(new Any { TypeUrl = "type.googleapis.com/hashicorp.nomad.plugins.shared.structs.RecoverableError", Value = new RecoverableError { Recoverable = true }.ToByteString() });
         return status.ToByteArray();
     }

@@ -8,6 +8,7 @@ using Nomadstack.Engine.Client.Plugins;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
 using Nomadstack.Engine.Tests.Scheduling;
+using Nomadstack.Ground.Kernel;
 using Shouldly;
 using Xunit;
 using static Nomadstack.Engine.Tests.Client.TestClient;

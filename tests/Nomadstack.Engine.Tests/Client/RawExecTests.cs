@@ -6,6 +6,7 @@ using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.State;
 using Nomadstack.Engine.Tests.Scheduling;
+using Nomadstack.Ground.Kernel;
 using Shouldly;
 using Xunit;
 

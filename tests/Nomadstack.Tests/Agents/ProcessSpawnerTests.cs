@@ -2,7 +2,7 @@
 using System.Globalization;
 using Nomadstack.Agents;
 using Nomadstack.Cluster;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 using Shouldly;
 using Xunit;
 

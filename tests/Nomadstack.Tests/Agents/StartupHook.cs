@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Agents;
-using Nomadstack.Storage;
+using Nomadstack.Ground.Kernel;
 
 /// <summary>
 /// Makes this assembly's own executable play an agent that starts a process and is killed: the runtime calls a type of this name, outside any namespace,

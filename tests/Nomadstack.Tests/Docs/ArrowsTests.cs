@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Xml.Linq;
 using Shouldly;
 using Xunit;
 
@@ -20,6 +21,18 @@ public sealed class ArrowsTests
     public void EveryExceptionIsNeeded() =>
         Repository.Files().Where(f => f.Path.StartsWith("Cli/", StringComparison.Ordinal) && _arrows.Uses(f.Text).Contains("Node")).Select(f => f.Path)
             .ShouldBe(Arrows.MayBecomeTheDaemon, ignoreOrder: true);
+
+    /// <summary>The compiler holds these arrows as long as no project refers to more than it should.</summary>
+    [Theory]
+    [InlineData("Nomadstack.Ground", new string[0])]
+    [InlineData("Nomadstack.Engine", new[] { "Nomadstack.Ground" })]
+    [InlineData("Nomadstack", new[] { "Nomadstack.Engine", "Nomadstack.Ground" })]
+    public void AProjectStandsOnThoseBelowItAlone(string project, string[] below) =>
+        XDocument.Parse(Repository.Read("src", project, project + ".csproj")).Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value)).ShouldBe(below, ignoreOrder: true);
+
+    [Fact]
+    public void TheEngineIsKnownToTheEntryPointAlone() =>
+        Repository.Files().Where(f => f.Text.Contains("Nomadstack.Engine.", StringComparison.Ordinal) || f.Text.Contains("using Nomadstack.Engine;", StringComparison.Ordinal)).Select(f => f.Path).ShouldBeEmpty();
 
     [Theory]
     [InlineData("using Nomadstack.Servers;")]

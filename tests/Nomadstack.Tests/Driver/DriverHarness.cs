@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Driver;
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Protocol;
 using Shouldly;
 
 namespace Nomadstack.Tests.Driver;

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Nomadstack.Agents;
 using Nomadstack.Driver;
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Protocol;
 using Shouldly;
 using Xunit;
 using Xunit.Abstractions;

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Nomadstack.Cluster;
-using Nomadstack.Driver.Protocol;
+using Nomadstack.Ground.Protocol;
 using Shouldly;
 using Xunit;
 

@@ -24,8 +24,10 @@ internal sealed partial class RealAgent : IAsyncDisposable
 
     public string Log => File.Exists(_log) ? File.ReadAllText(_log) : "";
 
-    public static bool Has(string product) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(f => File.Exists(Path.Combine(f, product)));
+    public static bool Has(string product) => Find(product) is not null;
+
+    public static string? Find(string product) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(f => Path.Combine(f, product)).FirstOrDefault(File.Exists);
 
     /// <summary>Different for each call, so that tests can run side by side; port 0 is no choice, the products advertise their ports.</summary>
     public static int FreePort()

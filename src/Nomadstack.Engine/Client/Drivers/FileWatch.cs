@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Client.Drivers;
 

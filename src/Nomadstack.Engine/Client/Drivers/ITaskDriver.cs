@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Engine.Client.Plugins.Protocol.Hcl;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
+using Nomadstack.Ground.Protocol.Hcl;
 
 namespace Nomadstack.Engine.Client.Drivers;
 

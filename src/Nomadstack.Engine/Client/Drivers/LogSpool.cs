@@ -2,6 +2,7 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Client.Drivers;
 

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Client.Drivers;
 

@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
-using Nomadstack.Engine.Client.Plugins.Protocol.Hcl;
+using Nomadstack.Ground.Kernel;
+using Nomadstack.Ground.Protocol.Hcl;
 
 namespace Nomadstack.Engine.Client.Drivers;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Client.Drivers;
 

@@ -6,7 +6,8 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
-using Nomadstack.Engine.Client.Plugins.Protocol;
+using Nomadstack.Ground.Http;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Engine.Client.Plugins;
 
@@ -38,7 +39,7 @@ internal sealed class GrpcConnection : IDisposable
             },
         };
         // Waiting for a task's end may take years.
-        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        _http = new HttpClient(new ResetConnections(handler)) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <exception cref="GrpcException">Every other outcome than an answer.</exception>
@@ -106,7 +107,7 @@ internal sealed class GrpcConnection : IDisposable
         {
             return await act();
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ObjectDisposedException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException or ObjectDisposedException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             throw new GrpcException(GrpcException.Unavailable, $"the plugin does not answer: {e.Message}", inner: e);
         }
@@ -119,7 +120,7 @@ internal sealed class GrpcConnection : IDisposable
         var recoverable = false;
         if (Value("grpc-status-details-bin") is { } details)
         {
-            var status = RpcStatus.Parser.ParseFrom(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
+            var status = Status.Parser.ParseFrom(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')));
             recoverable = status.Details.Any(d => d.TypeUrl.EndsWith(".RecoverableError", StringComparison.Ordinal) && RecoverableError.Parser.ParseFrom(d.Value).Recoverable);
         }
 

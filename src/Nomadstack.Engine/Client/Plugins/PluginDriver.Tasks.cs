@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Nomadstack.Engine.Client.Drivers;
-using Nomadstack.Engine.Client.Plugins.Protocol;
-using Nomadstack.Engine.Client.Plugins.Protocol.Hcl;
+using Nomadstack.Ground.Protocol;
+using Nomadstack.Ground.Protocol.Hcl;
 
 namespace Nomadstack.Engine.Client.Plugins;
 
@@ -15,8 +15,8 @@ internal sealed partial class PluginDriver
 
     public Task<DriverTerms> TermsAsync(CancellationToken cancel) => OnInstanceAsync(async instance =>
     {
-        var schema = await instance.CallAsync(Driver + "TaskConfigSchema", new Nothing(), TaskConfigSchemaResponse.Parser, s_call, cancel);
-        var capabilities = (await instance.CallAsync(Driver + "Capabilities", new Nothing(), CapabilitiesResponse.Parser, s_call, cancel)).Capabilities ?? new();
+        var schema = await instance.CallAsync(Driver + "TaskConfigSchema", new TaskConfigSchemaRequest(), TaskConfigSchemaResponse.Parser, s_call, cancel);
+        var capabilities = (await instance.CallAsync(Driver + "Capabilities", new CapabilitiesRequest(), CapabilitiesResponse.Parser, s_call, cancel)).Capabilities ?? new();
         return new DriverTerms(
             schema.Spec ?? new Spec { Object = new() },
             Isolated: capabilities.FsIsolation != DriverCapabilities.Types.FSIsolation.None,
@@ -49,7 +49,7 @@ internal sealed partial class PluginDriver
     {
         // The FIFOs' reader first: the driver may write as soon as it has the task back.
         var task = Hold(config);
-        task.Handle = Protocol.TaskHandle.Parser.ParseFrom(handle.State);
+        task.Handle = Ground.Protocol.TaskHandle.Parser.ParseFrom(handle.State);
         await OnInstanceAsync(async instance =>
         {
             await task.MakeKnownAsync(instance, cancel);
@@ -63,7 +63,7 @@ internal sealed partial class PluginDriver
         return await OnInstanceAsync(async instance =>
         {
             await task.MakeKnownAsync(instance, cancel);
-            var ended = await instance.Connection.CallAsync(Driver + "WaitTask", new TaskRequest { TaskId = taskId }, WaitTaskResponse.Parser, cancel);
+            var ended = await instance.Connection.CallAsync(Driver + "WaitTask", new WaitTaskRequest { TaskId = taskId }, WaitTaskResponse.Parser, cancel);
             var result = ended.Result ?? new();
             return new Drivers.ExitResult(result.ExitCode, result.Signal, result.OomKilled, ended.Err);
         }, cancel);
@@ -75,7 +75,7 @@ internal sealed partial class PluginDriver
         await OnInstanceAsync(async instance =>
         {
             await task.MakeKnownAsync(instance, cancel);
-            return await instance.Connection.CallAsync(Driver + "StopTask", new StopTaskRequest { TaskId = taskId, Timeout = Duration.FromTimeSpan(timeout), Signal = signal }, Nothing.Parser, cancel);
+            return await instance.Connection.CallAsync(Driver + "StopTask", new StopTaskRequest { TaskId = taskId, Timeout = Duration.FromTimeSpan(timeout), Signal = signal }, StopTaskResponse.Parser, cancel);
         }, cancel);
     }
 
@@ -83,7 +83,7 @@ internal sealed partial class PluginDriver
     {
         try
         {
-            await OnInstanceAsync(instance => instance.Connection.CallAsync(Driver + "DestroyTask", new DestroyTaskRequest { TaskId = taskId, Force = force }, Nothing.Parser, cancel), cancel);
+            await OnInstanceAsync(instance => instance.Connection.CallAsync(Driver + "DestroyTask", new DestroyTaskRequest { TaskId = taskId, Force = force }, DestroyTaskResponse.Parser, cancel), cancel);
         }
         finally
         {
@@ -92,7 +92,7 @@ internal sealed partial class PluginDriver
     }
 
     public Task SignalTaskAsync(string taskId, string signal, CancellationToken cancel) =>
-        OnInstanceAsync(instance => instance.CallAsync(Driver + "SignalTask", new SignalTaskRequest { TaskId = taskId, Signal = signal }, Nothing.Parser, s_call, cancel), cancel);
+        OnInstanceAsync(instance => instance.CallAsync(Driver + "SignalTask", new SignalTaskRequest { TaskId = taskId, Signal = signal }, SignalTaskResponse.Parser, s_call, cancel), cancel);
 
     public async Task<TaskUsage?> TaskUsageAsync(string taskId, CancellationToken cancel)
     {
@@ -112,7 +112,7 @@ internal sealed partial class PluginDriver
 
     /// <summary>What the driver itself says of a task, for operators.</summary>
     public Task<InspectTaskResponse> InspectTaskAsync(string taskId, CancellationToken cancel) =>
-        OnInstanceAsync(instance => instance.CallAsync(Driver + "InspectTask", new TaskRequest { TaskId = taskId }, InspectTaskResponse.Parser, s_call, cancel), cancel);
+        OnInstanceAsync(instance => instance.CallAsync(Driver + "InspectTask", new InspectTaskRequest { TaskId = taskId }, InspectTaskResponse.Parser, s_call, cancel), cancel);
 
     /// <summary>Calls the living instance, and again its successor when it dies meanwhile.</summary>
     /// <exception cref="DriverException">The plugin refused.</exception>

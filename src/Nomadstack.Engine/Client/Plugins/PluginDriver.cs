@@ -3,7 +3,7 @@ using System.Globalization;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Client.Drivers;
-using Nomadstack.Engine.Client.Plugins.Protocol;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Engine.Client.Plugins;
 
@@ -87,7 +87,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
         var instance = await PluginInstance.ReattachAsync(_record, _poller, _time, cancel) ?? await PluginInstance.LaunchAsync(_file, _options.Args, _record, _poller, _time, _log, cancel);
         try
         {
-            var about = await instance.CallAsync(Base + "PluginInfo", new Nothing(), PluginInfoResponse.Parser, s_call, cancel);
+            var about = await instance.CallAsync(Base + "PluginInfo", new PluginInfoRequest(), PluginInfoResponse.Parser, s_call, cancel);
             if (about.Type != PluginType.Driver) throw new PluginException($"{_file} is no task driver");
             if (!about.PluginApiVersions.Contains(ApiVersion)) throw new PluginException($"{_file} speaks no API version that this client knows: {string.Join(", ", about.PluginApiVersions)}");
             (Name, Version) = (about.Name, about.PluginVersion);
@@ -103,7 +103,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
 
     private async Task ConfigureAsync(PluginInstance instance, CancellationToken cancel)
     {
-        var schema = await instance.CallAsync(Base + "ConfigSchema", new Nothing(), ConfigSchemaResponse.Parser, s_call, cancel);
+        var schema = await instance.CallAsync(Base + "ConfigSchema", new ConfigSchemaRequest(), ConfigSchemaResponse.Parser, s_call, cancel);
         var request = new SetConfigRequest { PluginApiVersion = ApiVersion, NomadConfig = new() { Driver = new() { ClientMinPort = MinPort, ClientMaxPort = MaxPort } } };
         try
         {
@@ -114,7 +114,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
             throw new PluginException($"the configuration of plugin {_file} does not fit: {e.Message}", e);
         }
 
-        await instance.CallAsync(Base + "SetConfig", request, Nothing.Parser, s_call, cancel);
+        await instance.CallAsync(Base + "SetConfig", request, SetConfigResponse.Parser, s_call, cancel);
     }
 
     /// <summary>Watches over one instance after another, until this driver ends.</summary>
@@ -165,7 +165,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
     {
         try
         {
-            await foreach (var seen in instance.Connection.StreamAsync(Driver + "Fingerprint", new Nothing(), FingerprintResponse.Parser, cancel))
+            await foreach (var seen in instance.Connection.StreamAsync(Driver + "Fingerprint", new FingerprintRequest(), FingerprintResponse.Parser, cancel))
                 Publish(seen.Health != FingerprintResponse.Types.HealthState.Undetected, seen.Health == FingerprintResponse.Types.HealthState.Healthy, seen.HealthDescription, seen.Attributes.ToDictionary(a => a.Key, a => Text(a.Value)));
         }
         catch (GrpcException e)
@@ -182,7 +182,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
     {
         try
         {
-            await foreach (var said in instance.Connection.StreamAsync(Driver + "TaskEvents", new Nothing(), DriverTaskEvent.Parser, cancel))
+            await foreach (var said in instance.Connection.StreamAsync(Driver + "TaskEvents", new TaskEventsRequest(), DriverTaskEvent.Parser, cancel))
                 Said?.Invoke(said.AllocId, said.TaskName, said.Message);
         }
         catch (GrpcException e)
@@ -220,11 +220,11 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
         _firstFingerprint.TrySetResult();
     }
 
-    private static string Text(Protocol.Attribute attribute) => attribute.ValueCase switch
+    private static string Text(Ground.Protocol.Attribute attribute) => attribute.ValueCase switch
     {
-        Protocol.Attribute.ValueOneofCase.FloatVal => attribute.FloatVal.ToString(CultureInfo.InvariantCulture) + attribute.Unit,
-        Protocol.Attribute.ValueOneofCase.IntVal => attribute.IntVal.ToString(CultureInfo.InvariantCulture) + attribute.Unit,
-        Protocol.Attribute.ValueOneofCase.BoolVal => attribute.BoolVal ? "true" : "false",
+        Ground.Protocol.Attribute.ValueOneofCase.FloatVal => attribute.FloatVal.ToString(CultureInfo.InvariantCulture) + attribute.Unit,
+        Ground.Protocol.Attribute.ValueOneofCase.IntVal => attribute.IntVal.ToString(CultureInfo.InvariantCulture) + attribute.Unit,
+        Ground.Protocol.Attribute.ValueOneofCase.BoolVal => attribute.BoolVal ? "true" : "false",
         _ => attribute.StringVal + attribute.Unit,
     };
 

@@ -7,7 +7,8 @@ using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Nomadstack.Engine.Client.Drivers;
-using Nomadstack.Engine.Client.Plugins.Protocol;
+using Nomadstack.Ground.Kernel;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Engine.Client.Plugins;
 
@@ -48,7 +49,7 @@ internal sealed partial class PluginInstance : IAsyncDisposable
         var instance = new PluginInstance(known.Process, held, PluginHandshake.Parse(known.Handshake), record, reattached: true, poller, time);
         try
         {
-            await instance.CallAsync("hashicorp.nomad.plugins.base.proto.BasePlugin/PluginInfo", new Nothing(), PluginInfoResponse.Parser, s_shutdown, cancel);
+            await instance.CallAsync("hashicorp.nomad.plugins.base.proto.BasePlugin/PluginInfo", new PluginInfoRequest(), PluginInfoResponse.Parser, s_shutdown, cancel);
             return instance;
         }
         catch (GrpcException)
@@ -128,7 +129,7 @@ internal sealed partial class PluginInstance : IAsyncDisposable
     {
         try
         {
-            await CallAsync("plugin.GRPCController/Shutdown", new Nothing(), Nothing.Parser, s_shutdown, CancellationToken.None);
+            await CallAsync("plugin.GRPCController/Shutdown", new Empty(), Empty.Parser, s_shutdown, CancellationToken.None);
         }
         catch (GrpcException)
         {

@@ -2,7 +2,7 @@
 using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Client.Drivers;
-using Nomadstack.Engine.Client.Plugins.Protocol;
+using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Engine.Client.Plugins;
 
@@ -25,9 +25,9 @@ internal sealed class PluginTask : IAsyncDisposable
         }
     }
 
-    public Protocol.TaskConfig Config { get; }
+    public Ground.Protocol.TaskConfig Config { get; }
 
-    public Protocol.TaskHandle? Handle { get; set; }
+    public Ground.Protocol.TaskHandle? Handle { get; set; }
 
     /// <summary>The instance that has it.</summary>
     public PluginInstance? KnownTo { get; set; }
@@ -40,7 +40,7 @@ internal sealed class PluginTask : IAsyncDisposable
         try
         {
             if (KnownTo == instance) return;
-            await instance.Connection.CallAsync("hashicorp.nomad.plugins.drivers.proto.Driver/RecoverTask", new RecoverTaskRequest { Handle = Handle }, Nothing.Parser, cancel);
+            await instance.Connection.CallAsync("hashicorp.nomad.plugins.drivers.proto.Driver/RecoverTask", new RecoverTaskRequest { Handle = Handle }, RecoverTaskResponse.Parser, cancel);
             KnownTo = instance;
         }
         finally
@@ -57,12 +57,12 @@ internal sealed class PluginTask : IAsyncDisposable
 
     private static string Fifo(Drivers.TaskConfig config, string stream) => Path.Combine(config.Folders.Logs, $".{config.Task.Name}.{stream}.fifo");
 
-    private static Protocol.TaskConfig ConfigOf(Drivers.TaskConfig config)
+    private static Ground.Protocol.TaskConfig ConfigOf(Drivers.TaskConfig config)
     {
         var allocation = config.Allocation;
         var given = allocation.AllocatedResources.Tasks.GetValueOrDefault(config.Task.Name) ?? new();
         var limit = Math.Max(given.Memory.MemoryMB, given.Memory.MemoryMaxMB);
-        var message = new Protocol.TaskConfig
+        var message = new Ground.Protocol.TaskConfig
         {
             Id = config.Id,
             Name = config.Task.Name,

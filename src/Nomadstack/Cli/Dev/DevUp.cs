@@ -122,8 +122,8 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
             var status = await AnswerAsync(agents, first, agent, cancel);
             if (IsWhole(status)) break;
             if (here.Time.GetElapsedTime(started) > s_healthyDeadline)
-                throw new ProblemException(new("dev/not-healthy", $"The {room.Nodes.Count} nodes did not become a healthy cluster within {s_healthyDeadline.TotalMinutes:0} minutes.", State(status), $"Read the agents' logs in {room.Folder}; the same command goes on from here."));
-            progress.Waiting(State(status), here.Time.GetElapsedTime(started));
+                throw new ProblemException(new("dev/not-healthy", $"The {room.Nodes.Count} nodes did not become a healthy cluster within {s_healthyDeadline.TotalMinutes:0} minutes.", status.Cluster.InWords(), $"Read the agents' logs in {room.Folder}; the same command goes on from here."));
+            progress.Waiting(status.Cluster.InWords(), here.Time.GetElapsedTime(started));
             await Task.Delay(Follower.Interval, here.Time, cancel);
         }
 
@@ -145,7 +145,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
             using var agent = Client(alive);
             try
             {
-                state = State(await agent.StatusAsync(cancel));
+                state = (await agent.StatusAsync(cancel)).Cluster.InWords();
             }
             catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
             {
@@ -192,8 +192,6 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         if (agents.LastWords(node) is not { } words) return;
         throw new ProblemException(new("dev/agent-ended", $"The agent of {node.Name} ended.", words, $"Its whole log is {agents.LogFile(node)}."));
     }
-
-    private static string State(StatusDocument status) => status.Cluster.Reason.Length > 0 ? $"{status.Cluster.State}: {status.Cluster.Reason}" : status.Cluster.State;
 
     private AgentClient Client(DevNode node) => new(node.Paths, here.Time);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
 
 namespace Nomadstack.Cli.Job;
 
@@ -20,7 +20,7 @@ internal sealed class NomadApi : IDisposable
     {
         _address = address.TrimEnd('/');
         _namespace = here.Variable("NOMAD_NAMESPACE") is { Length: > 0 } ns ? ns : "default";
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = s_deadline };
+        _http = new HttpClient(new ResetConnections(new SocketsHttpHandler { UseProxy = false })) { Timeout = s_deadline };
         if (here.Variable("NOMAD_TOKEN") is { Length: > 0 } token) _http.DefaultRequestHeaders.Add("X-Nomad-Token", token);
     }
 
@@ -73,7 +73,7 @@ internal sealed class NomadApi : IDisposable
             using var document = JsonDocument.Parse(bytes);
             return document.RootElement.Clone();
         }
-        catch (Exception e) when (e is HttpRequestException or SocketException)
+        catch (HttpRequestException e)
         {
             throw new ProblemException(NoAnswer(), e);
         }

@@ -92,7 +92,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
 
     private async Task ShowStateAsync(StatusDocument status, bool busy, CancellationToken cancel)
     {
-        var state = status.Cluster.Reason.Length > 0 ? $"{status.Cluster.State}: {status.Cluster.Reason}" : status.Cluster.State;
+        var state = status.Cluster.InWords();
         // A single node with room for more servers is as ready as it can be alone: writes are possible and nothing is under way.
         if (!_ready && !busy && status.Cluster.State == "healthy")
         {

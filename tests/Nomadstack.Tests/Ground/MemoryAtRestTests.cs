@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
-using Nomadstack.Node;
+using Nomadstack.Ground.Kernel;
 using Shouldly;
 using Xunit;
 
-namespace Nomadstack.Tests.Node;
+namespace Nomadstack.Tests.Ground;
 
 public sealed class MemoryAtRestTests
 {

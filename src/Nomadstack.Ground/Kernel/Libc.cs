@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Runtime.InteropServices;
 
-namespace Nomadstack.Storage;
+namespace Nomadstack.Ground.Kernel;
 
 /// <summary>The few system calls .NET has no words for. Each returns -1 and sets errno on failure.</summary>
 internal static partial class Libc
@@ -11,9 +11,13 @@ internal static partial class Libc
     /// <summary>One of the few numbers that differ between architectures (arch/arm64/include/uapi/asm/fcntl.h).</summary>
     public static readonly int O_DIRECTORY = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x4000 : 0x10000;
 
-
     public const int LOCK_EX = 2, LOCK_NB = 4;
-    public const int EINTR = 4, EAGAIN = 11, ENXIO = 6, EPIPE = 32, ESRCH = 3, ENOSPC = 28, EROFS = 30, EACCES = 13, EPERM = 1;
+    public const int EINTR = 4, EAGAIN = 11, ENXIO = 6, EPIPE = 32, ESRCH = 3, ENOSPC = 28, EROFS = 30, EACCES = 13, EPERM = 1, EEXIST = 17, EINVAL = 22;
+    public const int FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2;
+
+    public static string LastError => Marshal.GetLastPInvokeErrorMessage();
+
+    public static int LastErrno => Marshal.GetLastPInvokeError();
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, int mode);
@@ -30,7 +34,24 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Link(string from, string to);
 
-    public const int F_GETPIPE_SZ = 1032;
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    public static partial int FAllocate(int fd, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int MkFifo(string path, int mode);
+
+    public const uint IN_MODIFY = 2;
+
+    [LibraryImport("libc", EntryPoint = "inotify_init1", SetLastError = true)]
+    public static partial int INotifyInit(int flags);
+
+    [LibraryImport("libc", EntryPoint = "inotify_add_watch", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int INotifyAdd(int fd, string path, uint mask);
+
+    [LibraryImport("libc", EntryPoint = "inotify_rm_watch", SetLastError = true)]
+    public static partial int INotifyRemove(int fd, int watch);
+
+    public const int F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032;
     public const short POLLERR = 8;
 
     [StructLayout(LayoutKind.Sequential)]

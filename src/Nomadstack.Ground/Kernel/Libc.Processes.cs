@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Runtime.InteropServices;
 
-namespace Nomadstack.Storage;
+namespace Nomadstack.Ground.Kernel;
 
 /// <summary>Starting, watching and signalling processes. The <c>posix_spawn</c> family returns the error number itself and leaves errno alone.</summary>
 internal static unsafe partial class Libc
@@ -17,7 +17,7 @@ internal static unsafe partial class Libc
     public const short POSIX_SPAWN_SETSIGDEF = 0x04, POSIX_SPAWN_SETSIGMASK = 0x08, POSIX_SPAWN_SETSID = 0x80;
 
     public const int EPOLL_CLOEXEC = O_CLOEXEC, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2;
-    public const uint EPOLLIN = 1;
+    public const uint EPOLLIN = 1, EPOLLONESHOT = 1u << 30;
     public const int EFD_CLOEXEC = O_CLOEXEC;
 
     public const int SC_CLK_TCK = 2;

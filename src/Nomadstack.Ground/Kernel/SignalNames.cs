@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-namespace Nomadstack.Engine.Client.Drivers;
+namespace Nomadstack.Ground.Kernel;
 
 /// <summary>Signals by the names that jobs and operators use; the numbers are those of x86-64 and arm64.</summary>
 internal static class SignalNames

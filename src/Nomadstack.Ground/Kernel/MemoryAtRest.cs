@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Nomadstack.Storage;
 
-namespace Nomadstack.Node;
+namespace Nomadstack.Ground.Kernel;
 
 /// <summary>
-/// Gives back what a boot or an operation needed and a rest does not: garbage, and the pages of program code that ran once.
+/// Gives back what a boot, an operation or a burst of work needed and a rest does not: garbage, and the pages of program code that ran once.
 /// The kernel would take those pages only when memory is short; until then an operator sees them as ours.
 /// </summary>
 internal static class MemoryAtRest
