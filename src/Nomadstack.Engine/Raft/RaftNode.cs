@@ -174,13 +174,20 @@ internal sealed partial class RaftNode : IAsyncDisposable
         if (_snapshot is { Task.IsCompleted: false } underWay) return underWay.Task;
         if (_core.Applied == 0) return Task.FromResult<RaftOutcome>(new RaftOutcome.Refused("Nothing has been applied yet."));
         var answer = _snapshot = NewAnswer<RaftOutcome>();
-        var (meta, write) = (_core.AppliedState, _machine.Snapshot());
-        _saving = Beside(() => _storage.Snapshots.Save(meta, write()), core =>
+        var (meta, write, bytes) = (_core.AppliedState, _machine.Snapshot(), 0L);
+        _saving = Beside(Save, core =>
         {
-            core.SnapshotSaved(meta);
+            core.SnapshotSaved(meta, bytes);
             answer.TrySetResult(new RaftOutcome.Done(meta.Position.Index));
         });
         return answer.Task;
+
+        void Save()
+        {
+            var state = write();
+            bytes = state.Length;
+            _storage.Snapshots.Save(meta, state);
+        }
     }
 
     private void GiveUpProposals(long above, string why)
