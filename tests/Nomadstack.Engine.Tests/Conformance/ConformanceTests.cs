@@ -420,6 +420,32 @@ public abstract class ConformanceTests(EngineUnderTest engine)
     }
 
     [SkippableFact]
+    public async Task Names_of_fields_are_read_in_any_case_and_keys_of_maps_as_they_are()
+    {
+        Need();
+        var job = new JsonObject
+        {
+            ["id"] = "anycase",
+            ["name"] = "anycase",
+            ["type"] = "batch",
+            ["datacenters"] = new JsonArray("dc1"),
+            ["meta"] = new JsonObject { ["Key"] = "a", ["key"] = "b" },
+            ["taskGroups"] = new JsonArray(new JsonObject
+            {
+                ["name"] = "g",
+                ["count"] = 1,
+                ["tasks"] = new JsonArray(new JsonObject { ["name"] = "t", ["driver"] = "raw_exec", ["config"] = new JsonObject { ["command"] = "/bin/true" } }),
+            }),
+        };
+        await engine.SendOkAsync("PUT", "/v1/jobs", new JsonObject { ["job"] = job, ["enforceIndex"] = true, ["jobModifyIndex"] = 0 });
+
+        var kept = await engine.GetAsync("/v1/job/anycase");
+        Text(kept["TaskGroups"]![0]!["Tasks"]![0]!["Driver"]).ShouldBe("raw_exec");
+        (Text(kept["Meta"]!["Key"]), Text(kept["Meta"]!["key"])).ShouldBe(("a", "b"));
+        (await engine.SendAsync("PUT", "/v1/jobs", new JsonObject { ["job"] = job.DeepClone(), ["enforceIndex"] = true, ["jobModifyIndex"] = 0 })).Text.ShouldContain("job already exists");
+    }
+
+    [SkippableFact]
     public async Task A_parameterized_job_runs_only_what_is_dispatched_of_it()
     {
         Need();
