@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Nomadstack.Engine.Jobs;
 
 namespace Nomadstack.Engine.Configuration;
 
 /// <summary>One block of a configuration. Remembers which keys were asked for, so that those nobody asked for are refused by name.</summary>
-internal sealed class ConfigBlock(JsonObject json, string path, List<string> complaints)
+internal sealed class ConfigBlock(JsonObject json, string path, ConfigComplaints complaints)
 {
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
@@ -20,7 +21,7 @@ internal sealed class ConfigBlock(JsonObject json, string path, List<string> com
     {
         if (Text(key) is not { } text) return null;
         if (GoDuration.TryParse(text, out var nanoseconds)) return TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
-        complaints.Add($"{path}{key}: \"{text}\" is no duration");
+        complaints.Add(path + key, $"\"{text}\" is no duration");
         return null;
     }
 
@@ -28,14 +29,15 @@ internal sealed class ConfigBlock(JsonObject json, string path, List<string> com
     {
         if (Take(key) is not { } node) return [];
         if (node is JsonArray list && list.All(item => item is JsonValue value && value.TryGetValue<string>(out _))) return [.. list.Select(item => (string)item!)];
-        complaints.Add($"{path}{key}: a list of texts is expected");
+        complaints.Add(path + key, "a list of texts is expected");
         return [];
     }
 
+    /// <summary>Text by text. A number is one too, as it is written.</summary>
     public IReadOnlyDictionary<string, string> Map(string key)
     {
         if (Block(key) is not { } block) return new Dictionary<string, string>();
-        return block.Keys.ToDictionary(k => k, k => block.Text(k) ?? "", StringComparer.Ordinal);
+        return block.Keys.ToDictionary(k => k, k => block.TextOrNumber(k) ?? "", StringComparer.Ordinal);
     }
 
     /// <summary>A block inside; HCL's JSON also writes it as a list of one.</summary>
@@ -44,7 +46,7 @@ internal sealed class ConfigBlock(JsonObject json, string path, List<string> com
         var node = Take(key);
         if (node is null or JsonArray { Count: 0 }) return null;
         if ((node is JsonArray { Count: 1 } list ? list[0] : node) is JsonObject inner) return new ConfigBlock(inner, $"{path}{key}.", complaints);
-        complaints.Add($"{path}{key}: a block is expected");
+        complaints.Add(path + key, "a block is expected");
         return null;
     }
 
@@ -57,14 +59,16 @@ internal sealed class ConfigBlock(JsonObject json, string path, List<string> com
     public void End()
     {
         foreach (var (key, _) in json)
-            if (!_known.Contains(key)) complaints.Add($"{path}{key}: the embedded engine does not know this key");
+            if (!_known.Contains(key)) complaints.Add(path + key, "the embedded engine does not know this key");
     }
+
+    private string? TextOrNumber(string key) => json[key]?.GetValueKind() == JsonValueKind.Number ? Take(key)!.ToJsonString() : Text(key);
 
     private T? Value<T>(string key, string expected)
     {
         if (Take(key) is not { } node) return default;
         if (node is JsonValue value && value.TryGetValue<T>(out var found)) return found;
-        complaints.Add($"{path}{key}: {expected} is expected");
+        complaints.Add(path + key, $"{expected} is expected");
         return default;
     }
 
@@ -73,4 +77,15 @@ internal sealed class ConfigBlock(JsonObject json, string path, List<string> com
         _known.Add(key);
         return json[key];
     }
+}
+
+/// <summary>Everything that is wrong with a configuration, each with its place where that is known.</summary>
+/// <param name="places">Of keys, by their path.</param>
+internal sealed class ConfigComplaints(IReadOnlyDictionary<string, string>? places)
+{
+    private readonly List<string> _all = [];
+
+    public IReadOnlyList<string> All => _all;
+
+    public void Add(string path, string what) => _all.Add(places?.GetValueOrDefault(path) is { } place ? $"{place}: {path}: {what}" : $"{path}: {what}");
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Nomadstack.Engine.Configuration;
@@ -7,39 +6,41 @@ namespace Nomadstack.Engine.Configuration;
 /// <summary>The configuration cannot be used; every reason at once.</summary>
 internal sealed class ConfigException(IReadOnlyList<string> complaints) : Exception(string.Join('\n', complaints));
 
-/// <summary>Reads an agent's files, in JSON. Of several the later ones win key by key. What it does not know it refuses.</summary>
+/// <summary>Reads an agent's files, in HCL or JSON. Of several the later ones win key by key. What it does not know it refuses, by name and line.</summary>
 internal static class ConfigReader
 {
-    private static readonly JsonDocumentOptions s_json = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    /// <summary>Lists to which a later file adds, where any other is replaced.</summary>
+    private static readonly HashSet<string> s_growing = ["client.servers", "server.retry_join"];
 
+    /// <param name="paths">Files, and folders of files.</param>
     /// <exception cref="ConfigException" />
-    public static AgentConfig ReadFiles(IEnumerable<string> files)
+    public static AgentConfig ReadFiles(IEnumerable<string> paths)
     {
         var merged = new JsonObject();
-        foreach (var file in files)
+        var places = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var path in paths)
         {
             try
             {
-                if (JsonNode.Parse(File.ReadAllText(file), documentOptions: s_json) is not JsonObject one) throw new ConfigException([$"{file}: an object is expected"]);
-                Merge(merged, one);
-            }
-            catch (JsonException e)
-            {
-                throw new ConfigException([$"{file}: {e.Message} The embedded engine reads configuration in JSON only."]);
+                foreach (var file in ConfigFile.At(path).Select(ConfigFile.Read))
+                {
+                    Merge(merged, file.Json, "");
+                    foreach (var (key, place) in file.Places) places[key] = place;
+                }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new ConfigException([$"{file}: {e.Message}"]);
+                throw new ConfigException([$"{path}: {e.Message}"]);
             }
         }
 
-        return Read(merged);
+        return Read(merged, places);
     }
 
     /// <exception cref="ConfigException" />
-    public static AgentConfig Read(JsonObject json)
+    public static AgentConfig Read(JsonObject json, IReadOnlyDictionary<string, string>? places = null)
     {
-        var complaints = new List<string>();
+        var complaints = new ConfigComplaints(places);
         var root = new ConfigBlock(json, "", complaints);
         var bind = root.Text("bind_addr") ?? "127.0.0.1";
         var ports = Ports(root.Block("ports"));
@@ -63,18 +64,28 @@ internal static class ConfigReader
         };
         IgnoreWhatWeNeverDo(root);
         root.End();
-        if (config.DataDir.Length == 0) complaints.Add("data_dir: a folder must be named");
-        else if (!Path.IsPathRooted(config.DataDir)) complaints.Add("data_dir: must be given as an absolute path");
-        if (config.Server is null && config.Client is null) complaints.Add("server.enabled, client.enabled: one of them must be true");
-        return complaints.Count == 0 ? config : throw new ConfigException(complaints);
+        if (config.DataDir.Length == 0) complaints.Add("data_dir", "a folder must be named");
+        else if (!Path.IsPathRooted(config.DataDir)) complaints.Add("data_dir", "must be given as an absolute path");
+        if (config.Server is null && config.Client is null) complaints.Add("server.enabled, client.enabled", "one of them must be true");
+        return complaints.All.Count == 0 ? config : throw new ConfigException(complaints.All);
     }
 
-    private static void Merge(JsonObject into, JsonObject later)
+    private static void Merge(JsonObject into, JsonObject later, string path)
     {
         foreach (var (key, value) in later)
         {
-            if (value is JsonObject inner && into[key] is JsonObject existing) Merge(existing, inner);
-            else into[key] = value?.DeepClone();
+            switch (value, into[key])
+            {
+                case (JsonObject inner, JsonObject existing):
+                    Merge(existing, inner, $"{path}{key}.");
+                    break;
+                case (JsonArray more, JsonArray some) when s_growing.Contains(path + key):
+                    foreach (var item in more) some.Add(item?.DeepClone());
+                    break;
+                default:
+                    into[key] = value?.DeepClone();
+                    break;
+            }
         }
     }
 

@@ -19,6 +19,9 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, IReadOnlyList<
 {
     private const int UuidLength = 36;
 
+    /// <summary>Said aloud: a node without options of its own takes over those of the object it is put into.</summary>
+    private static readonly JsonNodeOptions s_exactly = new() { PropertyNameCaseInsensitive = false };
+
     public AgentParts Agent => agent;
 
     /// <summary>Only where the route makes sure that this agent has one.</summary>
@@ -66,7 +69,7 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, IReadOnlyList<
         if (body.IsEmpty) throw ServerException.Invalid("EOF");
         try
         {
-            return JsonNode.Parse(body.Span) as JsonObject ?? throw ServerException.Invalid("json: an object is expected");
+            return AnyCase.Of(JsonNode.Parse(body.Span, s_exactly) as JsonObject ?? throw ServerException.Invalid("json: an object is expected"));
         }
         catch (JsonException e)
         {

@@ -6,7 +6,7 @@ using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Http;
 
-/// <summary>Changes of a job that come without its file: another count, an earlier version; and an operator's word on a deployment.</summary>
+/// <summary>Changes of a job that come without its file: another count, an earlier version, a dispatch; and an operator's word on a deployment.</summary>
 internal static class JobChangesApi
 {
     public static async Task RevertAsync(ApiCall call)
@@ -37,6 +37,25 @@ internal static class JobChangesApi
         if (count is < 0 or > int.MaxValue) throw ServerException.Invalid("scaling action count can't be negative");
         if (call.State.LatestDeploymentOf(job.Key) is { Active: true }) throw ServerException.Invalid("job scaling blocked due to active deployment");
         await RegisterAsync(call, job with { TaskGroups = [.. job.TaskGroups.Select(g => g.Name == group ? g with { Count = (int)count } : g)] });
+    }
+
+    public static async Task DispatchAsync(ApiCall call)
+    {
+        var body = call.RawBody.IsEmpty ? [] : call.Body();
+        var template = call.State.Job(call.JobKey) ?? throw ServerException.Failed("parameterized job not found");
+        if (!template.IsParameterized) throw ServerException.Failed($"Specified job \"{call.Id}\" is not a parameterized job");
+        if (template.Stop) throw ServerException.Failed($"Specified job \"{call.Id}\" is stopped");
+        var given = body["Meta"] as JsonObject ?? [];
+        if (given.Any(entry => entry.Value?.GetValueKind() != System.Text.Json.JsonValueKind.String)) throw ServerException.Invalid("Meta must be a map of strings");
+        if (template.ParameterizedJob!.Refuses(payload: body["Payload"]?.ToString() is { Length: > 0 }, given.Select(entry => entry.Key)) is { } refusal) throw ServerException.Failed(refusal);
+
+        var meta = new SortedDictionary<string, string>((template.Meta ?? new Dictionary<string, string>()).ToDictionary(), StringComparer.Ordinal);
+        foreach (var (key, value) in given) meta[key] = (string)value!;
+        var id = $"{template.ID}/dispatch-{call.Now.ToUnixTimeSeconds()}-{LeaderSession.NewId()[..8]}";
+        var job = template with { ID = id, Name = id, ParentID = template.ID, Dispatched = true, Meta = meta.Count > 0 ? meta : null, SubmitTime = UnixNanoseconds.Of(call.Now) };
+        var evaluation = Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
+        var index = await call.ApplyAsync(new RegisterJob(job, evaluation, null));
+        await call.WroteAsync(index, new JsonObject { ["DispatchedJobID"] = id, ["EvalID"] = evaluation.ID, ["EvalCreateIndex"] = index, ["JobCreateIndex"] = index });
     }
 
     public static async Task ScaleStatusAsync(ApiCall call)
@@ -96,9 +115,9 @@ internal static class JobChangesApi
 
     private static async Task RegisterAsync(ApiCall call, Job job)
     {
-        var evaluation = Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
+        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
         var index = await call.ApplyAsync(new RegisterJob(job with { SubmitTime = UnixNanoseconds.Of(call.Now) }, evaluation, null));
-        await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation.ID, ["EvalCreateIndex"] = index, ["JobModifyIndex"] = call.State.Job(job.Key)?.JobModifyIndex ?? index, ["Warnings"] = "" });
+        await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation?.ID ?? "", ["EvalCreateIndex"] = evaluation is null ? 0 : index, ["JobModifyIndex"] = call.State.Job(job.Key)?.JobModifyIndex ?? index, ["Warnings"] = "" });
     }
 
     private static long? Number(JsonNode? node) => node is JsonValue value && value.TryGetValue<long>(out var number) ? number : null;

@@ -30,13 +30,14 @@ internal static class JobsApi
         var (job, warnings) = Read(call, body);
         var now = call.Now;
         job = job with { SubmitTime = UnixNanoseconds.Of(now) };
-        var evaluation = Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), now);
+        RefuseTransition(call.State.Job(job.Key), job);
+        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), now);
         long? enforced = body["EnforceIndex"]?.GetValueKind() == JsonValueKind.True ? body["JobModifyIndex"]?.GetValueKind() == JsonValueKind.Number ? (long)body["JobModifyIndex"]! : 0 : null;
         var index = await call.ApplyAsync(new RegisterJob(job, evaluation, enforced));
         await call.WroteAsync(index, new JsonObject
         {
-            ["EvalID"] = evaluation.ID,
-            ["EvalCreateIndex"] = index,
+            ["EvalID"] = evaluation?.ID ?? "",
+            ["EvalCreateIndex"] = evaluation is null ? 0 : index,
             ["JobModifyIndex"] = call.State.Job(job.Key)?.JobModifyIndex ?? index,
             ["Warnings"] = warnings.Count > 0 ? $"{warnings.Count} warning(s):\n\n{string.Concat(warnings.Select(w => $"* {w}\n"))}" : "",
         });
@@ -46,15 +47,16 @@ internal static class JobsApi
     {
         // An evaluation comes even for a job that is unknown: allocations of it may still be about.
         var job = call.State.Job(call.JobKey) ?? new Job { ID = call.Id, Namespace = call.Namespace, Priority = 50 };
-        var evaluation = Evaluation.For(job, EvalTrigger.JobDeregister, LeaderSession.NewId(), call.Now);
+        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobDeregister, LeaderSession.NewId(), call.Now);
         var index = await call.ApplyAsync(new DeregisterJob(call.JobKey, call.Query("purge") is "true" or "1", evaluation));
-        await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation.ID, ["EvalCreateIndex"] = index, ["JobModifyIndex"] = index, ["VolumeEvalID"] = "", ["VolumeEvalIndex"] = 0 });
+        await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation?.ID ?? "", ["EvalCreateIndex"] = evaluation is null ? 0 : index, ["JobModifyIndex"] = index, ["VolumeEvalID"] = "", ["VolumeEvalIndex"] = 0 });
     }
 
     public static async Task EvaluateAsync(ApiCall call)
     {
         var state = call.State;
         var job = state.Job(call.JobKey) ?? throw ServerException.Failed(NotFound);
+        if (job.IsParameterized) throw ServerException.Failed("can't evaluate parameterized job");
         var force = !call.RawBody.IsEmpty && call.Body()["EvalOptions"] is JsonObject options && options["ForceReschedule"]?.GetValueKind() == JsonValueKind.True;
         var evaluation = Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
         var forced = force
@@ -118,7 +120,7 @@ internal static class JobsApi
     public static async Task SummaryAsync(ApiCall call)
     {
         var state = await call.ReadAsync(s => s.SummaryOf(call.JobKey)?.ModifyIndex ?? s.JobSummaries.Index);
-        await call.JsonAsync(state.SummaryOf(call.JobKey) ?? throw ServerException.NotFound(NotFound), StateJson.Default.JobSummary);
+        await call.JsonAsync(Stubs.Summary(call.JobKey, state) ?? throw ServerException.NotFound(NotFound), StateJson.Default.JobSummary);
     }
 
     public static async Task VersionsAsync(ApiCall call)
@@ -142,6 +144,14 @@ internal static class JobsApi
             JobReading.Refused refused => throw ServerException.Failed(AgentApi.Several([.. refused.Complaints.Select(c => c.ToString())])),
             var other => throw new InvalidOperationException(other.ToString()),
         };
+    }
+
+    private static void RefuseTransition(Job? old, Job job)
+    {
+        if (old is null) return;
+        if (old.IsParameterized && !job.IsParameterized) throw ServerException.Failed("cannot update parameterized job to being non-parameterized");
+        if (job.IsParameterized && !old.IsParameterized) throw ServerException.Failed("cannot update non-parameterized job to being parameterized");
+        if (old.Dispatched != job.Dispatched) throw ServerException.Failed("field 'Dispatched' is read-only");
     }
 
     /// <summary>The newest of a few rows; the table's index where there is none.</summary>

@@ -34,6 +34,7 @@ internal static class Routes
         new("GET", "/v1/job/*/versions", Access.Read, JobsApi.VersionsAsync),
 
         new("PUT|POST", "/v1/job/*/revert", Access.Write, JobChangesApi.RevertAsync),
+        new("PUT|POST", "/v1/job/*/dispatch", Access.Write, JobChangesApi.DispatchAsync),
         new("GET", "/v1/job/*/scale", Access.Read, JobChangesApi.ScaleStatusAsync),
         new("PUT|POST", "/v1/job/*/scale", Access.Write, JobChangesApi.ScaleAsync),
 

@@ -13,23 +13,31 @@ internal static class Stubs
     public static JsonObject Job(Job job, StateSnapshot state) => new()
     {
         ["ID"] = job.ID,
-        ["ParentID"] = "",
+        ["ParentID"] = job.ParentID,
         ["Name"] = job.Name,
         ["Namespace"] = job.Namespace,
         ["Datacenters"] = new JsonArray([.. job.Datacenters.Select(d => (JsonNode)JsonValue.Create(d))]),
         ["Type"] = job.Type,
         ["Priority"] = job.Priority,
         ["Periodic"] = false,
-        ["ParameterizedJob"] = false,
+        ["ParameterizedJob"] = job.IsParameterized,
         ["Stop"] = job.Stop,
         ["Status"] = job.Status,
         ["StatusDescription"] = job.StatusDescription,
-        ["JobSummary"] = state.SummaryOf(job.Key) is { } summary ? Of(summary, StateJson.Default.JobSummary) : null,
+        ["JobSummary"] = Summary(job.Key, state) is { } summary ? Of(summary, StateJson.Default.JobSummary) : null,
         ["CreateIndex"] = job.CreateIndex,
         ["ModifyIndex"] = job.ModifyIndex,
         ["JobModifyIndex"] = job.JobModifyIndex,
         ["SubmitTime"] = job.SubmitTime,
     };
+
+    /// <summary>With the jobs that were dispatched from a template, counted by their status.</summary>
+    public static JobSummary? Summary(JobKey key, StateSnapshot state)
+    {
+        if (state.SummaryOf(key) is not { } summary || state.Job(key) is not { IsParameterized: true }) return state.SummaryOf(key);
+        var children = state.Jobs.All.Where(j => j.Namespace == key.Namespace && j.ParentID == key.ID).CountBy(j => j.Status).ToDictionary();
+        return summary with { Children = new(children.GetValueOrDefault(JobStatus.Pending), children.GetValueOrDefault(JobStatus.Running), children.GetValueOrDefault(JobStatus.Dead)) };
+    }
 
     public static JsonObject Node(Node node)
     {

@@ -27,6 +27,17 @@ internal sealed record Job
 
     public long Version { get; init; }
 
+    public ParameterizedJob? ParameterizedJob { get; init; }
+
+    /// <summary>The job it was dispatched from.</summary>
+    public string ParentID { get; init; } = "";
+
+    public bool Dispatched { get; init; }
+
+    /// <summary>A template, which never has allocations.</summary>
+    [JsonIgnore]
+    public bool IsParameterized => ParameterizedJob is not null && !Dispatched;
+
     /// <summary>Nanoseconds since 1970.</summary>
     public long? SubmitTime { get; init; }
 
@@ -41,10 +52,7 @@ internal sealed record Job
     public IReadOnlyList<string>? Spreads { get; }
     public string? Multiregion { get; }
     public string? Periodic { get; }
-    public string? ParameterizedJob { get; }
     public string? Payload { get; }
-    public bool Dispatched { get; }
-    public string ParentID { get; } = "";
     public string ConsulNamespace { get; } = "";
     public string ConsulToken { get; } = "";
     public string VaultNamespace { get; } = "";

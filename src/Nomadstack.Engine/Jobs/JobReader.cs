@@ -49,6 +49,7 @@ internal static class JobReader
             ["HealthCheck"] = "",
         };
         NullWhenEmpty(job, "Constraints", "Meta");
+        if (job["ParameterizedJob"] is JsonObject parameterized && (string?)parameterized["Payload"] is "") parameterized["Payload"] = ParameterizedJob.Optional;
         foreach (var group in Objects(job["TaskGroups"]))
         {
             NullWhenEmpty(group, "Constraints", "Meta", "Networks", "Services");

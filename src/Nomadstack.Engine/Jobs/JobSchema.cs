@@ -229,6 +229,13 @@ internal static class JobSchema
         new("Disconnect", "disconnect", Refused) { Newer = true },
     ]);
 
+    private static readonly JobBlock Parameterized = new("parameterized", null,
+    [
+        new("Payload", "payload", Text),
+        new("MetaRequired", "meta_required", Texts),
+        new("MetaOptional", "meta_optional", Texts),
+    ]);
+
     public static readonly JobBlock Job = new("job", "ID",
     [
         new("Region", "region", Text, Nullable: true),
@@ -246,7 +253,7 @@ internal static class JobSchema
         new("Multiregion", "multiregion", Refused),
         new("Spreads", "spread", Refused),
         new("Periodic", "periodic", Refused),
-        new("ParameterizedJob", "parameterized", Refused),
+        new("ParameterizedJob", "parameterized", Block, Of: Parameterized),
         new("Reschedule", "reschedule", Block, Of: Reschedule),
         new("Migrate", "migrate", Block, Of: Migrate),
         new("Meta", "meta", Map),
@@ -255,8 +262,8 @@ internal static class JobSchema
         new("Vault", "vault", Refused) { Newer = true },
         new("NodePool", "node_pool", Refused) { Newer = true, Harmless = ["default", "all"] },
         new("Stop", null, FieldKind.Server),
-        new("ParentID", null, Refused),
-        new("Dispatched", null, Refused) { Zero = Flag },
+        new("ParentID", null, Text, Nullable: true),
+        new("Dispatched", null, Flag),
         new("Payload", null, Refused),
         new("ConsulNamespace", null, Refused),
         new("VaultNamespace", null, Refused),

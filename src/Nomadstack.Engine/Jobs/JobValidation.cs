@@ -52,6 +52,18 @@ internal static partial class JobValidation
                 yield return $"Job task group {group.Name} has count {group.Count}. Count cannot exceed 1 with system scheduler";
             foreach (var complaint in OfGroup(group, job)) yield return $"Task group {group.Name} validation failed: {complaint}";
         }
+
+        if (!job.IsParameterized) yield break;
+        if (job.Type != JobType.Batch) yield return $"Parameterized job can only be used with \"{JobType.Batch}\" scheduler";
+        foreach (var complaint in OfParameterized(job.ParameterizedJob!)) yield return complaint;
+    }
+
+    private static IEnumerable<string> OfParameterized(ParameterizedJob parameterized)
+    {
+        if (parameterized.Payload == ParameterizedJob.Required) yield return "the embedded engine hands no payload to tasks, and this job requires one";
+        else if (parameterized.Payload is not (ParameterizedJob.Optional or ParameterizedJob.Forbidden)) yield return $"Unknown payload requirement: \"{parameterized.Payload}\"";
+        var both = (parameterized.MetaRequired ?? []).Intersect(parameterized.MetaOptional ?? []).ToList();
+        if (both.Count > 0) yield return $"Required and optional meta keys should be disjoint. Following keys exist in both: [{string.Join(' ', both)}]";
     }
 
     private static IEnumerable<string> OfGroup(TaskGroup group, Job job)

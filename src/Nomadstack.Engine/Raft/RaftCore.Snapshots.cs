@@ -8,19 +8,24 @@ internal sealed partial class RaftCore
     private readonly List<SnapshotRequest> _piecesToStore = [];
     private (LogPosition Snapshot, long NextOffset, string From)? _incoming;
     private long _bytesSinceSnapshot;
+    private long _snapshotBytes;
 
     /// <summary>What a snapshot of the state applied so far stands for.</summary>
     public SnapshotMeta AppliedState => new(new(Applied, _log.TermAt(Applied)!.Value), _configurations.At(Applied));
 
-    /// <summary>What was applied since the last snapshot is worth a new one.</summary>
+    /// <summary>
+    /// What was applied since the last snapshot is worth a new one. A large state waits for as much log as it has bytes itself: written more often, it would
+    /// cost more than the log it spares.
+    /// </summary>
     public bool WantsSnapshot =>
-        Applied - (_snapshot?.Position.Index ?? 0) >= _options.SnapshotLogEntries || _bytesSinceSnapshot >= _options.SnapshotLogBytes;
+        (Applied - (_snapshot?.Position.Index ?? 0) >= _options.SnapshotLogEntries || _bytesSinceSnapshot >= _options.SnapshotLogBytes) && _bytesSinceSnapshot >= _snapshotBytes;
 
     /// <summary>A snapshot of our own is durable: the log before it may go, but for a tail that spares slow followers a snapshot.</summary>
-    public void SnapshotSaved(SnapshotMeta snapshot)
+    public void SnapshotSaved(SnapshotMeta snapshot, long bytes)
     {
         if (_snapshot is not null && snapshot.Position.Index <= _snapshot.Position.Index) return;
         _snapshot = snapshot;
+        _snapshotBytes = bytes;
         Compact();
     }
 

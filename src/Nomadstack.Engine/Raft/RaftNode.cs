@@ -82,7 +82,8 @@ internal sealed partial class RaftNode : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        using var timer = _time.CreateTimer(_ => _inputs.Writer.TryWrite(_ => { }), null, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        var (due, rang) = (TimeSpan.Zero, false);
+        using var timer = _time.CreateTimer(_ => _inputs.Writer.TryWrite(_ => rang = true), null, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         try
         {
             while (await _inputs.Reader.WaitToReadAsync())
@@ -91,8 +92,10 @@ internal sealed partial class RaftNode : IAsyncDisposable
                 for (var i = 0; i < InputsPerStep && _inputs.Reader.TryRead(out var input); i++) input(_core);
                 Act();
                 Publish();
-                var wait = _core.NextTick - Now;
-                timer.Change(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+                // What comes later than the timer rings waits for the ring: a follower's time is put off with every heartbeat.
+                if (!rang && _core.NextTick >= due) continue;
+                (due, rang) = (_core.NextTick, false);
+                timer.Change(WholeMilliseconds(due - Now), Timeout.InfiniteTimeSpan);
             }
         }
         catch (Exception e)
@@ -106,6 +109,9 @@ internal sealed partial class RaftNode : IAsyncDisposable
             await EndAsync();
         }
     }
+
+    /// <summary>Rounded up. A timer cuts off what is less than a millisecond, and would ring again and again until the time has really come.</summary>
+    private static TimeSpan WholeMilliseconds(TimeSpan wait) => wait > TimeSpan.Zero ? TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)) : TimeSpan.Zero;
 
     /// <summary>Does what the core wants, in its order.</summary>
     private void Act()
@@ -174,13 +180,20 @@ internal sealed partial class RaftNode : IAsyncDisposable
         if (_snapshot is { Task.IsCompleted: false } underWay) return underWay.Task;
         if (_core.Applied == 0) return Task.FromResult<RaftOutcome>(new RaftOutcome.Refused("Nothing has been applied yet."));
         var answer = _snapshot = NewAnswer<RaftOutcome>();
-        var (meta, write) = (_core.AppliedState, _machine.Snapshot());
-        _saving = Beside(() => _storage.Snapshots.Save(meta, write()), core =>
+        var (meta, write, bytes) = (_core.AppliedState, _machine.Snapshot(), 0L);
+        _saving = Beside(Save, core =>
         {
-            core.SnapshotSaved(meta);
+            core.SnapshotSaved(meta, bytes);
             answer.TrySetResult(new RaftOutcome.Done(meta.Position.Index));
         });
         return answer.Task;
+
+        void Save()
+        {
+            var state = write();
+            bytes = state.Length;
+            _storage.Snapshots.Save(meta, state);
+        }
     }
 
     private void GiveUpProposals(long above, string why)

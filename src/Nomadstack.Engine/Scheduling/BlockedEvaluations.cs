@@ -17,6 +17,9 @@ internal sealed class BlockedEvaluations
 
     public int Count => _blocked.Count;
 
+    /// <summary>Some are to be cancelled; see <see cref="TakeDuplicates"/>.</summary>
+    public bool HasDuplicates => _duplicates.Count > 0;
+
     /// <summary>Keeps an evaluation until capacity comes. True when capacity came while it was processed, so that it should be queued again at once.</summary>
     /// <param name="token">Of its delivery when it is being worked on.</param>
     public bool Block(Evaluation evaluation, string token = "")

@@ -26,6 +26,7 @@ internal sealed partial class LeaderSession
     private async Task ProcessAsync(Delivery delivery, CancellationToken stop)
     {
         var (evaluation, token) = delivery;
+        var (ready, due) = (false, false);
         try
         {
             // Whatever the evaluation was made for is applied here: it came to the queues with the command that created it.
@@ -36,16 +37,18 @@ internal sealed partial class LeaderSession
             {
                 if (outcome.Reblock is { } blocked) _queues.Reblock(blocked, token, Now);
                 _queues.Broker.Ack(evaluation.ID, token, Now);
+                (ready, due) = (_queues.Broker.ReadyCount > 0, IsDueSooner() || _queues.Blocked.HasDuplicates);
             }
         }
         catch (ServerException e)
         {
             _log.LogInformation("Evaluation {Evaluation} of {Job} will be processed again: {Reason}", evaluation.ID, evaluation.JobID, e.Message);
             lock (_gate) _queues.Broker.Nack(evaluation.ID, token, Now);
-            _times.Raise();
+            due = true;
         }
 
-        _work.Raise();
+        if (ready) _work.Raise();
+        if (due) _times.Raise();
     }
 
     /// <summary>One plan at a time, each checked against the state that the one before has left.</summary>

@@ -21,6 +21,7 @@ internal sealed partial class LeaderSession
             IReadOnlyList<string> missed;
             IReadOnlyList<Evaluation> duplicates;
             DateTimeOffset? due;
+            bool ready;
             lock (_gate)
             {
                 _queues.Broker.Advance(now);
@@ -33,10 +34,11 @@ internal sealed partial class LeaderSession
 
                 duplicates = _queues.Blocked.TakeDuplicates();
                 missed = _heartbeats.TakeMissed(now);
-                due = new[] { _queues.Broker.NextDue, _heartbeats.NextDue, _queues.Blocked.Count > 0 ? unblockAt : null }.Min();
+                due = _looksAt = new[] { NextDue(), unblockAt }.Min();
+                ready = _queues.Broker.ReadyCount > 0;
             }
 
-            _work.Raise();
+            if (ready) _work.Raise();
             foreach (var delivery in givenUp) await GiveUpAsync(delivery, stop);
             if (duplicates.Count > 0) await TryApplyAsync(new UpsertEvaluations(duplicates), stop);
             foreach (var node in missed) await MarkDownAsync(node, stop);
@@ -78,12 +80,13 @@ internal sealed partial class LeaderSession
     {
         while (true)
         {
+            var next = _drains.Next;
             var state = _state.Current;
             var decision = Drainer.Decide(state, Now);
             var due = decision.NextDeadline;
             foreach (var command in decision.ToCommands(state, Now, NewId))
                 if (!await TryApplyAsync(command, stop)) due = Now + s_retry;
-            await ChangedAsync(state, due, s => Math.Max(s.Nodes.Index, Math.Max(s.Allocations.Index, s.Jobs.Index)), stop);
+            await Signal.WaitAsync(next, due, _time, stop);
         }
     }
 
@@ -93,6 +96,7 @@ internal sealed partial class LeaderSession
         var seen = new Dictionary<string, long>(StringComparer.Ordinal);
         while (true)
         {
+            var next = _deployments.Next;
             var state = _state.Current;
             var active = state.Deployments.All.Where(d => d.Active).ToList();
             foreach (var gone in seen.Keys.Except(active.Select(d => d.ID)).ToList()) seen.Remove(gone);
@@ -106,15 +110,7 @@ internal sealed partial class LeaderSession
                 else due = Now + s_retry;
             }
 
-            await ChangedAsync(state, due, s => Math.Max(s.Deployments.Index, s.Allocations.Index), stop);
+            await Signal.WaitAsync(next, due, _time, stop);
         }
-    }
-
-    /// <summary>Until the state has something new since <paramref name="seen"/>, or the time has come.</summary>
-    private async Task ChangedAsync(StateSnapshot seen, DateTimeOffset? due, Func<StateSnapshot, long> indexOf, CancellationToken stop)
-    {
-        var deadline = due is { } at ? at - Now : BlockingQuery.Longest;
-        // An index of 0 never waits; the tables of an empty state are at 0.
-        await _state.Store.WaitAsync(Math.Max(1, indexOf(seen)), indexOf, deadline > BlockingQuery.Longest ? BlockingQuery.Longest : deadline, _time, stop);
     }
 }

@@ -28,6 +28,12 @@ internal sealed partial class LeaderSession : IDisposable
     /// <summary>A time to wait for may have become another.</summary>
     private readonly Signal _times = new();
 
+    private readonly Signal _drains = new();
+    private readonly Signal _deployments = new();
+
+    /// <summary>When the keeper of times looks again by itself; null while nothing is due. Guarded by the gate.</summary>
+    private DateTimeOffset? _looksAt;
+
     /// <summary>Takes up what is open in the state. The caller has made sure that all of the log is applied.</summary>
     public LeaderSession(ServerState state, LogWriter writer, TimeSpan? failoverHeartbeatTtl, TimeProvider time, ILogger log)
     {
@@ -74,8 +80,14 @@ internal sealed partial class LeaderSession : IDisposable
     public TimeSpan Beat(string nodeId)
     {
         TimeSpan ttl;
-        lock (_gate) ttl = _heartbeats.Beat(nodeId, Now);
-        _times.Raise();
+        bool sooner;
+        lock (_gate)
+        {
+            ttl = _heartbeats.Beat(nodeId, Now);
+            sooner = IsDueSooner();
+        }
+
+        if (sooner) _times.Raise();
         return ttl;
     }
 
@@ -85,18 +97,28 @@ internal sealed partial class LeaderSession : IDisposable
         lock (_gate) return (_queues.Broker.ReadyCount, _queues.Broker.OutstandingCount, _queues.Broker.WaitingCount, _queues.Broker.BehindCount, _queues.Blocked.Count);
     }
 
+    /// <summary>Wakes only whom the command concerns: hundreds come in a second, and each wake costs a turn of the processor.</summary>
     private void Follow(Command command, StateSnapshot after)
     {
+        bool ready, sooner;
         lock (_gate)
         {
             _queues.Follow(command, after, Now);
             if (command is DeregisterNodes gone)
                 foreach (var id in gone.NodeIDs) _heartbeats.Forget(id);
+            (ready, sooner) = (_queues.Broker.ReadyCount > 0, IsDueSooner() || _queues.Blocked.HasDuplicates);
         }
 
-        _work.Raise();
-        _times.Raise();
+        if (ready) _work.Raise();
+        if (sooner) _times.Raise();
+        var allocations = after.Allocations.Index == after.Index;
+        if (allocations || after.Deployments.Index == after.Index) _deployments.Raise();
+        if (after.Nodes.Index == after.Index || ((allocations || after.Jobs.Index == after.Index) && after.Nodes.All.Any(n => n.DrainStrategy is not null))) _drains.Raise();
     }
+
+    private DateTimeOffset? NextDue() => _queues.Broker.NextDue is { } evaluation && !(_heartbeats.NextDue < evaluation) ? evaluation : _heartbeats.NextDue;
+
+    private bool IsDueSooner() => NextDue() is { } due && !(due >= _looksAt);
 
     /// <summary>Writes what a look at the state has called for. False when the state has moved on, or this server may not lead any more: look again.</summary>
     private async Task<bool> TryApplyAsync(Command command, CancellationToken stop)

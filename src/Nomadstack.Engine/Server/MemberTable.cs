@@ -44,6 +44,12 @@ internal sealed class MemberTable(ServerMember self, TimeProvider time)
             return [.. _others.Values.Select(k => new MemberView(k.Member, StatusOf(k), k.Raft)).Append(new MemberView(_self, Said(_self), own)).OrderBy(m => m.Member.Name, StringComparer.Ordinal)];
     }
 
+    /// <summary>Where those can be reached who have spoken to us, or answered, in so long a time.</summary>
+    public IReadOnlySet<string> HeardWithin(TimeSpan span)
+    {
+        lock (_gate) return _others.Values.Where(k => time.GetElapsedTime(k.HeardAt) < span).Select(k => k.Member.Rpc).ToHashSet(StringComparer.Ordinal);
+    }
+
     public MemberExchange ToTell(RaftReport? own)
     {
         lock (_gate) return new MemberExchange(_self, own, [.. _others.Values.Select(k => k.Member)]);

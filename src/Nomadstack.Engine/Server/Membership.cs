@@ -38,10 +38,13 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
     }
 
     /// <summary>One round: tells everybody what is new of us.</summary>
-    public async Task RoundAsync(IEnumerable<string> alsoTo, CancellationToken cancel)
+    public Task RoundAsync(IEnumerable<string> alsoTo, CancellationToken cancel) => RoundAsync(alsoTo, TimeSpan.Zero, cancel);
+
+    /// <param name="fresh">Whom we have heard within this time is left out: an exchange tells both sides.</param>
+    private async Task RoundAsync(IEnumerable<string> alsoTo, TimeSpan fresh, CancellationToken cancel)
     {
-        var self = table.Self;
-        var known = All.Where(m => m.Status != MemberStatus.Left).Select(m => m.Member.Rpc).Concat(alsoTo).Where(a => a != self.Rpc).Distinct();
+        var (self, heard) = (table.Self, table.HeardWithin(fresh));
+        var known = All.Where(m => m.Status != MemberStatus.Left).Select(m => m.Member.Rpc).Concat(alsoTo).Where(a => a != self.Rpc && !heard.Contains(a)).Distinct();
         var answers = await Task.WhenAll(known.Select(address => SpeakAsync(address, cancel)));
         foreach (var (answer, _) in answers)
             if (answer is not null) table.Hear(answer);
@@ -52,7 +55,7 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
     public async Task SpeakToAllAsync(Func<IEnumerable<string>> raftAddresses, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(s_interval, time);
-        do await RoundAsync(raftAddresses(), stop);
+        do await RoundAsync(raftAddresses(), s_interval * 0.75, stop);
         while (await timer.WaitForNextTickAsync(stop));
     }
 

@@ -22,7 +22,8 @@ internal sealed class Signal
         var left = due.Value - time.GetUtcNow();
         if (left <= TimeSpan.Zero) return;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        await Task.WhenAny(next, Task.Delay(left, time, over.Token));
+        // A delay cuts off what is less than a millisecond; whoever looks again too early would come straight back.
+        await Task.WhenAny(next, Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), time, over.Token));
         await over.CancelAsync();
         cancel.ThrowIfCancellationRequested();
     }

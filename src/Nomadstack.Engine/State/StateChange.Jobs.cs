@@ -99,10 +99,10 @@ internal sealed partial class StateChange
         if (status != job.Status) _state = _state with { Jobs = _state.Jobs.Put(job with { Status = status, ModifyIndex = _index }, _index) };
     }
 
-    /// <summary>Running while anything of it may run, pending while somebody is going to look at it, dead after that.</summary>
+    /// <summary>Running while anything of it may run or be dispatched, pending while somebody is going to look at it, dead after that.</summary>
     private string StatusOf(Job job, bool evaluationsDeleted)
     {
-        if (job.Type == JobType.System) return job.Stop ? JobStatus.Dead : JobStatus.Running;
+        if (job.Type == JobType.System || job.IsParameterized) return job.Stop ? JobStatus.Dead : JobStatus.Running;
         var (any, running) = (false, false);
         foreach (var allocation in _state.AllocationsOf(job.Key))
         {

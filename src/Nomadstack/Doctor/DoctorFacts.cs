@@ -5,7 +5,6 @@ using Nomadstack.Api;
 using Nomadstack.Bundle;
 using Nomadstack.Cluster;
 using Nomadstack.Engines;
-using Nomadstack.Ground.Kernel;
 using Nomadstack.Preflight;
 using Nomadstack.Storage;
 

@@ -77,17 +77,79 @@ public sealed class ConfigReaderTests
     [Fact]
     public void ALaterFileWinsKeyByKey()
     {
+        var config = ReadFiles(("a.json", Server), ("b.json", """{ "server": { "bootstrap_expect": 0 } }"""));
+
+        config.Server!.BootstrapExpect.ShouldBe(0);
+        config.Server.RetryJoin.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void HclSaysTheSameAsJson()
+    {
+        var config = ReadFiles(
+            ("a.json", Client),
+            ("nomad-client.hcl",
+            """
+            # What an operator adds to it.
+            log_level = "DEBUG"
+            client {
+              node_class = "batch"
+              servers    = ["10.0.0.3:14647"]
+              meta {
+                rack        = 3
+                "disk.kind" = "ssd"
+              }
+              options = { "driver.denylist" = "docker" }
+              reserved { memory = 512 }
+            }
+            plugin "raw_exec" {
+              config { no_cgroups = true }
+            }
+            """));
+
+        config.LogLevel.ShouldBe("DEBUG");
+        config.Client!.NodeClass.ShouldBe("batch");
+        config.Client.Servers.ShouldBe(["10.0.0.2:14647", "10.0.0.3:14647"]);
+        config.Client.Meta.ShouldBe(new Dictionary<string, string> { ["nomadstack.node_id"] = "x", ["rack"] = "3", ["disk.kind"] = "ssd" }, ignoreOrder: true);
+        config.Client.Options["driver.denylist"].ShouldBe("docker");
+        config.Client.Reserved.MemoryMB.ShouldBe(512);
+        config.Plugins["raw_exec"].Config!.ToJsonString().ShouldBe("""{"enabled":true,"no_cgroups":true}""");
+    }
+
+    [Fact]
+    public void OfAFolderTheFilesCountInLexicalOrderAndNothingElse()
+    {
+        var config = ReadFolder(
+            ("20.hcl", "name = \"later\""),
+            ("10.json", Server),
+            (".#30.hcl", "name = \"an editor's\""),
+            ("30.hcl~", "name = \"another's\""),
+            ("readme.txt", "{"));
+
+        config.Name.ShouldBe("later");
+        config.Ports.Http.ShouldBe(14646);
+    }
+
+    [Theory]
+    [InlineData("a.hcl", "data_dir = \"/x\"\nserver {\n  enabled = true\n  encrypt = \"k\"\n}\n", "a.hcl:4: server.encrypt: the embedded engine does not know this key")]
+    [InlineData("a.json", "{ \"data_dir\": \"/x\", // where\n \"server\": { \"enabled\": true,\n \"encrypt\": \"k\" } }", "a.json:3: server.encrypt: the embedded engine does not know this key")]
+    [InlineData("a.hcl", "data_dir = \"/x\"\nserver {\n  enabled = true\n}\nvault {\n}\n", "a.hcl:5: vault: the embedded engine does not know this key")]
+    [InlineData("a.hcl", "server {\n  enabled = true\n}\nplugin \"p\" {\n  argv = []\n}\ndata_dir = \"/x\"", "a.hcl:5: plugin.p.argv: the embedded engine does not know this key")]
+    [InlineData("a.hcl", "server {\n", "a.hcl:1,1-7: Unclosed configuration block; There is no closing brace for this block before the end of the file.")]
+    public void RefusesByNameAndLine(string file, string text, string complaint) =>
+        Should.Throw<ConfigException>(() => ReadFiles((file, text))).Message.ShouldEndWith("/" + complaint);
+
+    private static AgentConfig ReadFiles(params (string Name, string Text)[] files) => InFolder(files, folder => ConfigReader.ReadFiles(files.Select(f => Path.Combine(folder, f.Name))));
+
+    private static AgentConfig ReadFolder(params (string Name, string Text)[] files) => InFolder(files, folder => ConfigReader.ReadFiles([folder]));
+
+    private static AgentConfig InFolder((string Name, string Text)[] files, Func<string, AgentConfig> read)
+    {
         var folder = Directory.CreateTempSubdirectory("nomadstack-config-").FullName;
         try
         {
-            var (first, second) = (Path.Combine(folder, "a.json"), Path.Combine(folder, "b.json"));
-            File.WriteAllText(first, Server);
-            File.WriteAllText(second, """{ "server": { "bootstrap_expect": 0 } }""");
-
-            var config = ConfigReader.ReadFiles([first, second]);
-
-            config.Server!.BootstrapExpect.ShouldBe(0);
-            config.Server.RetryJoin.Count.ShouldBe(1);
+            foreach (var (name, text) in files) File.WriteAllText(Path.Combine(folder, name), text);
+            return read(folder);
         }
         finally
         {

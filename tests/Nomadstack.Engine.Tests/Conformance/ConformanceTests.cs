@@ -419,6 +419,74 @@ public abstract class ConformanceTests(EngineUnderTest engine)
         }
     }
 
+    [SkippableFact]
+    public async Task Names_of_fields_are_read_in_any_case_and_keys_of_maps_as_they_are()
+    {
+        Need();
+        var job = new JsonObject
+        {
+            ["id"] = "anycase",
+            ["name"] = "anycase",
+            ["type"] = "batch",
+            ["datacenters"] = new JsonArray("dc1"),
+            ["meta"] = new JsonObject { ["Key"] = "a", ["key"] = "b" },
+            ["taskGroups"] = new JsonArray(new JsonObject
+            {
+                ["name"] = "g",
+                ["count"] = 1,
+                ["tasks"] = new JsonArray(new JsonObject { ["name"] = "t", ["driver"] = "raw_exec", ["config"] = new JsonObject { ["command"] = "/bin/true" } }),
+            }),
+        };
+        await engine.SendOkAsync("PUT", "/v1/jobs", new JsonObject { ["job"] = job, ["enforceIndex"] = true, ["jobModifyIndex"] = 0 });
+
+        var kept = await engine.GetAsync("/v1/job/anycase");
+        Text(kept["TaskGroups"]![0]!["Tasks"]![0]!["Driver"]).ShouldBe("raw_exec");
+        (Text(kept["Meta"]!["Key"]), Text(kept["Meta"]!["key"])).ShouldBe(("a", "b"));
+        (await engine.SendAsync("PUT", "/v1/jobs", new JsonObject { ["job"] = job.DeepClone(), ["enforceIndex"] = true, ["jobModifyIndex"] = 0 })).Text.ShouldContain("job already exists");
+    }
+
+    [SkippableFact]
+    public async Task A_parameterized_job_runs_only_what_is_dispatched_of_it()
+    {
+        Need();
+        var template = Job("template", "batch", "echo $NOMAD_META_who; exec sleep 600");
+        template["ParameterizedJob"] = new JsonObject { ["MetaRequired"] = new JsonArray("who"), ["MetaOptional"] = new JsonArray("how") };
+        template["Meta"] = new JsonObject { ["where"] = "here" };
+        var reply = await RegisterAsync(template);
+        (Text(reply["EvalID"]), (long)reply["EvalCreateIndex"]!).ShouldBe(("", 0));
+        Text((await engine.GetAsync("/v1/job/template"))["Status"]).ShouldBe("running");
+        Text((await engine.GetAsync("/v1/job/template"))["ParameterizedJob"]!["Payload"]).ShouldBe("optional");
+
+        var dispatched = await engine.SendOkAsync("PUT", "/v1/job/template/dispatch", new JsonObject { ["Meta"] = new JsonObject { ["who"] = "me" } });
+        var id = Text(dispatched["DispatchedJobID"]);
+        id.ShouldStartWith("template/dispatch-");
+        await RunningAsync(Uri.EscapeDataString(id), 1);
+        var child = await engine.GetAsync($"/v1/job/{Uri.EscapeDataString(id)}");
+        (Text(child["ParentID"]), (bool)child["Dispatched"]!, Text(child["Meta"]!["who"]), Text(child["Meta"]!["where"])).ShouldBe(("template", true, "me", "here"));
+        var allocation = (await IdsAsync(Uri.EscapeDataString(id)))[0];
+        await engine.EventuallyAsync("it has told who", async () => (await engine.SendAsync("GET", $"/v1/client/fs/logs/{allocation}?task=t&type=stdout&plain=true")).Text.Trim() == "me");
+        ((int)(await engine.GetAsync("/v1/job/template/summary"))["Children"]!["Running"]!).ShouldBe(1);
+        var stubs = (await engine.GetAsync("/v1/jobs?prefix=template")).AsArray();
+        stubs.Select(s => ((bool)s!["ParameterizedJob"]!, Text(s["ParentID"]))).ShouldBe([(true, ""), (false, "template")]);
+
+        (await Refused("/v1/job/template/dispatch", [])).ShouldContain("Dispatch did not provide required meta keys: [who]");
+        (await Refused("/v1/job/template/dispatch", new JsonObject { ["Meta"] = new JsonObject { ["who"] = "me", ["why"] = "so" } })).ShouldContain("Dispatch request included unpermitted metadata keys: [why]");
+        (await Refused($"/v1/job/{Uri.EscapeDataString(id)}/dispatch", [])).ShouldContain("is not a parameterized job");
+        (await Refused("/v1/job/template/evaluate", new JsonObject { ["JobID"] = "template" })).ShouldContain("can't evaluate parameterized job");
+        (await Refused("/v1/jobs", new JsonObject { ["Job"] = Job("template", "batch", "true") })).ShouldContain("cannot update parameterized job to being non-parameterized");
+
+        await engine.SendOkAsync("DELETE", "/v1/job/template");
+        Text((await engine.GetAsync("/v1/job/template"))["Status"]).ShouldBe("dead");
+        (await Refused("/v1/job/template/dispatch", new JsonObject { ["Meta"] = new JsonObject { ["who"] = "me" } })).ShouldContain("is stopped");
+
+        async Task<string> Refused(string path, JsonObject body)
+        {
+            var (status, text, _) = await engine.SendAsync("PUT", path, body);
+            status.ShouldBe(500);
+            return text;
+        }
+    }
+
     private static JsonObject Job(string id, string type, string script, int count = 1) => new()
     {
         ["ID"] = id,

@@ -64,7 +64,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
     {
         if (Missing is null)
         {
-            foreach (var job in (await GetAsync("/v1/jobs")).AsArray()) await SendAsync("DELETE", $"/v1/job/{(string)job!["ID"]!}");
+            foreach (var job in (await GetAsync("/v1/jobs")).AsArray()) await SendAsync("DELETE", $"/v1/job/{Uri.EscapeDataString((string)job!["ID"]!)}");
             await EventuallyAsync("all tasks have ended", async () => (await GetAsync("/v1/allocations")).AsArray().All(a => (string)a!["ClientStatus"]! is "complete" or "failed" or "lost"));
             await StopAsync();
         }

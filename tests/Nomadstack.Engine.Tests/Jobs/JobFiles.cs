@@ -319,6 +319,24 @@ internal static class JobFiles
         }
         """;
 
+    public const string Parameterized = """
+        job "template" {
+          datacenters = ["dc1"]
+          type = "batch"
+          parameterized {
+            payload       = "forbidden"
+            meta_required = ["who"]
+            meta_optional = ["how", "when"]
+          }
+          group "g" {
+            task "t" {
+              driver = "raw_exec"
+              config { command = "/bin/true" }
+            }
+          }
+        }
+        """;
+
     public static readonly IReadOnlyDictionary<string, string> All = new Dictionary<string, string>
     {
         [nameof(Minimal)] = Minimal,
@@ -327,5 +345,6 @@ internal static class JobFiles
         [nameof(SystemJob)] = SystemJob,
         [nameof(TaskAlone)] = TaskAlone,
         [nameof(Servers)] = Servers,
+        [nameof(Parameterized)] = Parameterized,
     };
 }

@@ -8,7 +8,7 @@ using Nomadstack.Engine.Raft;
 namespace Nomadstack.Engine.Tests.Raft;
 
 /// <summary>Real nodes in this process: their folders are real, and so are their connections, over loopback.</summary>
-internal sealed class NodeCluster(RaftOptions options) : IAsyncDisposable
+internal sealed class NodeCluster(RaftOptions options, TimeProvider time) : IAsyncDisposable
 {
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
@@ -20,9 +20,9 @@ internal sealed class NodeCluster(RaftOptions options) : IAsyncDisposable
 
     public Dictionary<string, string> Addresses { get; } = [];
 
-    public static async Task<NodeCluster> StartAsync(int servers, RaftOptions? options = null)
+    public static async Task<NodeCluster> StartAsync(int servers, RaftOptions? options = null, TimeProvider? time = null)
     {
-        var cluster = new NodeCluster(options ?? new());
+        var cluster = new NodeCluster(options ?? new(), time ?? TimeProvider.System);
         var ids = Enumerable.Range(1, servers).Select(i => $"s{i}").ToList();
         var transports = ids.ToDictionary(id => id, id => cluster.Listen(id));
         var configuration = new RaftConfiguration(ids.Select(id => new RaftServer(id, cluster.Addresses[id], Suffrage.Voter)));
@@ -89,6 +89,6 @@ internal sealed class NodeCluster(RaftOptions options) : IAsyncDisposable
     private RaftNode Start(string id, TcpRaftTransport transport)
     {
         Machines[id] = new();
-        return Nodes[id] = RaftNode.Start(id, Files(id), Options, Machines[id], transport, TimeProvider.System, NullLogger.Instance);
+        return Nodes[id] = RaftNode.Start(id, Files(id), Options, Machines[id], transport, time, NullLogger.Instance);
     }
 }

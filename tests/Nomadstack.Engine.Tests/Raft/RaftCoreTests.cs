@@ -170,6 +170,30 @@ public sealed class RaftCoreTests
     }
 
     [Fact]
+    public void ALargeStateIsWrittenAgainWhenTheLogHasGrownAsLarge()
+    {
+        var cluster = new SimCluster(seed: 1, servers: 3, spares: 0, Mutation.None, new RaftOptions { SnapshotLogEntries = 10, TrailingEntries = 0 }, trace: false);
+        Run(cluster, seconds: 2);
+        var core = cluster.Leader!.Core!;
+        Write(15);
+        core.SnapshotIndex.ShouldBeGreaterThan(0);
+        Write(1);
+        core.SnapshotSaved(core.AppliedState, bytes: 1000);
+
+        Write(30);
+        core.WantsSnapshot.ShouldBeFalse();
+
+        Write(300);
+        core.SnapshotIndex.ShouldBeGreaterThan(300);
+
+        void Write(int count)
+        {
+            for (var i = 0; i < count; i++) cluster.Leader!.Write(cluster.History.Begin(isWrite: true, cluster.Now));
+            Run(cluster, seconds: 1);
+        }
+    }
+
+    [Fact]
     public void OnlyOneChangeOfTheMembershipIsUnderWay()
     {
         var cluster = Calm(seed: 1, spares: 2);

@@ -67,6 +67,19 @@ public sealed class RaftNodeTests(ITestOutputHelper output)
         cluster.Machines[leader.Id].State.Count.ShouldBe(counts.Sum());
     }
 
+    /// <summary>A timer cuts off the rest: a loop that waits for less than a millisecond does not wait.</summary>
+    [Fact]
+    public async Task ALeaderAtRestWaitsForWholeMilliseconds()
+    {
+        var time = new WatchedTime();
+        await using var cluster = await NodeCluster.StartAsync(1, new() { Heartbeat = TimeSpan.FromMilliseconds(10) }, time);
+        var leader = await cluster.LeaderAsync();
+
+        while (time.Waits.Count < 20) (await leader.ReadIndexAsync(s_never).WaitAsync(NodeCluster.Deadline)).ShouldBeOfType<RaftOutcome.Done>();
+
+        time.Waits.ShouldAllBe(wait => wait.Ticks % TimeSpan.TicksPerMillisecond == 0);
+    }
+
     [Fact]
     public async Task WhatWasAcknowledgedIsThereAfterAllHaveStopped()
     {

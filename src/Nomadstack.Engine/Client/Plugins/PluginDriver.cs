@@ -20,7 +20,10 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
     private const uint MinPort = 14000, MaxPort = 14512;
 
     private static readonly TimeSpan s_call = TimeSpan.FromSeconds(10), s_moment = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan s_firstPause = TimeSpan.FromSeconds(1), s_longestPause = TimeSpan.FromMinutes(2), s_settled = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromSeconds(1), s_longestPause = TimeSpan.FromMinutes(2);
+
+    /// <summary>One that lived so long was no failed start: pauses begin anew, as with HashiCorp's client after one good fingerprint.</summary>
+    private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(5);
 
     private readonly string _file, _record;
     private readonly PluginOptions _options;

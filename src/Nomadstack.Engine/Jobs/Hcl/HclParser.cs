@@ -11,14 +11,20 @@ internal sealed partial class HclParser
     private const int MaxDepth = 100;
 
     private readonly HclSource _source;
+    private readonly bool _quotedNames;
     private int _depth;
 
-    private HclParser(string text) => _source = new HclSource(text);
+    private HclParser(string text, bool quotedNames) => (_source, _quotedNames) = (new HclSource(text), quotedNames);
 
     /// <exception cref="HclSyntaxException">At the first thing that cannot be read.</exception>
-    public static HclBody Parse(string text)
+    public static HclBody Parse(string text) => Parse(text, quotedNames: false);
+
+    /// <summary>As <see cref="Parse(string)"/>, for the configuration of agents: Nomad reads it with the first version of HCL, in which names may be quoted.</summary>
+    public static HclBody ParseConfiguration(string text) => Parse(text, quotedNames: true);
+
+    private static HclBody Parse(string text, bool quotedNames)
     {
-        var parser = new HclParser(text);
+        var parser = new HclParser(text, quotedNames);
         var body = parser.ReadBody();
         if (!parser._source.AtEnd)
             throw new HclSyntaxException(parser._source.Here, "Argument or block definition required", "An argument or block definition is required here.");
@@ -43,9 +49,9 @@ internal sealed partial class HclParser
     private void ReadDefinition(List<HclAttribute> attributes, List<HclBlock> blocks)
     {
         var start = _source.Position;
-        if (_source.Current == '"')
+        if (_source.Current == '"' && !_quotedNames)
             throw new HclSyntaxException(_source.Here, "Invalid argument name", "Argument names must not be quoted.");
-        if (TakeIdentifier() is not { } name)
+        if ((_source.Current == '"' ? (ReadQuoted() as HclLiteral)?.Value as string : TakeIdentifier()) is not { } name)
             throw new HclSyntaxException(_source.Here, "Argument or block definition required", "An argument or block definition is required here.");
         var nameEnd = _source.Position;
         var nameRange = _source.RangeFrom(start);
