@@ -18,7 +18,8 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
     /// <summary>Clusters swept side by side, for a sweep by itself: a bootstrap mostly waits.</summary>
     private static readonly int s_atOnce = Number("NOMADSTACK_FAULT_CLUSTERS", 1);
 
-    private static readonly int s_points = Number("NOMADSTACK_FAULT_POINTS", 2);
+    /// <summary>Every day more on the engine that takes less of it.</summary>
+    private static int Points(string engine) => Number("NOMADSTACK_FAULT_POINTS", engine == Embedded ? 2 : 1);
 
     /// <param name="engine">What the nodes run on.</param>
     /// <param name="flow">Runs to its end, whatever the fault does to the agent meanwhile.</param>
@@ -33,7 +34,7 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
 
         points.ShouldNotBeEmpty("the flow has fault points");
         var dice = Dice();
-        var lot = points.OrderBy(_ => dice.Next()).Take(s_points).ToList();
+        var lot = points.OrderBy(_ => dice.Next()).Take(Points(engine)).ToList();
         Say($"{engine}: {lot.Count} of {points.Count} points: {string.Join(", ", points)}");
         var (missed, bad) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
         await Parallel.ForEachAsync(lot, new ParallelOptions { MaxDegreeOfParallelism = s_atOnce }, async (point, _) =>
