@@ -105,7 +105,7 @@ internal sealed class GrpcConnection : IDisposable
         {
             return await act();
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ObjectDisposedException or OperationCanceledException && !cancel.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or ObjectDisposedException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             throw new GrpcException(GrpcException.Unavailable, $"the plugin does not answer: {e.Message}", inner: e);
         }
