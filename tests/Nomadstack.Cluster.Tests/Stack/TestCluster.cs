@@ -13,6 +13,11 @@ namespace Nomadstack.Cluster.Tests.Stack;
 /// </summary>
 internal sealed class TestCluster : IAsyncDisposable
 {
+    private static readonly string? s_engine = Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE");
+
+    /// <summary>The embedded engine has no command line of its own: what a user would type of Nomad's is typed of ours.</summary>
+    public static bool HasNomadsCommands => s_engine != "embedded";
+
     public const string DataFolder = "/var/lib/nomadstack";
 
     private readonly ConcurrentDictionary<string, LabProgram> _agents = [];
@@ -53,7 +58,7 @@ internal sealed class TestCluster : IAsyncDisposable
         if (fault is not null) environment["NOMADSTACK_FAULT"] = fault;
         if (path is not null) environment["PATH"] = path;
         // The same flows on the other engine: the tests themselves do not know which.
-        if (Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE") is { Length: > 0 } engine) environment["NOMADSTACK_ENGINE"] = engine;
+        if (s_engine is { Length: > 0 } engine) environment["NOMADSTACK_ENGINE"] = engine;
         return _agents[node.Name] = node.Background("agent", ["nomadstack", "agent", "--data-dir", DataFolder, "--bind", bind ?? node.Address, .. more ?? []], environment);
     }
 
