@@ -15,6 +15,9 @@ internal sealed class TestCluster : IAsyncDisposable
 {
     public const string DataFolder = "/var/lib/nomadstack";
 
+    // The same flows on the other engine: most tests do not know which.
+    private static readonly string? s_everyday = Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE") is { Length: > 0 } given ? given : null;
+
     private readonly ConcurrentDictionary<string, LabProgram> _agents = [];
     private readonly bool _consul;
     private readonly string? _engine;
@@ -28,6 +31,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public LabNode this[string node] => Lab[node];
 
+    /// <summary>The embedded engine has no command line of its own: what a user would type of Nomad's is typed of ours.</summary>
+    public bool HasNomadsCommands => _engine != "embedded";
+
     /// <summary>Servers on all nodes together, of a cluster of so many: one of each product.</summary>
     public int Products => _consul ? 2 : 1;
 
@@ -37,8 +43,7 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         var engines = await RealEngines.FindAsync();
         var tools = engines.Tools().Where(tool => consul || tool.Name != "consul");
-        // The same flows on the other engine: the tests themselves do not know which.
-        engine ??= Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE") is { Length: > 0 } given ? given : null;
+        engine ??= s_everyday;
         var cluster = new TestCluster(await Lab.CreateAsync([.. tools, await ProductBinary.PublishedAsync()]), consul, engine);
         for (var i = 0; i < nodes; i++) await cluster.Lab.AddAsync();
         return cluster;

@@ -145,6 +145,22 @@ public sealed class PluginDriverTests : IDisposable
         again.Reattached.ShouldBeTrue();
     }
 
+    [Fact]
+    public async Task A_plugin_that_was_found_again_is_launched_anew_when_it_dies()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        using var poller = Poller.Start();
+        var (file, records) = (Path.Combine(_folder["plugins"], "fake"), _folder["records"]);
+        var left = await PluginInstance.LaunchAsync(file, [], Path.Combine(records, "fake.json"), poller, TimeProvider.System, NullLogger.Instance, default);
+        await using var driver = await PluginDriver.StartAsync(file, new([], JsonDocument.Parse("{}").RootElement), records, poller, TimeProvider.System, NullLogger.Instance, default);
+        driver.Pid.ShouldBe(left.Pid);
+
+        Proc.Signal(Proc.Identify(left.Pid)!, SignalNames.SIGKILL);
+
+        await Wait.UntilAsync("another process", () => driver.Pid is > 0 and var now && now != left.Pid);
+        await left.DisposeAsync();
+    }
+
     [Theory]
     [InlineData("hello", "Unrecognized remote plugin message: hello")]
     [InlineData("1|1|unix|/x|grpc", "incompatible API version with plugin")]

@@ -120,8 +120,21 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
         await instance.CallAsync(Base + "SetConfig", request, SetConfigResponse.Parser, s_call, cancel);
     }
 
-    /// <summary>Watches over one instance after another, until this driver ends.</summary>
+    /// <summary>Watches over one instance after another, until this driver ends. Should it fail itself, the node is without the driver, and its log says why.</summary>
     private async Task KeepAsync(PluginInstance? instance)
+    {
+        try
+        {
+            await KeepAllAsync(instance);
+        }
+        catch (Exception e)
+        {
+            LogKeeperFailed(e, Name);
+            throw;
+        }
+    }
+
+    private async Task KeepAllAsync(PluginInstance? instance)
     {
         var pause = TimeSpan.Zero;
         while (!_stop.IsCancellationRequested)
@@ -237,6 +250,9 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Plugin {Name} (pid {Pid}) is gone; it is launched again and its tasks run on")]
     private partial void LogGone(string name, int pid);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Nobody watches over plugin {Name} any more")]
+    private partial void LogKeeperFailed(Exception e, string name);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Plugin {File} cannot be launched: {Why}")]
     private partial void LogNotStarted(string file, string why);
