@@ -156,7 +156,8 @@ public sealed class OneServerTests
         using var jobs = await agent.Http.GetAsync("/v1/jobs");
         long.Parse(jobs.Headers.GetValues("X-Nomad-Index").Single()).ShouldBeGreaterThan((long)later["JobModifyIndex"]!);
         var broken = archive.ToArray();
-        broken[^20] ^= 1;
+        // In the midst of the state: the last bytes may be no more than the padding of an archive that was read already.
+        broken[broken.Length / 2] ^= 1;
         using var refused = await agent.Http.PutAsync("/v1/operator/snapshot", new ByteArrayContent(broken));
         ((int)refused.StatusCode).ShouldBe(500);
     }
