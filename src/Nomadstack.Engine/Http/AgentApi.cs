@@ -136,7 +136,7 @@ internal static class AgentApi
     {
         var name = call.Query("node") ?? "";
         if (name.Length == 0) throw ServerException.Invalid("missing node to force leave");
-        (call.Agent.Server ?? throw Unsupported()).Members.Table.ForceLeave(name);
+        (call.Agent.Server ?? throw Unsupported()).Members.Table.ForceLeave(name, prune: call.Query("prune") is not null);
         return call.NothingAsync();
     }
 

@@ -67,12 +67,14 @@ internal sealed class MemberTable(ServerMember self, TimeProvider time)
     }
 
     /// <summary>An operator says that a failed server will not return. A server that lives contradicts.</summary>
-    public void ForceLeave(string name)
+    /// <param name="prune">It is forgotten as well, and not only after a day.</param>
+    public void ForceLeave(string name, bool prune)
     {
         lock (_gate)
         {
-            if (_others.TryGetValue(name, out var known) && !known.Member.Left)
-                _others[name] = known with { Member = known.Member with { Left = true, Incarnation = known.Member.Incarnation + 1 } };
+            if (!_others.TryGetValue(name, out var known)) return;
+            if (prune) _others.Remove(name);
+            else if (!known.Member.Left) _others[name] = known with { Member = known.Member with { Left = true, Incarnation = known.Member.Incarnation + 1 } };
         }
     }
 

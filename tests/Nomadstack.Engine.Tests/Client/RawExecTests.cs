@@ -235,7 +235,7 @@ public sealed class RawExecTests : IAsyncLifetime, IDisposable
         var handle = await StartAsync("exec sleep 1000");
 
         await Should.ThrowAsync<DriverException>(() => _driver.DestroyTaskAsync(handle.TaskId, force: false, default));
-        (await _driver.TaskUsageAsync(handle.TaskId, default)).ShouldNotBeNull().ResidentBytes.ShouldBeGreaterThanOrEqualTo(0);
+        await Wait.UntilAsync("its command's process", async () => await _driver.TaskUsageAsync(handle.TaskId, default) is not null);
         await _driver.DestroyTaskAsync(handle.TaskId, force: true, default);
 
         Directory.EnumerateDirectories(_folder["run"]).ShouldBeEmpty();

@@ -18,10 +18,12 @@ internal static class Wait
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     /// <summary>For what the file system or the kernel shows and no event tells.</summary>
-    public static async Task UntilAsync(string what, Func<bool> met)
+    public static Task UntilAsync(string what, Func<bool> met) => UntilAsync(what, () => Task.FromResult(met()));
+
+    public static async Task UntilAsync(string what, Func<Task<bool>> met)
     {
         var deadline = TimeProvider.System.GetTimestamp();
-        while (!met())
+        while (!await met())
         {
             if (TimeProvider.System.GetElapsedTime(deadline) > Deadline) throw new TimeoutException($"not within {Deadline}: {what}");
             await Task.Delay(10);

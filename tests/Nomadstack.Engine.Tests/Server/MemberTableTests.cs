@@ -23,5 +23,18 @@ public sealed class MemberTableTests
         table.HeardWithin(TimeSpan.Zero).ShouldBeEmpty();
     }
 
+    [Fact]
+    public void WhoIsForcedToLeaveHasLeftAndIsForgottenOnlyWhereThatIsAskedFor()
+    {
+        var table = new MemberTable(Member("a"), _time);
+        table.Hear(new MemberExchange(Member("b"), null, [Member("c")]));
+
+        table.ForceLeave("b", prune: false);
+        table.ForceLeave("c", prune: true);
+        table.ForceLeave("nobody", prune: true);
+
+        table.ToTell(null).Members.ShouldHaveSingleItem().ShouldBe(Member("b") with { Left = true, Incarnation = Member("b").Incarnation + 1 });
+    }
+
     private static ServerMember Member(string name) => new() { Name = name, ID = "id-" + name, Rpc = name + ":4647", Serf = name + ":4648" };
 }
