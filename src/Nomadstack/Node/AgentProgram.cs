@@ -147,8 +147,7 @@ internal static class AgentProgram
         var bundle = await new BundleStore(paths, context.Time).UnpackAsync(Environment.ProcessPath!, cancel);
         var probe = new EngineProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
         var log = context.Logs.CreateLogger(typeof(AgentProgram));
-        using var releases = options.FetchFrom == ProgramDownload.Never ? null : ReleaseSource.At(options.FetchFrom ?? ReleaseSource.Default, context.Time);
-        var download = new ProgramDownload(paths, releases, ReleaseKey.HashiCorp(), options.Fetching ?? (_ => { }));
+        var download = new ProgramDownload(paths, options.FetchFrom, ReleaseKey.HashiCorp, options.Fetching ?? (_ => { }), context.Time);
         // A cluster has its programs, and its versions, already; only a new one is free to take the newest.
         var free = membership.Current is null && options.Join is null;
         var nomad = await FindNomadAsync(options, membership.Current?.Engine, product => LookAsync(product, null, free && options.Engine == EngineKind.Auto), probe, log, cancel);

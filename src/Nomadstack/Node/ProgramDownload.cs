@@ -9,8 +9,9 @@ namespace Nomadstack.Node;
 /// Brings the newest release of a program that no place of this machine has, checked as <c>nomadstack fetch</c> checks it. Never fails: what cannot be had has
 /// a reason, told within seconds where there is no network.
 /// </summary>
-/// <param name="source">Null: nothing is to be fetched.</param>
-internal sealed class ProgramDownload(NodePaths paths, ReleaseSource? source, ReleaseKey key, Action<FetchProgress> progress)
+/// <param name="from">As <see cref="AgentOptions.FetchFrom"/>.</param>
+/// <param name="key">Asked for only when something is fetched: reading a key costs a cold boot more than all else before its first server.</param>
+internal sealed class ProgramDownload(NodePaths paths, string? from, Func<ReleaseKey> key, Action<FetchProgress> progress, TimeProvider time)
 {
     /// <summary>What <c>--fetch-from</c> is given to forbid it.</summary>
     public const string Never = "never";
@@ -21,13 +22,14 @@ internal sealed class ProgramDownload(NodePaths paths, ReleaseSource? source, Re
     /// <returns>What was fetched, or else why nothing was.</returns>
     public async Task<(Fetched? Program, string WhyNot)> TryAsync(string product, CancellationToken cancel)
     {
-        if (source is null) return (null, "none is to be fetched");
+        if (from == Never) return (null, "none is to be fetched");
         if (Fetcher.ArchitectureHere is not { } architecture) return (null, "none is published for this machine's processor");
         // Asked once: the second product is not worth another wait.
         if (_noSource is not null) return (null, _noSource);
+        using var source = ReleaseSource.At(from ?? ReleaseSource.Default, time);
         try
         {
-            return (await new Fetcher(paths, source, key, architecture).FetchAsync(Wanted.Parse(product), progress, cancel), "");
+            return (await new Fetcher(paths, source, key(), architecture).FetchAsync(Wanted.Parse(product), progress, cancel), "");
         }
         catch (ProblemException e)
         {

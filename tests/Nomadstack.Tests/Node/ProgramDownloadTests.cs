@@ -70,7 +70,7 @@ public sealed class ProgramDownloadTests : IAsyncLifetime
     [Fact]
     public async Task NothingIsAskedWhereItIsForbidden()
     {
-        var (program, why) = await new ProgramDownload(Paths, null, ReleaseKey.HashiCorp(), _ => { }).TryAsync("nomad", default);
+        var (program, why) = await Download(ProgramDownload.Never).TryAsync("nomad", default);
 
         program.ShouldBeNull();
         why.ShouldBe("none is to be fetched");
@@ -85,5 +85,5 @@ public sealed class ProgramDownloadTests : IAsyncLifetime
     }
 
     private ProgramDownload Download(string from, Action<FetchProgress>? progress = null) =>
-        new(Paths, ReleaseSource.At(from, TimeProvider.System), ReleaseKey.From(Signer.Known.KeyIn(_folder)), progress ?? (_ => { }));
+        new(Paths, from, () => ReleaseKey.From(Signer.Known.KeyIn(_folder)), progress ?? (_ => { }), TimeProvider.System);
 }
