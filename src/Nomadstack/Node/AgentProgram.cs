@@ -148,12 +148,12 @@ internal static class AgentProgram
         var probe = new EngineProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
         var log = context.Logs.CreateLogger(typeof(AgentProgram));
         var download = new ProgramDownload(paths, options.FetchFrom, ReleaseKey.HashiCorp, options.Fetching ?? (_ => { }), context.Time);
-        // A cluster has its programs, and its versions, already; only a new one is free to take the newest.
+        // A cluster has its programs, and its versions, already; only a new one is free to take the newest, and a rehearsal does without.
         var free = membership.Current is null && options.Join is null;
         var nomad = await FindNomadAsync(options, membership.Current?.Engine, product => LookAsync(product, null, free && options.Engine == EngineKind.Auto), probe, log, cancel);
         // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
         var (consul, whence) = membership.Current?.Consul ?? options.Consul
-            ? await LookAsync(EngineKind.Consul, options.ConsulProgram, free)
+            ? await LookAsync(EngineKind.Consul, options.ConsulProgram, free && options.Engine != EngineKind.Embedded)
             : ((EngineFinding?)null, membership.Current is null ? "not asked for" : "this cluster was made without it");
         if (consul is EngineFinding.Missing && membership.Current is null && options.ConsulProgram is null) consul = null;
         var programs = new EnginePrograms(paths, nomad, consul is null ? null : consul.OrThrow() with { Why = whence }, () => membership.Current?.Engine) { WithoutConsul = whence };
