@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+
 namespace Nomadstack.Bootstrap;
 
 /// <summary>One product's servers during bootstrap and pivot, as observed.</summary>

@@ -2,7 +2,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
+using Nomadstack.Programs;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Bundle;
@@ -32,7 +32,7 @@ internal static class Bundler
     /// <exception cref="ProblemException"><c>engine/*</c>.</exception>
     public static async Task<(string Name, string Version, string File)> AskAsync(string name, string file, TimeProvider time, CancellationToken cancel)
     {
-        var found = (await new EngineProbe(time).ProbeAsync(name, file, null, null, cancel)).OrThrow();
+        var found = (await new ProgramProbe(time).ProbeAsync(name, file, null, null, cancel)).OrThrow();
         return (name, found.Version.ToString(), found.Path);
     }
 

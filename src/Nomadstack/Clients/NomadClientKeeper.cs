@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging;
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
+using Nomadstack.Processes;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Clients;

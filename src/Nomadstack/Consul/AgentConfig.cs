@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
-using Nomadstack.Engines;
+using Nomadstack.Products;
 
 namespace Nomadstack.Consul;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Collections.Concurrent;
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
+using Nomadstack.Processes;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Dev;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
+using Nomadstack.Processes;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Dev;

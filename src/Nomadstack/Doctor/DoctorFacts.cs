@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
-using Nomadstack.Agents;
 using Nomadstack.Api;
 using Nomadstack.Bundle;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Preflight;
+using Nomadstack.Processes;
+using Nomadstack.Programs;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Doctor;
@@ -41,8 +41,8 @@ internal sealed record DoctorFacts(
     int Cgroups,
     User User,
     Version Kernel,
-    EngineFinding Nomad,
-    EngineFinding Consul,
+    ProgramFinding Nomad,
+    ProgramFinding Consul,
     BundleIndex? Bundle)
 {
     /// <summary>Version 2's tree is there with all that Nomad wants of it, and cannot be changed by us.</summary>
@@ -62,7 +62,7 @@ internal sealed record DoctorFacts(
         var host = HostFacts.Read(paths.Data, time);
         // Without the memory of what programs said: a doctor writes no files.
         var bundle = new BundleStore(paths, time).Unpacked(Environment.ProcessPath!);
-        var probe = new EngineProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
+        var probe = new ProgramProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
         return new(
             paths,
             request.Bind ?? node?.Address ?? AddressGuess.Default()?.Address.ToString(),

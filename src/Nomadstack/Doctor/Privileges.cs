@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
-using Nomadstack.Engines;
 using Nomadstack.Ground.Kernel;
+using Nomadstack.Programs;
 
 namespace Nomadstack.Doctor;
 

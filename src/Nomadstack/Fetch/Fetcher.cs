@@ -2,8 +2,8 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Ground.Kernel;
+using Nomadstack.Programs;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Fetch;

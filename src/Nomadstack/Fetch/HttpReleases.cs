@@ -2,8 +2,8 @@
 using System.Net;
 using System.Text.Json;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Ground.Http;
+using Nomadstack.Programs;
 
 namespace Nomadstack.Fetch;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
+using Nomadstack.Programs;
 
 namespace Nomadstack.Fetch;
 

@@ -2,10 +2,10 @@
 using Nomadstack.Api;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Nomad;
 using Nomadstack.Operations;
 using Nomadstack.Peers;
+using Nomadstack.Products;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Health;

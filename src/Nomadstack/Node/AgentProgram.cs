@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Nomadstack.Agents;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Bundle;
@@ -13,12 +12,13 @@ using Nomadstack.Clients;
 using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
 using Nomadstack.Driver;
-using Nomadstack.Engines;
 using Nomadstack.Fetch;
 using Nomadstack.Health;
 using Nomadstack.Nomad;
 using Nomadstack.Operations;
 using Nomadstack.Peers;
+using Nomadstack.Processes;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
 
@@ -101,7 +101,7 @@ internal static class AgentProgram
         }
     }
 
-    private static DaemonParts Wire(NodeContext context, EnginePrograms programs, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
+    private static DaemonParts Wire(NodeContext context, NodePrograms programs, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
     {
         var (node, paths, membership, time, logs) = context;
         var processLog = logs.CreateLogger("Nomadstack.Processes");
@@ -137,15 +137,15 @@ internal static class AgentProgram
         return new(context, programs, operations, host, temporary, jobs, gate, clients, keeper, bootstrap, peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
-        static EngineVersion Describe(EngineProgram? program, string without) =>
+        static EngineVersion Describe(ProductProgram? program, string without) =>
             program is null ? new("none", "") { Why = without } : new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why };
     }
 
-    private static async Task<EnginePrograms> FindProgramsAsync(AgentOptions options, NodeContext context, CancellationToken cancel)
+    private static async Task<NodePrograms> FindProgramsAsync(AgentOptions options, NodeContext context, CancellationToken cancel)
     {
         var (paths, membership) = (context.Paths, context.Membership);
         var bundle = await new BundleStore(paths, context.Time).UnpackAsync(Environment.ProcessPath!, cancel);
-        var probe = new EngineProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
+        var probe = new ProgramProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
         var log = context.Logs.CreateLogger(typeof(AgentProgram));
         var download = new ProgramDownload(paths, options.FetchFrom, ReleaseKey.HashiCorp, options.Fetching ?? (_ => { }), context.Time);
         // A cluster has its programs, and its versions, already; only a new one is free to take the newest, and a rehearsal does without.
@@ -154,17 +154,17 @@ internal static class AgentProgram
         // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
         var (consul, whence) = membership.Current?.Consul ?? options.Consul
             ? await LookAsync(EngineKind.Consul, options.ConsulProgram, free && options.Engine != EngineKind.Embedded)
-            : ((EngineFinding?)null, membership.Current is null ? "not asked for" : "this cluster was made without it");
-        if (consul is EngineFinding.Missing && membership.Current is null && options.ConsulProgram is null) consul = null;
-        var programs = new EnginePrograms(paths, nomad, consul is null ? null : consul.OrThrow() with { Why = whence }, () => membership.Current?.Engine) { WithoutConsul = whence };
+            : ((ProgramFinding?)null, membership.Current is null ? "not asked for" : "this cluster was made without it");
+        if (consul is ProgramFinding.Missing && membership.Current is null && options.ConsulProgram is null) consul = null;
+        var programs = new NodePrograms(paths, nomad, consul is null ? null : consul.OrThrow() with { Why = whence }, () => membership.Current?.Engine) { WithoutConsul = whence };
         programs.RequireClusters();
         return programs;
 
-        async Task<(EngineFinding Finding, string Why)> LookAsync(string product, string? named, bool mayFetch)
+        async Task<(ProgramFinding Finding, string Why)> LookAsync(string product, string? named, bool mayFetch)
         {
             var found = await probe.ProbeAsync(product, named, null, null, cancel);
-            if (found is EngineFinding.Found { Program.Path: var path }) return (found, named is null ? InstalledPrograms.Origin(paths, path) : "named");
-            if (found is not EngineFinding.Missing) return (found, "");
+            if (found is ProgramFinding.Found { Program.Path: var path }) return (found, named is null ? InstalledPrograms.Origin(paths, path) : "named");
+            if (found is not ProgramFinding.Missing) return (found, "");
             var why = $"no {product} program was found";
             if (named is not null || !mayFetch) return (found, why);
             var (fetched, whyNot) = await download.TryAsync(product, cancel);
@@ -175,7 +175,7 @@ internal static class AgentProgram
     }
 
     /// <summary>What could provide Nomad here, the preferred first: a nomad program where there is one, and otherwise this program itself.</summary>
-    private static async Task<IReadOnlyList<EngineProgram>> FindNomadAsync(AgentOptions options, string? ofCluster, Func<string, Task<(EngineFinding Finding, string Why)>> look, EngineProbe probe, ILogger log, CancellationToken cancel)
+    private static async Task<IReadOnlyList<ProductProgram>> FindNomadAsync(AgentOptions options, string? ofCluster, Func<string, Task<(ProgramFinding Finding, string Why)>> look, ProgramProbe probe, ILogger log, CancellationToken cancel)
     {
         if (options.Engine == EngineKind.Embedded)
         {
@@ -185,7 +185,7 @@ internal static class AgentProgram
 
         if (options.NomadProgram is { } named) return [(await probe.ProbeAsync(EngineKind.Nomad, named, null, null, cancel)).OrThrow() with { Why = "named" }];
         var (found, why) = await look(EngineKind.Nomad);
-        if (options.Engine == EngineKind.Auto && found is EngineFinding.Missing)
+        if (options.Engine == EngineKind.Auto && found is ProgramFinding.Missing)
         {
             log.LogInformation("Nomad is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad: {Why}", why);
             return [await EmbeddedAsync(why)];
@@ -197,7 +197,7 @@ internal static class AgentProgram
         // Whom it joins may have the other one.
         return options.Join is not null || ofCluster == EngineKind.Embedded ? [program, await EmbeddedAsync("this cluster was made with it")] : [program];
 
-        async Task<EngineProgram> EmbeddedAsync(string because) => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow() with { Why = because };
+        async Task<ProductProgram> EmbeddedAsync(string because) => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow() with { Why = because };
     }
 
     private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service)

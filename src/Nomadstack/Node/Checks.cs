@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
 using Nomadstack.Preflight;
+using Nomadstack.Processes;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Node;

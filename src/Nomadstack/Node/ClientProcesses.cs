@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
+using Nomadstack.Consul;
+using Nomadstack.Nomad;
 using Nomadstack.Preflight;
+using Nomadstack.Processes;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
 
@@ -10,11 +13,11 @@ namespace Nomadstack.Node;
 /// <summary>Writes the configuration of each member process and says how to run it. Operators add their own settings in <c>/etc/nomadstack</c>.</summary>
 internal static class ClientProcesses
 {
-    public static ProcessSpec Nomad(NodeContext context, EnginePrograms programs, IReadOnlyList<string> servers)
+    public static ProcessSpec Nomad(NodeContext context, NodePrograms programs, IReadOnlyList<string> servers)
     {
         var (node, paths) = (context.Node, context.Paths);
         var folder = paths.Client(Role.Nomad);
-        var config = Nomadstack.Nomad.ClientConfig.For(node.Name, node.Id, node.Address, node.Ports, Path.Combine(folder, "data"), paths.Plugins, context.Membership.Current is { Consul: true }) with
+        var config = NomadClientConfig.For(node.Name, node.Id, node.Address, node.Ports, Path.Combine(folder, "data"), paths.Plugins, context.Membership.Current is { Consul: true }) with
         {
             Servers = servers,
             NetworkInterface = AddressGuess.InterfaceOf(node.Address),
@@ -22,16 +25,16 @@ internal static class ClientProcesses
         return Spec(context, programs, Role.Nomad, folder, config.Render(), "-config");
     }
 
-    public static ProcessSpec Consul(NodeContext context, EnginePrograms programs, IReadOnlyList<string> servers)
+    public static ProcessSpec Consul(NodeContext context, NodePrograms programs, IReadOnlyList<string> servers)
     {
         var (node, paths) = (context.Node, context.Paths);
         var folder = paths.Client(Role.Consul);
-        var config = Nomadstack.Consul.ClientConfig.For(node.Name, node.Address, node.Ports, Path.Combine(folder, "data")) with { Join = servers };
+        var config = ConsulClientConfig.For(node.Name, node.Address, node.Ports, Path.Combine(folder, "data")) with { Join = servers };
         // The key for its web interface was renamed between versions; the flag was not.
         return Spec(context, programs, Role.Consul, folder, config.Render(), "-config-file", "-ui");
     }
 
-    private static ProcessSpec Spec(NodeContext context, EnginePrograms programs, string product, string folder, string config, string flag, params string[] more)
+    private static ProcessSpec Spec(NodeContext context, NodePrograms programs, string product, string folder, string config, string flag, params string[] more)
     {
         var file = Path.Combine(folder, "config.json");
         DurableText.Write(file, config);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging;
-using Nomadstack.Agents;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Kernel;
 using Nomadstack.Operations;
+using Nomadstack.Processes;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
 

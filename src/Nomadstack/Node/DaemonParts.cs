@@ -4,6 +4,7 @@ using Nomadstack.Clients;
 using Nomadstack.ColdBoot;
 using Nomadstack.Health;
 using Nomadstack.Operations;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
@@ -11,7 +12,7 @@ namespace Nomadstack.Node;
 /// <summary>Everything the daemon is made of, wired once at its start.</summary>
 internal sealed record DaemonParts(
     NodeContext Context,
-    EnginePrograms Programs,
+    NodePrograms Programs,
     OperationLog Operations,
     ServerHost Host,
     BootstrapServers Temporary,

@@ -2,7 +2,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Nomadstack.Agents;
+using Nomadstack.Processes;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Node;

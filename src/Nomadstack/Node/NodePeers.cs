@@ -3,6 +3,7 @@ using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
 using Nomadstack.Peers;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
@@ -10,7 +11,7 @@ namespace Nomadstack.Node;
 /// <summary>
 /// This node's part in the membership: mints it at bootstrap, is let into it at a join, and keeps in touch with the others while the agent runs.
 /// </summary>
-internal sealed class NodePeers(NodeContext context, string version, EnginePrograms programs) : IDisposable
+internal sealed class NodePeers(NodeContext context, string version, NodePrograms programs) : IDisposable
 {
     private static readonly TimeSpan s_renewalCheck = TimeSpan.FromHours(1);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging;
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
+using Nomadstack.Processes;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
@@ -12,7 +13,7 @@ namespace Nomadstack.Node;
 /// </summary>
 internal static class StalePidGuard
 {
-    public static void Protect(NodeContext context, EnginePrograms programs)
+    public static void Protect(NodeContext context, NodePrograms programs)
     {
         var state = Path.Combine(context.Paths.Client(Role.Nomad), "data", "client", "state.db");
         if (programs.Find(Role.Nomad) is not { } nomad || nomad.Version.AtLeast(1, 9, 2) || !File.Exists(state)) return;

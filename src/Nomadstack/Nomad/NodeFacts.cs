@@ -47,5 +47,5 @@ internal sealed record DriverFacts(bool Detected, bool Healthy, string? HealthDe
 internal sealed record DrainSpec(TimeSpan? Deadline, bool IgnoreSystemJobs = false)
 {
     /// <summary>Nomad's way: nanoseconds, 0 for none, -1 for now.</summary>
-    public long Nanoseconds => Deadline is not { } deadline ? 0 : deadline <= TimeSpan.Zero ? -1 : Engines.GoDuration.Nanoseconds(deadline);
+    public long Nanoseconds => Deadline is not { } deadline ? 0 : deadline <= TimeSpan.Zero ? -1 : Products.GoDuration.Nanoseconds(deadline);
 }

@@ -2,7 +2,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Nomadstack.Engines;
+using Nomadstack.Products;
 
 namespace Nomadstack.Nomad;
 

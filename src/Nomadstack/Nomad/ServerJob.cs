@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
+using Nomadstack.Products;
 
 namespace Nomadstack.Nomad;
 

@@ -28,7 +28,7 @@ internal sealed record ClusterDocument : IHasSchema
     /// <summary>Whether the stack has Consul. Chosen at bootstrap.</summary>
     public bool Consul { get; set; } = true;
 
-    /// <summary>What provides Nomad, <see cref="Engines.EngineKind"/>: engines do not read each other's raft, nor speak it. Chosen at bootstrap.</summary>
+    /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines do not read each other's raft, nor speak it. Chosen at bootstrap.</summary>
     public string Engine { get; set; } = "nomad";
 
     /// <summary>By node id.</summary>

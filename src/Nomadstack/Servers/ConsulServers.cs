@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Agents;
 using Nomadstack.Consul;
-using Nomadstack.Engines;
+using Nomadstack.Processes;
+using Nomadstack.Products;
+using Nomadstack.Programs;
 
 namespace Nomadstack.Servers;
 
 /// <summary>Consul's servers: configuration, node-id file, and the way they leave.</summary>
-internal sealed class ConsulServers(NodeContext context, EnginePrograms programs) : IServerProduct
+internal sealed class ConsulServers(NodeContext context, NodePrograms programs) : IServerProduct
 {
     public string Role => Cluster.Role.Consul;
 
@@ -16,8 +17,8 @@ internal sealed class ConsulServers(NodeContext context, EnginePrograms programs
     {
         var program = programs.For(Role, version);
         var basis = site.Bootstrap
-            ? ServerConfig.Temporary(site.Name, site.Address, context.Node.Ports, site.DataFolder, program.Version)
-            : ServerConfig.Job(site.Name, site.Address, context.Node.Ports, site.DataFolder, program.Version) with { Join = join };
+            ? ConsulServerConfig.Temporary(site.Name, site.Address, context.Node.Ports, site.DataFolder, program.Version)
+            : ConsulServerConfig.Job(site.Name, site.Address, context.Node.Ports, site.DataFolder, program.Version) with { Join = join };
         ServerFiles.Write(site, (basis with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization }).Render(), site.DataFolder);
         return new(site.ProcessName, program.Path, program.Arguments("agent", "-config-file", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Agents;
-using Nomadstack.Engines;
+using Nomadstack.Processes;
+using Nomadstack.Products;
 
 namespace Nomadstack.Servers;
 

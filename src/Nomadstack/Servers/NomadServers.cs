@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Nomad;
+using Nomadstack.Processes;
+using Nomadstack.Products;
+using Nomadstack.Programs;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Servers;
 
 /// <summary>Nomad's servers: configuration, node-id file, and the way they leave.</summary>
-internal sealed class NomadServers(NodeContext context, EnginePrograms programs) : IServerProduct
+internal sealed class NomadServers(NodeContext context, NodePrograms programs) : IServerProduct
 {
     public string Role => Cluster.Role.Nomad;
 
@@ -18,8 +19,8 @@ internal sealed class NomadServers(NodeContext context, EnginePrograms programs)
     {
         var program = programs.For(Role, version);
         var basis = site.Bootstrap
-            ? ServerConfig.Temporary(site.Name, site.Address, context.Node.Ports, site.DataFolder)
-            : ServerConfig.Job(site.Name, site.Address, context.Node.Ports, site.DataFolder) with { Join = join };
+            ? NomadServerConfig.Temporary(site.Name, site.Address, context.Node.Ports, site.DataFolder)
+            : NomadServerConfig.Job(site.Name, site.Address, context.Node.Ports, site.DataFolder) with { Join = join };
         ServerFiles.Write(site, (basis with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization }).Render(), Path.Combine(site.DataFolder, "server"));
         return new(site.ProcessName, program.Path, program.Arguments("agent", "-config", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
     }

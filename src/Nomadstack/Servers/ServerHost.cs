@@ -135,7 +135,7 @@ internal sealed class ServerHost(
     {
         if (_slots.GetValueOrDefault(role)?.Instance is not { } instance || instance.Process.Pid is null)
             throw new ProblemException(new("driver/not-running", $"The {role} server does not run on this node.", "There is nothing to signal.", "See `nomadstack status`."));
-        if (signal is not (Agents.Signals.SIGHUP or Agents.Signals.SIGUSR1))
+        if (signal is not (Processes.Signals.SIGHUP or Processes.Signals.SIGUSR1))
             throw new ProblemException(new("driver/signal", $"Signal {signal} is not passed on to the {role} server.", "It could stop the server, and with it the cluster's quorum.", "SIGHUP and SIGUSR1 are passed on; to move the server, drain its node."));
         instance.Process.Signal(signal);
     }

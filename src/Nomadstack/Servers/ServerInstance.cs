@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Net.Sockets;
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
+using Nomadstack.Processes;
+using Nomadstack.Products;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Servers;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
 using Nomadstack.Consul;
-using Nomadstack.Engines;
-using Nomadstack.Tests.Engines;
+using Nomadstack.Products;
+using Nomadstack.Programs;
+using Nomadstack.Tests.Products;
 using Shouldly;
 using Xunit;
 
@@ -19,7 +20,7 @@ public sealed class RealConsulTests : IDisposable
     public async Task AServerStartsLeadsIsMovedAndLeavesBesideAClient()
     {
         Skip.IfNot(RealAgent.Has("consul"), "no consul program on PATH");
-        var version = (await new EngineProbe(TimeProvider.System).ProbeAsync(EngineKind.Consul, null, null, null, default)).OrThrow().Version;
+        var version = (await new ProgramProbe(TimeProvider.System).ProbeAsync(EngineKind.Consul, null, null, null, default)).OrThrow().Version;
         var ports = new PortPlan
         {
             ConsulClientHttp = RealAgent.FreePort(),
@@ -35,7 +36,7 @@ public sealed class RealConsulTests : IDisposable
         var raftId = Guid.NewGuid().ToString();
         await File.WriteAllTextAsync(Path.Combine(_folder.Sub("job/data"), "node-id"), raftId);
 
-        var first = ServerConfig.Temporary("n1-bootstrap", "127.0.0.1", ports, _folder.Sub("boot/data"), version) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
+        var first = ConsulServerConfig.Temporary("n1-bootstrap", "127.0.0.1", ports, _folder.Sub("boot/data"), version) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
         await using var boot = RealAgent.Start("consul", _folder.Sub("boot"), first.Render());
         var bootApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulBootstrapHttp}", TimeProvider.System);
         await boot.EventuallyAsync("the bootstrap server leads", async () => await bootApi.LeaderAsync(true, ConsulApi.Quick, default) == $"127.0.0.1:{ports.ConsulBootstrapRpc}");
@@ -48,8 +49,8 @@ public sealed class RealConsulTests : IDisposable
         written.ShouldBeFalse();
         (await bootApi.BarrierAsync(ConsulApi.WithLeader, default)).ShouldBeOfType<Answer<Done>.Ok>();
 
-        await using var job = RealAgent.Start("consul", _folder.Sub("job"), ServerConfig.Job("n1-server", "127.0.0.1", ports, _folder.Sub("job/data"), version).Render());
-        var clientConfig = ClientConfig.For("n1", "127.0.0.1", ports, _folder.Sub("client/data")) with { Join = [$"127.0.0.1:{ports.ConsulServerSerf}"] };
+        await using var job = RealAgent.Start("consul", _folder.Sub("job"), ConsulServerConfig.Job("n1-server", "127.0.0.1", ports, _folder.Sub("job/data"), version).Render());
+        var clientConfig = ConsulClientConfig.For("n1", "127.0.0.1", ports, _folder.Sub("client/data")) with { Join = [$"127.0.0.1:{ports.ConsulServerSerf}"] };
         await using var client = RealAgent.Start("consul", _folder.Sub("client"), clientConfig.Render());
         var jobApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulServerHttp}", TimeProvider.System);
         var clientApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulClientHttp}", TimeProvider.System);

@@ -11,7 +11,7 @@ internal sealed partial class Arrows
     [
         ["Cluster"],
         ["Storage"],
-        ["Engines", "Agents", "Driver", "Peers", "Preflight", "Api"],
+        ["Programs", "Products", "Processes", "Driver", "Peers", "Preflight", "Api"],
         ["Nomad", "Consul", "Operations", "Fetch", "Bundle", "Dev"],
         ["Servers", "Doctor"],
         ["ColdBoot"],

@@ -3,8 +3,8 @@ using System.Diagnostics;
 using System.Net;
 using Nomadstack.Api;
 using Nomadstack.Doctor;
-using Nomadstack.Engines;
 using Nomadstack.Preflight;
+using Nomadstack.Programs;
 using Nomadstack.Storage;
 using Nomadstack.Tests.Api;
 using Shouldly;
@@ -18,7 +18,7 @@ public sealed class ExaminationTests
 
     private static readonly DoctorFacts s_good = new(
         new NodePaths("/data"), "10.0.0.1", new(), false, s_host, new HashSet<int>(), null, null, null, [], TimeSpan.FromMilliseconds(2), 65536, 4L << 30, true, 2, new("root", true, 1024), new(6, 1, 0),
-        new EngineFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5))), new EngineFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))), null);
+        new ProgramFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5))), new ProgramFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))), null);
 
     [Fact]
     public void AGoodMachineHasNoComplaint()
@@ -153,7 +153,7 @@ public sealed class ExaminationTests
     [InlineData("1.6.10", true)]
     [InlineData("1.10.5", false)]
     public void AnOlderNomadOrAnotherUserDoesWithoutControlGroups(string version, bool root) =>
-        Examination.Of(s_good with { CgroupsClosed = true, User = s_good.User with { IsRoot = root }, Nomad = new EngineFinding.Found(new("nomad", "/usr/bin/nomad", [], SemVer.Parse(version)!)) })
+        Examination.Of(s_good with { CgroupsClosed = true, User = s_good.User with { IsRoot = root }, Nomad = new ProgramFinding.Found(new("nomad", "/usr/bin/nomad", [], SemVer.Parse(version)!)) })
             .Where(f => f.State != Finding.Fine).ShouldBeEmpty();
 
     [Fact]
@@ -169,7 +169,7 @@ public sealed class ExaminationTests
     {
         var facts = s_good with
         {
-            Consul = new EngineFinding.Missing(new("engine/consul-missing", "x", "y", "z")),
+            Consul = new ProgramFinding.Missing(new("engine/consul-missing", "x", "y", "z")),
             Bundle = new([new("consul", "1.20.0", 1, 1, "")]),
             Host = s_host with { Sockets = [new(IPAddress.Any, 8500, false, 7)] },
         };
@@ -194,8 +194,8 @@ public sealed class ExaminationTests
         "little memory" => s_good with { MemoryBytes = 100 << 20 },
         "old kernel" => s_good with { Kernel = new(4, 19, 0) },
         "other agent" => s_good with { Others = ["pid 12: nomad agent -dev"] },
-        "no nomad" => s_good with { Nomad = new EngineFinding.Missing(new("engine/nomad-missing", "No nomad program was found.", "x", "y")) },
-        "bad nomad" => s_good with { Nomad = new EngineFinding.Unusable(new("engine/nomad-too-old", "It is too old.", "x", "y")) },
+        "no nomad" => s_good with { Nomad = new ProgramFinding.Missing(new("engine/nomad-missing", "No nomad program was found.", "x", "y")) },
+        "bad nomad" => s_good with { Nomad = new ProgramFinding.Unusable(new("engine/nomad-too-old", "It is too old.", "x", "y")) },
         "stuck agent" => s_good with { Agent = 5, AgentProblem = new("agent/not-answering", "It does not answer.", "x", "y") },
         "no quorum" => s_good with { Agent = 5, Status = Status("no-quorum", "1 of 3 servers answer") },
         "degraded" => s_good with { Agent = 5, Status = Status("degraded", "n2 is away") },

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
 using System.Globalization;
-using Nomadstack.Agents;
 using Nomadstack.Driver;
 using Nomadstack.Ground.Protocol;
+using Nomadstack.Processes;
 using Shouldly;
 using Xunit;
 using Xunit.Abstractions;

@@ -3,8 +3,8 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Fetch;
+using Nomadstack.Programs;
 using Nomadstack.Storage;
 using Shouldly;
 using Xunit;
@@ -40,8 +40,8 @@ public sealed class FetcherTests : IAsyncLifetime
         var fetched = await FetchAsync("nomad@1.9.5");
 
         fetched.ShouldBe(new("nomad", "1.9.5", "BUSL-1.1", Path.Combine(Paths.Binaries, "nomad/1.9.5/nomad"), New: true));
-        var found = await new EngineProbe(TimeProvider.System, null, product => InstalledPrograms.Folders(Paths, product, null)).ProbeAsync("nomad", null, "/nowhere", null, default);
-        found.OrThrow().ShouldBe(new EngineProgram("nomad", fetched.Path, [], new(1, 9, 5)), new SameProgram());
+        var found = await new ProgramProbe(TimeProvider.System, null, product => InstalledPrograms.Folders(Paths, product, null)).ProbeAsync("nomad", null, "/nowhere", null, default);
+        found.OrThrow().ShouldBe(new ProductProgram("nomad", fetched.Path, [], new(1, 9, 5)), new SameProgram());
         Left().ShouldBe(["nomad/1.9.5/LICENSE.txt", "nomad/1.9.5/nomad"]);
         File.GetUnixFileMode(Paths.Data).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
@@ -338,10 +338,10 @@ public sealed class FetcherTests : IAsyncLifetime
         return process.ExitCode;
     }
 
-    private sealed class SameProgram : IEqualityComparer<EngineProgram>
+    private sealed class SameProgram : IEqualityComparer<ProductProgram>
     {
-        public bool Equals(EngineProgram? a, EngineProgram? b) => a?.Kind == b?.Kind && a?.Path == b?.Path && a?.Version == b?.Version;
+        public bool Equals(ProductProgram? a, ProductProgram? b) => a?.Kind == b?.Kind && a?.Path == b?.Path && a?.Version == b?.Version;
 
-        public int GetHashCode(EngineProgram program) => program.Path.GetHashCode(StringComparison.Ordinal);
+        public int GetHashCode(ProductProgram program) => program.Path.GetHashCode(StringComparison.Ordinal);
     }
 }

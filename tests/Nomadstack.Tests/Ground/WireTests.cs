@@ -4,7 +4,7 @@ using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Nomadstack.Ground.Protocol;
 using Nomadstack.Ground.Protocol.Hcl;
-using Nomadstack.Tests.Engines;
+using Nomadstack.Tests.Products;
 using Shouldly;
 using Xunit;
 

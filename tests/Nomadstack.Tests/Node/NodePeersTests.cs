@@ -2,13 +2,13 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Node;
 using Nomadstack.Peers;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
-using Nomadstack.Tests.Agents;
 using Nomadstack.Tests.Peers;
+using Nomadstack.Tests.Processes;
 using Shouldly;
 using Xunit;
 
@@ -22,7 +22,7 @@ public sealed class NodePeersTests
         var time = new PassingHours();
         var paths = new NodePaths(Directory.CreateTempSubdirectory("nomadstack-renewal-").FullName);
         var file = new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.3", Ports = new PortPlan { Peers = TestNode.FreePort("127.0.0.3") } };
-        using var peers = new NodePeers(new NodeContext(file, paths, new Membership(paths, file, time), time, NullLoggerFactory.Instance), "0.1.0", new EnginePrograms(paths, [new(EngineKind.Nomad, "/bin/nomad", [], new(1, 10, 0))], null, () => null));
+        using var peers = new NodePeers(new NodeContext(file, paths, new Membership(paths, file, time), time, NullLoggerFactory.Instance), "0.1.0", new NodePrograms(paths, [new(EngineKind.Nomad, "/bin/nomad", [], new(1, 10, 0))], null, () => null));
         using var agent = new CancellationTokenSource();
         await peers.MintAsync(new ClusterRequest(1, Consul: false), agent.Token);
         var running = peers.RunAsync(agent.Token);

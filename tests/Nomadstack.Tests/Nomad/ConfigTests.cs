@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Nomad;
+using Nomadstack.Programs;
 using Shouldly;
 using Xunit;
-using ConsulClient = Nomadstack.Consul.ClientConfig;
-using ConsulServer = Nomadstack.Consul.ServerConfig;
+using ConsulClient = Nomadstack.Consul.ConsulClientConfig;
+using ConsulServer = Nomadstack.Consul.ConsulServerConfig;
 
 namespace Nomadstack.Tests.Nomad;
 
@@ -17,8 +17,8 @@ public sealed class ConfigTests
 
     private static readonly string[] s_permanent =
     [
-        (ServerConfig.Job("n1-server", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.2:4648"] }).Render(),
-        ClientConfig.For("n1", "id", "10.0.0.1", new(), "/d", "/p", consul: true).Render(),
+        (NomadServerConfig.Job("n1-server", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.2:4648"] }).Render(),
+        NomadClientConfig.For("n1", "id", "10.0.0.1", new(), "/d", "/p", consul: true).Render(),
         ConsulServer.Job("n1-server", "10.0.0.1", new(), "/d", s_consul).Render(),
         ConsulClient.For("n1", "10.0.0.1", new(), "/d").Render(),
     ];
@@ -34,13 +34,13 @@ public sealed class ConfigTests
 
     [Fact]
     public void TheSameSettingsRenderTheSameText() =>
-        (ServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.3:4648", "10.0.0.2:4648"] }).Render()
-            .ShouldBe((ServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.2:4648", "10.0.0.3:4648"] }).Render());
+        (NomadServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.3:4648", "10.0.0.2:4648"] }).Render()
+            .ShouldBe((NomadServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.2:4648", "10.0.0.3:4648"] }).Render());
 
     [Fact]
     public void AServerDoesNotJoinItself()
     {
-        var nomad = JsonNode.Parse((ServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.1:4648"] }).Render())!;
+        var nomad = JsonNode.Parse((NomadServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.1:4648"] }).Render())!;
         var consul = JsonNode.Parse((ConsulServer.Job("a", "10.0.0.1", new(), "/d", s_consul) with { Join = ["10.0.0.1:8311"] }).Render())!;
 
         nomad["server"]!["server_join"].ShouldBeNull();
@@ -50,7 +50,7 @@ public sealed class ConfigTests
     [Fact]
     public void OnlyABootstrapServerBootstraps()
     {
-        var temporary = ServerConfig.Temporary("a", "10.0.0.1", new(), "/d");
+        var temporary = NomadServerConfig.Temporary("a", "10.0.0.1", new(), "/d");
 
         ((int?)JsonNode.Parse(temporary.Render())!["server"]!["bootstrap_expect"]).ShouldBe(0);
         ((int?)JsonNode.Parse((temporary with { Bootstrap = true }).Render())!["server"]!["bootstrap_expect"]).ShouldBe(1);
@@ -75,12 +75,12 @@ public sealed class ConfigTests
 
     [Fact]
     public void IPv6AddressesAreBracketed() =>
-        ((string?)JsonNode.Parse(ServerConfig.Job("a", "2001:db8::1", new(), "/d").Render())!["advertise"]!["rpc"]).ShouldBe("[2001:db8::1]:4647");
+        ((string?)JsonNode.Parse(NomadServerConfig.Job("a", "2001:db8::1", new(), "/d").Render())!["advertise"]!["rpc"]).ShouldBe("[2001:db8::1]:4647");
 
     [Fact]
     public void AClientWithoutConsulDoesNotLookForIt()
     {
-        var config = JsonNode.Parse(ClientConfig.For("n1", "id", "10.0.0.1", new PortPlan(), "/d", "/p", consul: false).Render())!;
+        var config = JsonNode.Parse(NomadClientConfig.For("n1", "id", "10.0.0.1", new PortPlan(), "/d", "/p", consul: false).Render())!;
 
         ((string?)config["client"]!["options"]!["fingerprint.denylist"])!.Split(',').ShouldContain("consul");
         config["consul"]!["address"].ShouldBeNull();

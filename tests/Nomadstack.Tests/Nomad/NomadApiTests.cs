@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Net.Sockets;
-using Nomadstack.Engines;
 using Nomadstack.Nomad;
-using Nomadstack.Tests.Engines;
+using Nomadstack.Products;
+using Nomadstack.Tests.Products;
 using Shouldly;
 using Xunit;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
 using Nomadstack.Nomad;
-using Nomadstack.Tests.Engines;
+using Nomadstack.Products;
+using Nomadstack.Tests.Products;
 using Shouldly;
 using Xunit;
 
@@ -25,8 +25,8 @@ public sealed class RealNomadTests : IDisposable
         var raftId = Guid.NewGuid().ToString();
         await File.WriteAllTextAsync(Path.Combine(jobFolder, "data", "server", "node-id"), raftId);
 
-        var first = ServerConfig.Temporary("n1-bootstrap", "127.0.0.1", ports, _folder.Sub("boot")) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
-        var second = ServerConfig.Job("n1-server", "127.0.0.1", ports, Path.Combine(jobFolder, "data"));
+        var first = NomadServerConfig.Temporary("n1-bootstrap", "127.0.0.1", ports, _folder.Sub("boot")) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
+        var second = NomadServerConfig.Job("n1-server", "127.0.0.1", ports, Path.Combine(jobFolder, "data"));
         await using var boot = RealAgent.Start("nomad", _folder.Path, first.Render());
         var bootApi = new NomadApi($"http://127.0.0.1:{ports.NomadBootstrapHttp}", TimeProvider.System);
         await boot.EventuallyAsync("the bootstrap server leads", async () => await bootApi.LeaderAsync(true, NomadApi.Quick, default) == $"127.0.0.1:{ports.NomadBootstrapRpc}");
@@ -70,12 +70,12 @@ public sealed class RealNomadTests : IDisposable
     {
         Skip.IfNot(RealAgent.Has("nomad"), "no nomad program on PATH");
         var ports = Ports();
-        await using var server = RealAgent.Start("nomad", _folder.Sub("s"), (ServerConfig.Job("n1-server", "127.0.0.1", ports, _folder.Sub("s/data")) with { Bootstrap = true }).Render());
+        await using var server = RealAgent.Start("nomad", _folder.Sub("s"), (NomadServerConfig.Job("n1-server", "127.0.0.1", ports, _folder.Sub("s/data")) with { Bootstrap = true }).Render());
         var serverApi = new NomadApi($"http://127.0.0.1:{ports.NomadServerHttp}", TimeProvider.System);
         await server.EventuallyAsync("the server leads", async () => await serverApi.LeaderAsync(true, NomadApi.Quick, default) is not null);
 
         var nodeId = Guid.NewGuid().ToString();
-        var configuration = ClientConfig.For("n1", nodeId, "127.0.0.1", ports, _folder.Sub("c/data"), _folder.Sub("plugins"), consul: false) with
+        var configuration = NomadClientConfig.For("n1", nodeId, "127.0.0.1", ports, _folder.Sub("c/data"), _folder.Sub("plugins"), consul: false) with
         {
             Servers = [$"127.0.0.1:{ports.NomadServerRpc}"],
             NetworkInterface = "lo",

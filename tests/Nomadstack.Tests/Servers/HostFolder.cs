@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging.Abstractions;
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
 using Nomadstack.Driver;
 using Nomadstack.Peers;
+using Nomadstack.Processes;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
-using Nomadstack.Tests.Agents;
+using Nomadstack.Tests.Processes;
 
 namespace Nomadstack.Tests.Servers;
 

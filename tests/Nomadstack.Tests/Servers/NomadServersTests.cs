@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Engines;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 using Shouldly;
 using Xunit;

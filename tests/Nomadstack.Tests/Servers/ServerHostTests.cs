@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Agents;
 using Nomadstack.Cluster;
-using Nomadstack.Engines;
+using Nomadstack.Processes;
+using Nomadstack.Products;
 using Nomadstack.Servers;
-using Nomadstack.Tests.Agents;
+using Nomadstack.Tests.Processes;
 using Shouldly;
 using Xunit;
 

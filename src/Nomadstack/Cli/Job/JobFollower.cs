@@ -10,7 +10,7 @@ namespace Nomadstack.Cli.Job;
 /// Follows a job from its evaluation to its allocations, or to the end of its deployment where it has one.
 /// A Nomad that is without a leader for a while is waited for, and said so.
 /// </summary>
-internal sealed class JobFollower(NomadApi nomad, ProgressWriter progress, TimeProvider time)
+internal sealed class JobFollower(JobsApi nomad, ProgressWriter progress, TimeProvider time)
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500);
 
@@ -94,7 +94,7 @@ internal sealed class JobFollower(NomadApi nomad, ProgressWriter progress, TimeP
                     if (reached is not null) return reached;
                     progress.Waiting($"job {job}: {missing}", time.GetElapsedTime(_started));
                 }
-                catch (ProblemException e) when (e.Problem.Code == NomadApi.Away)
+                catch (ProblemException e) when (e.Problem.Code == JobsApi.Away)
                 {
                     progress.Waiting($"job {job}: {e.Problem.What} {e.Problem.Why}", time.GetElapsedTime(_started));
                 }

@@ -7,7 +7,7 @@ namespace Nomadstack.Cli.Job;
 /// <summary>A job file as the API wants it: JSON as it is, HCL by way of the engine's own parser.</summary>
 internal static class JobSource
 {
-    public static async Task<JsonElement> ReadAsync(string file, TextReader input, NomadApi nomad, CancellationToken cancel)
+    public static async Task<JsonElement> ReadAsync(string file, TextReader input, JobsApi nomad, CancellationToken cancel)
     {
         var text = await TextAsync(file, input, cancel);
         if (text.Trim().Length == 0)

@@ -8,10 +8,10 @@ namespace Nomadstack.Cli.Job;
 /// <summary>Where the job commands send their calls: the Nomad of the local agent's cluster.</summary>
 internal static class NomadAddress
 {
-    public static async Task<NomadApi> FindAsync(Surroundings here, GlobalOptions global, ParseResult parse, CancellationToken cancel)
+    public static async Task<JobsApi> FindAsync(Surroundings here, GlobalOptions global, ParseResult parse, CancellationToken cancel)
     {
         using var agent = global.Client(parse);
         var endpoints = await agent.EndpointsAsync(cancel);
-        return new NomadApi(endpoints.NomadAddress ?? throw new ProblemException(new("program/no-cluster", "There is no Nomad to talk to yet.", "This node is no member of a cluster.", "Make one with `nomadstack bootstrap`, or join one.")), here);
+        return new JobsApi(endpoints.NomadAddress ?? throw new ProblemException(new("program/no-cluster", "There is no Nomad to talk to yet.", "This node is no member of a cluster.", "Make one with `nomadstack bootstrap`, or join one.")), here);
     }
 }

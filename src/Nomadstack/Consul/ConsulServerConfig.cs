@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Nodes;
+using Nomadstack.Cluster;
+using Nomadstack.Products;
+using Nomadstack.Programs;
+
+namespace Nomadstack.Consul;
+
+/// <summary>
+/// The configuration file of a Consul server, accepted by every Consul from 1.8 on. Everything listens on the node's address alone, on the server's own ports.
+/// No signal makes it leave the cluster: leaving goes through <c>PUT /v1/agent/leave</c>, so a stop by anybody is only a stop.
+/// </summary>
+internal sealed record ConsulServerConfig
+{
+    /// <summary>Unique among servers and clients alike; never the node's own name, which its client has.</summary>
+    public required string Name { get; init; }
+
+    public required string Address { get; init; }
+    public required int Http { get; init; }
+    public required int Rpc { get; init; }
+    public required int Serf { get; init; }
+    public required string DataFolder { get; init; }
+
+    /// <summary>The Consul that will read it: newer ones open a port by default that older ones have no word for.</summary>
+    public required SemVer Version { get; init; }
+
+    /// <summary>Gossip of the other servers, <c>ip:serfport</c>. This server's own is left out: joining oneself counts as success and ends the retries.</summary>
+    public IReadOnlyList<string> Join { get; init; } = [];
+
+    /// <summary>True for the one server that makes a new cluster; with existing raft data it does nothing.</summary>
+    public bool Bootstrap { get; init; }
+
+    /// <summary>Autopilot removes no dead server below this many voters. Only the first value counts: later ones go through the API.</summary>
+    public int MinQuorum { get; init; }
+
+    public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
+    public string Datacenter { get; init; } = "dc1";
+
+    /// <summary>Ten years: whether a server's data is still the cluster's is for raft to say, not for the calendar.</summary>
+    private const string LongestAway = "87600h";
+
+    /// <summary>A server that is a job, on the permanent ports.</summary>
+    public static ConsulServerConfig Job(string name, string address, PortPlan ports, string dataFolder, SemVer version) => new()
+    {
+        Name = name,
+        Address = address,
+        Http = ports.ConsulServerHttp,
+        Rpc = ports.ConsulServerRpc,
+        Serf = ports.ConsulServerSerf,
+        DataFolder = dataFolder,
+        Version = version,
+    };
+
+    /// <summary>A temporary server. It joins the node's job server as soon as that one listens, so that no permanent file ever names a bootstrap port.</summary>
+    public static ConsulServerConfig Temporary(string name, string address, PortPlan ports, string dataFolder, SemVer version) => new()
+    {
+        Name = name,
+        Address = address,
+        Http = ports.ConsulBootstrapHttp,
+        Rpc = ports.ConsulBootstrapRpc,
+        Serf = ports.ConsulBootstrapSerf,
+        DataFolder = dataFolder,
+        Version = version,
+        Join = [ConfigText.Endpoint(address, ports.ConsulServerSerf)],
+    };
+
+    public string Render()
+    {
+        var ports = new JsonObject { ["dns"] = -1, ["http"] = Http, ["https"] = -1, ["grpc"] = -1, ["serf_lan"] = Serf, ["serf_wan"] = -1, ["server"] = Rpc };
+        // On by default for servers since 1.14, at the same port for every server of a host.
+        if (Version.AtLeast(1, 14)) ports["grpc_tls"] = -1;
+
+        var configuration = AgentConfig.Start(Name, Datacenter, DataFolder, Address, ports, Join.Where(j => j != ConfigText.Endpoint(Address, Serf)));
+        configuration["server"] = true;
+        if (Bootstrap) configuration["bootstrap_expect"] = 1;
+        // From there on a server that was off for a week (by default) does not start at all, which would make a room that was dark for longer a lost one.
+        if (Version.AtLeast(1, 15, 3)) configuration["server_rejoin_age_max"] = LongestAway;
+        configuration["performance"] = new JsonObject { ["raft_multiplier"] = 1, ["leave_drain_time"] = "500ms" };
+        configuration["autopilot"] = new JsonObject
+        {
+            ["cleanup_dead_servers"] = true,
+            ["min_quorum"] = MinQuorum,
+            ["server_stabilization_time"] = GoDuration.Format(ServerStabilizationTime),
+        };
+        return ConfigText.Of(configuration);
+    }
+}

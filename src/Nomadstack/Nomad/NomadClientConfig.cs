@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Nodes;
+using Nomadstack.Cluster;
+using Nomadstack.Products;
+
+namespace Nomadstack.Nomad;
+
+/// <summary>
+/// The configuration file of a node's Nomad client, in JSON that every Nomad from 1.1 on accepts.
+/// It names the servers and our plugin, and takes nothing from Consul that it needs to find a server.
+/// </summary>
+internal sealed record NomadClientConfig
+{
+    /// <summary>The node's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The node's id in this stack; the client carries it as metadata <c>nomadstack.node_id</c>.</summary>
+    public required string NodeId { get; init; }
+
+    public required string Address { get; init; }
+    public required int Http { get; init; }
+    public required string DataFolder { get; init; }
+    public required string PluginFolder { get; init; }
+
+    /// <summary>Servers' RPC, <c>ip:rpcport</c>. The client learns of later ones from those that answer; it keeps none over a restart.</summary>
+    public IReadOnlyList<string> Servers { get; init; } = [];
+
+    /// <summary>HTTP of this node's Consul client, <c>ip:port</c>; null when the stack has no Consul.</summary>
+    public string? Consul { get; init; }
+
+    /// <summary>The interface that holds <see cref="Address"/>; null leaves it to Nomad, which takes the one of the default route or does not start when there is none.</summary>
+    public string? NetworkInterface { get; init; }
+
+    public string NodeClass { get; init; } = "";
+    public string Region { get; init; } = "global";
+    public string Datacenter { get; init; } = "dc1";
+
+    public static NomadClientConfig For(string name, string nodeId, string address, PortPlan ports, string dataFolder, string pluginFolder, bool consul) => new()
+    {
+        Name = name,
+        NodeId = nodeId,
+        Address = address,
+        Http = ports.NomadClientHttp,
+        DataFolder = dataFolder,
+        PluginFolder = pluginFolder,
+        Consul = consul ? ConfigText.Endpoint(address, ports.ConsulClientHttp) : null,
+    };
+
+    public string Render()
+    {
+        // The cloud fingerprints ask a link-local address at each start and hold it up where nobody answers.
+        var denied = "env_aws,env_gce,env_azure,env_digitalocean" + (Consul is null ? ",consul" : "");
+        var client = new JsonObject
+        {
+            ["enabled"] = true,
+            ["servers"] = ConfigText.List(Servers.Order(StringComparer.Ordinal)),
+            // A server lingers inside its own agent, not inside kill_timeout; this only keeps Nomad from cutting down what a job asks for.
+            ["max_kill_timeout"] = "10m",
+            ["options"] = new JsonObject { ["fingerprint.denylist"] = denied },
+            ["meta"] = new JsonObject { ["nomadstack.node_id"] = NodeId },
+        };
+        if (NetworkInterface is not null) client["network_interface"] = NetworkInterface;
+        if (NodeClass.Length > 0) client["node_class"] = NodeClass;
+
+        return ConfigText.Of(new JsonObject
+        {
+            ["name"] = Name,
+            ["region"] = Region,
+            ["datacenter"] = Datacenter,
+            ["data_dir"] = DataFolder,
+            ["plugin_dir"] = PluginFolder,
+            ["bind_addr"] = Address,
+            ["ports"] = new JsonObject { ["http"] = Http },
+            // A client uses neither of the last two, but does not start on a loopback address without them.
+            ["advertise"] = new JsonObject { ["http"] = ConfigText.Endpoint(Address, Http), ["rpc"] = Address, ["serf"] = Address },
+            ["leave_on_interrupt"] = false,
+            ["leave_on_terminate"] = false,
+            ["disable_update_check"] = true,
+            ["disable_anonymous_signature"] = true,
+            ["client"] = client,
+            ["consul"] = ConsulBlock(),
+            // Since 1.10 a plugin without a block of its own is skipped; an empty object would vanish in the parser's JSON reading, a list does not.
+            ["plugin"] = new JsonObject
+            {
+                ["nomadstack"] = new JsonObject { ["args"] = new JsonArray() },
+                ["raw_exec"] = new JsonObject { ["config"] = new JsonObject { ["enabled"] = true } },
+            },
+        });
+    }
+
+    private JsonObject ConsulBlock()
+    {
+        var block = new JsonObject { ["auto_advertise"] = Consul is not null, ["server_auto_join"] = false, ["client_auto_join"] = false };
+        if (Consul is null) return block;
+        block["address"] = Consul;
+        // Checks run in the Consul client, which must use the address Nomad listens on.
+        block["checks_use_advertise"] = true;
+        return block;
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Nodes;
+using Nomadstack.Cluster;
+using Nomadstack.Products;
+
+namespace Nomadstack.Nomad;
+
+/// <summary>
+/// The configuration file of a Nomad server, in JSON that every Nomad from 1.1 on accepts. Everything listens on the node's address alone.
+/// SIGINT makes the server leave the cluster, SIGTERM only stops it: no version has a call to leave, so the agent that owns the process uses SIGINT and nobody else sends one.
+/// </summary>
+internal sealed record NomadServerConfig
+{
+    /// <summary>Unique in gossip; a node's bootstrap and job server need two names.</summary>
+    public required string Name { get; init; }
+
+    public required string Address { get; init; }
+    public required int Http { get; init; }
+    public required int Rpc { get; init; }
+    public required int Serf { get; init; }
+    public required string DataFolder { get; init; }
+
+    /// <summary>Gossip of the other servers, <c>ip:serfport</c>. This server's own is left out: joining oneself counts as success and ends the retries.</summary>
+    public IReadOnlyList<string> Join { get; init; } = [];
+
+    /// <summary>True for the one server that makes a new cluster; with existing raft data it does nothing.</summary>
+    public bool Bootstrap { get; init; }
+
+    /// <summary>Autopilot removes no dead server below this many voters. Only the first value counts: later ones go through <see cref="NomadApi.PutAutopilotConfigurationAsync"/>.</summary>
+    public int MinQuorum { get; init; }
+
+    /// <summary>How long a new server must be stable before it votes. As for <see cref="MinQuorum"/>, the first value counts.</summary>
+    public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
+
+    public string Region { get; init; } = "global";
+    public string Datacenter { get; init; } = "dc1";
+
+    /// <summary>A server that is a job, on the permanent ports.</summary>
+    public static NomadServerConfig Job(string name, string address, PortPlan ports, string dataFolder) => new()
+    {
+        Name = name,
+        Address = address,
+        Http = ports.NomadServerHttp,
+        Rpc = ports.NomadServerRpc,
+        Serf = ports.NomadServerSerf,
+        DataFolder = dataFolder,
+    };
+
+    /// <summary>A temporary server. It joins the node's job server as soon as that one listens, so that no permanent file ever names a bootstrap port.</summary>
+    public static NomadServerConfig Temporary(string name, string address, PortPlan ports, string dataFolder) => new()
+    {
+        Name = name,
+        Address = address,
+        Http = ports.NomadBootstrapHttp,
+        Rpc = ports.NomadBootstrapRpc,
+        Serf = ports.NomadBootstrapSerf,
+        DataFolder = dataFolder,
+        Join = [ConfigText.Endpoint(address, ports.NomadServerSerf)],
+    };
+
+    public string Render()
+    {
+        var server = new JsonObject
+        {
+            ["enabled"] = true,
+            ["bootstrap_expect"] = Bootstrap ? 1 : 0,
+            ["raft_protocol"] = 3,
+            ["raft_multiplier"] = 1,
+        };
+        var own = ConfigText.Endpoint(Address, Serf);
+        var others = Join.Where(j => j != own).Order(StringComparer.Ordinal).ToList();
+        if (others.Count > 0)
+            server["server_join"] = new JsonObject { ["retry_join"] = ConfigText.List(others), ["retry_interval"] = "1s", ["retry_max"] = 0 };
+
+        return ConfigText.Of(new JsonObject
+        {
+            ["name"] = Name,
+            ["region"] = Region,
+            ["datacenter"] = Datacenter,
+            ["data_dir"] = DataFolder,
+            ["bind_addr"] = Address,
+            ["ports"] = new JsonObject { ["http"] = Http, ["rpc"] = Rpc, ["serf"] = Serf },
+            ["advertise"] = new JsonObject
+            {
+                ["http"] = ConfigText.Endpoint(Address, Http),
+                ["rpc"] = ConfigText.Endpoint(Address, Rpc),
+                ["serf"] = own,
+            },
+            ["leave_on_interrupt"] = true,
+            ["leave_on_terminate"] = false,
+            ["disable_update_check"] = true,
+            ["disable_anonymous_signature"] = true,
+            ["server"] = server,
+            ["autopilot"] = new JsonObject
+            {
+                ["cleanup_dead_servers"] = true,
+                ["min_quorum"] = MinQuorum,
+                ["server_stabilization_time"] = GoDuration.Format(ServerStabilizationTime),
+            },
+            // A server must need nothing that needs it, Consul least of all.
+            ["consul"] = new JsonObject { ["auto_advertise"] = false, ["server_auto_join"] = false, ["client_auto_join"] = false },
+        });
+    }
+}

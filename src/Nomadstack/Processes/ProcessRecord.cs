@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Serialization;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Processes;
+
+/// <summary>
+/// <c>processes/NAME.json</c>: what shall run under this name and what was last seen running. Written before each start by a caller, so that
+/// whatever runs is either named here or found by its marker and this spec; never a second one is started.
+/// </summary>
+internal sealed record ProcessRecord : IHasSchema
+{
+    public const int CurrentSchema = 1;
+
+    public int Schema { get; init; } = CurrentSchema;
+
+    public required ProcessSpec Spec { get; init; }
+
+    /// <summary>Whether the process shall run. A stop clears it before its signal goes out.</summary>
+    public required bool Wanted { get; init; }
+
+    /// <summary>Null from the intent to start until the start is known.</summary>
+    public ProcessIdentity? Process { get; set; }
+
+    /// <summary>The boot in which this was written.</summary>
+    public required string BootId { get; init; }
+
+    /// <summary>Restarts that nobody asked for, since the last start by a caller.</summary>
+    public int Restarts { get; set; }
+
+    public static DurableFile<ProcessRecord> At(string folder, string name) =>
+        new(Path.Combine(folder, name + ".json"), CurrentSchema, AgentsJson.Default.ProcessRecord, record => Complaint(record, name));
+
+    /// <summary>Names of all processes that have a record.</summary>
+    public static IReadOnlyList<string> Names(string folder) =>
+        Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)] : [];
+
+    /// <summary>Pure. Whether a process of one spec serves the other as well.</summary>
+    public static bool Same(ProcessSpec a, ProcessSpec b)
+    {
+        var (x, y) = (a.Environment ?? new Dictionary<string, string>(), b.Environment ?? new Dictionary<string, string>());
+        return a.Name == b.Name && a.Executable == b.Executable && a.LogFile == b.LogFile && a.Arguments.SequenceEqual(b.Arguments)
+            && x.Count == y.Count && x.All(e => y.TryGetValue(e.Key, out var value) && value == e.Value);
+    }
+
+    private static string? Complaint(ProcessRecord record, string name) =>
+        record.Spec is not { Executable.Length: > 0, Arguments: not null } ? "it does not say which program runs"
+        : record.Spec.Name != name ? $"it is the record of {record.Spec.Name}"
+        : null;
+}
+
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+[JsonSerializable(typeof(ProcessRecord))]
+internal sealed partial class AgentsJson : JsonSerializerContext;

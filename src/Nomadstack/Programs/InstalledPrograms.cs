@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Storage;
+
+namespace Nomadstack.Programs;
+
+/// <summary>The programs that nomadstack itself has brought to this machine. Looked at after the option and PATH, so that what an operator installed always wins.</summary>
+internal static class InstalledPrograms
+{
+    /// <summary>Folders that may hold the program: the bundle's, then those of fetched versions, newest first.</summary>
+    /// <param name="bundle">Where what this very binary carries was unpacked; null when it carries nothing.</param>
+    public static IEnumerable<string> Folders(NodePaths paths, string product, string? bundle)
+    {
+        var versions = Path.Combine(paths.Binaries, product);
+        var fetched = Directory.Exists(versions)
+            ? Directory.EnumerateDirectories(versions).Select(folder => (Folder: folder, Version: SemVer.Parse(Path.GetFileName(folder)))).Where(v => v.Version is not null).OrderByDescending(v => v.Version).Select(v => v.Folder)
+            : [];
+        return bundle is null ? fetched : fetched.Prepend(bundle);
+    }
+
+    /// <summary>How a program came to be where it is.</summary>
+    public static string Origin(NodePaths paths, string program) =>
+        program.StartsWith(paths.Binaries + "/", StringComparison.Ordinal) ? "fetched" : program.StartsWith(paths.Data + "/", StringComparison.Ordinal) ? "bundled" : "installed";
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Serialization;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Programs;
+
+/// <summary>
+/// <c>programs.json</c>: what programs said of themselves, for as long as their files stay the same. Asking costs a tenth of a second of CPU each, at the very
+/// moment when a whole room boots and its servers want to start.
+/// </summary>
+internal sealed class KnownPrograms(NodePaths paths)
+{
+    private readonly DurableFile<KnownProgramsFile> _file = new(Path.Combine(paths.Data, "programs.json"), 1, KnownProgramsJson.Default.KnownProgramsFile);
+
+    /// <summary>What this very file said before; null when it never did or is another one now.</summary>
+    /// <exception cref="Cluster.ProblemException"><c>storage/*</c>.</exception>
+    public ProductProgram? Recall(string kind, string path) =>
+        _file.Read()?.Programs.GetValueOrDefault(path) is { } known && known.Kind == kind && known.Fingerprint == Fingerprint(path) && SemVer.Parse(known.Version) is { } version
+            ? new(kind, path, [], version)
+            : null;
+
+    /// <exception cref="Cluster.ProblemException"><c>storage/*</c>.</exception>
+    public void Remember(ProductProgram program)
+    {
+        var known = _file.Read()?.Programs ?? new Dictionary<string, KnownProgram>();
+        var now = new KnownProgram(program.Kind, program.Version.ToString(), Fingerprint(program.Path));
+        if (known.GetValueOrDefault(program.Path) != now) _file.Write(new() { Programs = new Dictionary<string, KnownProgram>(known) { [program.Path] = now } });
+    }
+
+    /// <summary>Size and time of the file itself, behind every link: a package manager that replaces it changes at least one.</summary>
+    private static string Fingerprint(string path)
+    {
+        var file = new FileInfo(path);
+        if (file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target) file = target;
+        return FormattableString.Invariant($"{file.FullName}:{file.Length}:{file.LastWriteTimeUtc.Ticks}");
+    }
+}
+
+internal sealed record KnownProgramsFile : IHasSchema
+{
+    public int Schema { get; init; } = 1;
+
+    /// <summary>By absolute path.</summary>
+    public IReadOnlyDictionary<string, KnownProgram> Programs { get; set; } = new Dictionary<string, KnownProgram>();
+}
+
+/// <param name="Fingerprint">Of the file that said it.</param>
+internal sealed record KnownProgram(string Kind, string Version, string Fingerprint);
+
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(KnownProgramsFile))]
+internal sealed partial class KnownProgramsJson : JsonSerializerContext;

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Programs;
+
+/// <summary>A program that provides Nomad or Consul on this node, and its version as it told us itself.</summary>
+/// <param name="Kind"><see cref="EngineKind"/>.</param>
+/// <param name="Path">Absolute.</param>
+/// <param name="LeadingArguments">What comes before the product's own arguments: <c>engine</c> for the embedded engine, nothing otherwise.</param>
+internal sealed record ProductProgram(string Kind, string Path, IReadOnlyList<string> LeadingArguments, SemVer Version)
+{
+    /// <summary>The whole argument list for the product's arguments.</summary>
+    public IReadOnlyList<string> Arguments(params string[] own) => [.. LeadingArguments, .. own];
+
+    /// <summary>Why it is this one and no other, in words that go behind its name.</summary>
+    public string Why { get; init; } = "";
+}
+
+/// <summary>What provides a product.</summary>
+internal static class EngineKind
+{
+    public const string Nomad = "nomad", Embedded = "embedded", Consul = "consul", None = "none";
+
+    /// <summary>Asked for: whichever there is.</summary>
+    public const string Auto = "auto";
+}
+
+/// <summary>Either a program or what is wrong with it.</summary>
+internal abstract record ProgramFinding
+{
+    private ProgramFinding()
+    {
+    }
+
+    internal sealed record Found(ProductProgram Program) : ProgramFinding;
+
+    /// <summary>No such program anywhere: the one case in which another engine may be taken instead.</summary>
+    internal sealed record Missing(Problem Problem) : ProgramFinding;
+
+    /// <summary>There is one, and it cannot be used. Never passed over in silence.</summary>
+    internal sealed record Unusable(Problem Problem) : ProgramFinding;
+
+    /// <exception cref="ProblemException">Nothing usable was found.</exception>
+    public ProductProgram OrThrow() => this switch
+    {
+        Found found => found.Program,
+        Missing missing => throw new ProblemException(missing.Problem),
+        Unusable unusable => throw new ProblemException(unusable.Problem),
+        _ => throw new InvalidOperationException("a finding of a fourth kind"),
+    };
+}
