@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Ground.Kernel;
 
@@ -33,7 +33,7 @@ internal sealed class DriverServer : IAsyncDisposable
     public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, KeyValuePair<string, string> keeperMark, string version, TimeProvider time, ILoggerFactory logs)
     {
         (_pluginFolder, _lifelineFolder, _socketPath) = (pluginFolder, lifelineFolder, socketPath);
-        _health = new(version);
+        _health = new(version, host.Roles);
         _lifelines = new(lifelineFolder, socketPath, time, logs.CreateLogger<Lifelines>());
         _driver = new(host, _health, lifelineFolder, keeperMark, time, logs.CreateLogger<TaskDriver>());
         _endpoints = new(logs.CreateLogger<GrpcEndpoints>());

@@ -4,11 +4,9 @@ using System.Text.Json.Serialization;
 
 namespace Nomadstack.Driver;
 
-/// <summary>What a task's <c>config</c> block asks for: the server of a role, perhaps of a version. Never holds an unknown role.</summary>
+/// <summary>What a task's <c>config</c> block asks for: the server of a role, perhaps of a version. Whether there is such a role the server host knows.</summary>
 internal sealed record ServerRequest(string Role, string? Version)
 {
-    public static IReadOnlyList<string> KnownRoles { get; } = [Cluster.Role.Consul, Cluster.Role.Nomad];
-
     /// <exception cref="GrpcException">The configuration is not what the schema promised, or the role is unknown; a restart would not help.</exception>
     public static ServerRequest Decode(ReadOnlySpan<byte> msgpack)
     {
@@ -38,10 +36,9 @@ internal sealed record ServerRequest(string Role, string? Version)
     }
 
     public static ServerRequest Checked(string? role, string? version) =>
-        role is { Length: > 0 } && Cluster.Role.IsKnown(role)
+        role is { Length: > 0 }
             ? new(role, version is { Length: > 0 } ? version : null)
-            : throw new GrpcException(GrpcCode.InvalidArgument, (role is { Length: > 0 } ? $"There is no server role \"{role}\"." : "The task's config names no server role.")
-                + $" Set `role` to one of: {string.Join(", ", KnownRoles)}.");
+            : throw new GrpcException(GrpcCode.InvalidArgument, "The task's config names no server role. Set `role` to the product whose server it places.");
 }
 
 /// <summary>What StartTask leaves in Nomad's handle. Nomad never updates it, and gives a restored handle without the task's config.</summary>

@@ -3,8 +3,8 @@ using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
 using Nomadstack.Peers;
+using Nomadstack.Products;
 using Nomadstack.Programs;
-using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
 
@@ -34,9 +34,9 @@ internal sealed class NodePeers(NodeContext context, string version, NodeProgram
                 ClusterId = pki.ClusterId,
                 CreatedAt = context.Time.GetUtcNow(),
                 CaPin = pki.CaPin,
-                MaxServers = request.Servers,
-                Consul = request.Consul,
-                Engine = programs.For(Role.Nomad, null).Kind,
+                FirstMaxServers = request.Servers,
+                FirstConsul = context.Table.Stack.Where(p => p is { InFirstRelease: true, Schedules: false }).All(p => request.Products.Contains(p.Name)),
+                FirstEngine = programs.For(context.Table.Scheduler, null).Kind,
                 Nodes = new Dictionary<string, NodeEntry> { [context.Node.Id] = Self(pki) },
             });
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Serialization;
 
-namespace Nomadstack.Nomad;
+namespace Nomadstack.Products;
 
 /// <summary>A node as the cluster has it.</summary>
 internal sealed record NodeFacts
@@ -26,11 +26,15 @@ internal sealed record NodeFacts
     /// <summary>By name; only what the node list shows of each.</summary>
     public IReadOnlyDictionary<string, DriverFacts> Drivers { get; init => field = value ?? new Dictionary<string, DriverFacts>(); } = new Dictionary<string, DriverFacts>();
 
-    /// <summary>Only from <see cref="NomadApi.NodeAsync"/>: the list has none.</summary>
+    /// <summary>Only from <see cref="IScheduler.NodeAsync"/>: the list has none.</summary>
     public IReadOnlyDictionary<string, string> Meta { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     [JsonIgnore]
     public bool Ready => Status == "ready";
+
+    /// <summary>As the state of a client: <c>starting|ready|down</c>.</summary>
+    [JsonIgnore]
+    public string ClientState => Status == "initializing" ? "starting" : Ready ? "ready" : "down";
 
     [JsonIgnore]
     public bool Eligible => SchedulingEligibility == "eligible";
@@ -47,5 +51,5 @@ internal sealed record DriverFacts(bool Detected, bool Healthy, string? HealthDe
 internal sealed record DrainSpec(TimeSpan? Deadline, bool IgnoreSystemJobs = false)
 {
     /// <summary>Nomad's way: nanoseconds, 0 for none, -1 for now.</summary>
-    public long Nanoseconds => Deadline is not { } deadline ? 0 : deadline <= TimeSpan.Zero ? -1 : Products.GoDuration.Nanoseconds(deadline);
+    public long Nanoseconds => Deadline is not { } deadline ? 0 : deadline <= TimeSpan.Zero ? -1 : GoDuration.Nanoseconds(deadline);
 }

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Nomadstack.Cli.Job;
 
 /// <summary>Reads Nomad's JSON leniently: what a version does not send is empty, never an exception.</summary>
-internal static class NomadJson
+internal static class JobJson
 {
     public static string Text(this JsonElement element, string name) =>
         element.Member(name) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : "";

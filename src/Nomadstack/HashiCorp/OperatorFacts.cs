@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Nomadstack.Products;
 
-namespace Nomadstack.Products;
+namespace Nomadstack.HashiCorp;
 
 /// <summary>The raft configuration as a server's API tells it. Both products answer in the same words.</summary>
 internal sealed record RaftConfiguration
@@ -101,18 +102,3 @@ internal sealed record AutopilotConfiguration(JsonObject Raw)
 /// <param name="Id">The raft id in its tags; null when it has none.</param>
 /// <param name="RpcAddress">IP and server RPC port; null for a client.</param>
 internal sealed record GossipMember(string Name, string Address, int Port, string Status, string? Id, string? RpcAddress, bool Server, IReadOnlyDictionary<string, string> Tags);
-
-/// <summary>What came of asking a leader to hand over.</summary>
-internal abstract record LeadershipTransfer
-{
-    private LeadershipTransfer()
-    {
-    }
-
-    internal sealed record Asked : LeadershipTransfer;
-
-    /// <summary>This version has no such call (Nomad before 1.7, Consul before 1.15): the leader has to leave instead.</summary>
-    internal sealed record NotSupported : LeadershipTransfer;
-
-    internal sealed record Failed(string Why) : LeadershipTransfer;
-}

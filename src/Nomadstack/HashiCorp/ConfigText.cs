@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
-using System.Text;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
+using System.Text;
 
-namespace Nomadstack.Products;
+namespace Nomadstack.HashiCorp;
 
 /// <summary>Configuration files as text: the same settings always give the same bytes, so that a change can be told from none.</summary>
 internal static class ConfigText

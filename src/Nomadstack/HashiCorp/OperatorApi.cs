@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json;
+using Nomadstack.Products;
 
-namespace Nomadstack.Products;
+namespace Nomadstack.HashiCorp;
 
 /// <summary>The <c>/v1/operator</c> and <c>/v1/status</c> paths, which are the same in Nomad and Consul. See <see cref="IServerApi"/> for what each call promises.</summary>
 internal sealed class OperatorApi(ProductHttp http)

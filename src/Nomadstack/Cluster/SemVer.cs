@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 
-namespace Nomadstack.Programs;
+namespace Nomadstack.Cluster;
 
 /// <summary>A version as the products print it: <c>1.1.2</c>, <c>2.0.0-beta.1</c>, <c>1.10.5+ent</c>. Ordered by semantic versioning; build metadata does not count.</summary>
 internal sealed record SemVer(int Major, int Minor, int Patch, string PreRelease = "", string Metadata = "") : IComparable<SemVer>

@@ -2,10 +2,10 @@
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Processes;
+using Nomadstack.Products;
 using Nomadstack.Programs;
-using Nomadstack.Servers;
 
-namespace Nomadstack.Node;
+namespace Nomadstack.Nomad;
 
 /// <summary>
 /// Before a Nomad client of a version under 1.9.2 starts on a new boot: it kills whatever now owns the pids it remembers from the last one
@@ -13,10 +13,10 @@ namespace Nomadstack.Node;
 /// </summary>
 internal static class StalePidGuard
 {
-    public static void Protect(NodeContext context, NodePrograms programs)
+    public static void Protect(Product row, NodeContext context, NodePrograms programs)
     {
-        var state = Path.Combine(context.Paths.Client(Role.Nomad), "data", "client", "state.db");
-        if (programs.Find(Role.Nomad) is not { } nomad || nomad.Version.AtLeast(1, 9, 2) || !File.Exists(state)) return;
+        var state = Path.Combine(context.Paths.Client(row.Name), "data", "client", "state.db");
+        if (programs.Find(row) is not { } nomad || nomad.Version.AtLeast(1, 9, 2) || !File.Exists(state)) return;
         var log = context.Logs.CreateLogger(typeof(StalePidGuard));
         var remembered = StalePids.Read(state);
         if (remembered.Count == 0) return;

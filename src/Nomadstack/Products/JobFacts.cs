@@ -1,44 +1,17 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json;
-using System.Text.Json.Nodes;
-
-namespace Nomadstack.Nomad;
+namespace Nomadstack.Products;
 
 /// <summary>A registered job as the cluster has it.</summary>
 /// <param name="Status"><c>pending|running|dead</c>.</param>
 /// <param name="Stop">True once somebody stopped it.</param>
 /// <param name="Version">Raised by every change of the job.</param>
-/// <param name="JobModifyIndex">What <see cref="NomadApi.RegisterJobAsync"/> can insist on.</param>
+/// <param name="JobModifyIndex">What <see cref="IScheduler.RegisterServerJobAsync"/> can insist on.</param>
 /// <param name="Counts">By task group.</param>
 /// <param name="Raw">All of it, as Nomad sent it.</param>
 internal sealed record JobFacts(string Id, string Type, string Status, bool Stop, long Version, long JobModifyIndex, IReadOnlyDictionary<string, int> Counts, IReadOnlyDictionary<string, string> Meta, string Raw)
 {
     /// <summary>The count of its only or first group.</summary>
     public int Count => Counts.Values.FirstOrDefault();
-
-    public static JobFacts? TryParse(string raw)
-    {
-        try
-        {
-            if (JsonNode.Parse(raw) is not JsonObject job) return null;
-            var groups = (job["TaskGroups"] as JsonArray ?? []).OfType<JsonObject>();
-            return new(
-                (string?)job["ID"] ?? "",
-                (string?)job[nameof(Type)] ?? "",
-                (string?)job[nameof(Status)] ?? "",
-                (bool?)job[nameof(Stop)] ?? false,
-                (long?)job[nameof(Version)] ?? 0,
-                (long?)job[nameof(JobModifyIndex)] ?? 0,
-                groups.ToDictionary(g => (string?)g["Name"] ?? "", g => (int?)g[nameof(Count)] ?? 1),
-                (job[nameof(Meta)] as JsonObject ?? []).ToDictionary(m => m.Key, m => (string?)m.Value ?? ""),
-                raw);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
-        {
-            // Not a job at all; the caller answers for it.
-            return null;
-        }
-    }
 }
 
 /// <summary>What came of registering a job.</summary>

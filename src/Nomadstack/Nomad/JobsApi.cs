@@ -5,24 +5,19 @@ using System.Text.Json;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 
-namespace Nomadstack.Cli.Job;
+namespace Nomadstack.Nomad;
 
 /// <summary>The few calls of Nomad's HTTP API that jobs need, the same in Nomad 1.1 and 2.x. Answers are Nomad's own JSON, read leniently.</summary>
-internal sealed class JobsApi : IDisposable
+internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider time)
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(30);
 
-    private readonly HttpClient _http;
-    private readonly string _namespace;
-    private readonly string _address;
-
-    public JobsApi(string address, Surroundings here)
-    {
-        _address = address.TrimEnd('/');
-        _namespace = here.Variable("NOMAD_NAMESPACE") is { Length: > 0 } ns ? ns : "default";
-        _http = new HttpClient(new ResetConnections(new SocketsHttpHandler { UseProxy = false })) { Timeout = s_deadline };
-        if (here.Variable("NOMAD_TOKEN") is { Length: > 0 } token) _http.DefaultRequestHeaders.Add("X-Nomad-Token", token);
-    }
+    /// <summary>Nomad's API at an address, with the namespace and the token that Nomad's own command line would take from the environment.</summary>
+    /// <param name="variable">Reads the environment.</param>
+    public static JobsApi At(string address, Func<string, string?> variable, TimeProvider time) => new(
+        new Endpoint(new Uri(address)) { Token = new("X-Nomad-Token", () => variable("NOMAD_TOKEN")) },
+        variable("NOMAD_NAMESPACE") is { Length: > 0 } named ? named : "default",
+        time);
 
     /// <summary>Nomad cannot be reached, or has no leader now: worth asking again.</summary>
     public const string Away = "nomad/away";
@@ -56,19 +51,19 @@ internal sealed class JobsApi : IDisposable
 
     public Task<JsonElement> DeploymentAsync(string id, CancellationToken cancel) => GetAsync($"deployment/{Uri.EscapeDataString(id)}", cancel);
 
-    public void Dispose() => _http.Dispose();
-
     private Task<JsonElement> GetAsync(string path, CancellationToken cancel) => SendAsync("nomad/refused", HttpMethod.Get, path, null, cancel);
 
     private async Task<JsonElement> SendAsync(string refusal, HttpMethod method, string path, Action<Utf8JsonWriter>? body, CancellationToken cancel)
     {
         var separator = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
-        using var request = new HttpRequestMessage(method, $"{_address}/v1/{path}{separator}namespace={Uri.EscapeDataString(_namespace)}");
+        using var request = new HttpRequestMessage(method, new Uri(endpoint.Address, $"/v1/{path}{separator}namespace={Uri.EscapeDataString(@namespace)}"));
         if (body is not null) request.Content = Content(body);
+        using var limit = new CancellationTokenSource(s_deadline, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
         try
         {
-            using var response = await _http.SendAsync(request, cancel);
-            var bytes = await response.Content.ReadAsByteArrayAsync(cancel);
+            using var response = await endpoint.SendAsync(request, both.Token);
+            var bytes = await response.Content.ReadAsByteArrayAsync(both.Token);
             if (!response.IsSuccessStatusCode) throw new ProblemException(Refused(refusal, response.StatusCode, Encoding.UTF8.GetString(bytes), path));
             using var document = JsonDocument.Parse(bytes);
             return document.RootElement.Clone();
@@ -83,7 +78,7 @@ internal sealed class JobsApi : IDisposable
         }
         catch (JsonException e)
         {
-            throw new ProblemException(new("nomad/foreign-answer", $"{_address} did not answer as Nomad does.", "Something else listens there, or a proxy stands between.", "See where Nomad is: `nomadstack status`."), e);
+            throw new ProblemException(new("nomad/foreign-answer", $"{endpoint.Text} did not answer as Nomad does.", "Something else listens there, or a proxy stands between.", "See where Nomad is: `nomadstack status`."), e);
         }
     }
 
@@ -111,5 +106,5 @@ internal sealed class JobsApi : IDisposable
         };
     }
 
-    private Problem NoAnswer() => new(Away, $"Nomad does not answer at {_address}.", "Its client or server there is starting, stopping or overloaded.", "See `nomadstack status`, or wait with `nomadstack wait --for quorum`.");
+    private Problem NoAnswer() => new(Away, $"Nomad does not answer at {endpoint.Text}.", "Its client or server there is starting, stopping or overloaded.", "See `nomadstack status`, or wait with `nomadstack wait --for quorum`.");
 }
