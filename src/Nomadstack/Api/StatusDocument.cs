@@ -53,7 +53,7 @@ internal sealed record MemberStatus(string Name, string Address, string Agent, b
 
     /// <summary>The node's clients, each in its product's own word under its product's name: <c>"nomad":"ready"</c>.</summary>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement> Clients { get; init; } = [];
+    public Dictionary<string, JsonElement> Clients { get; set; } = [];
 
     /// <summary>The state of the client of a product.</summary>
     public string Client(string product) => Clients.TryGetValue(product, out var state) && state.ValueKind == JsonValueKind.String ? state.GetString()! : NoClient;

@@ -63,6 +63,6 @@ public sealed class MergingTests
     private static NodeEntry Entry(string id, long incarnation, string name) => new() { Id = id, Name = name, Address = "10.0.0.1", Incarnation = incarnation };
 
     private static string Print(ClusterDocument d) =>
-        $"{d.CreatedAt:u} {d.MaxServers} {d.Consul}\n" + string.Join('\n', d.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal).Select(n => n.Value.Incarnation + Merging.Content(n.Value)))
+        $"{d.CreatedAt:u} {d.MaxServers} {string.Join(",", d.Products)}\n" + string.Join('\n', d.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal).Select(n => n.Value.Incarnation + Merging.Content(n.Value)))
         + string.Join('\n', d.Tokens.OrderBy(n => n.Key, StringComparer.Ordinal).Select(n => n.Value.Incarnation + Merging.Content(n.Value)));
 }

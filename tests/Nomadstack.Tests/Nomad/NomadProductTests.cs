@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Programs;
-using Nomadstack.Servers;
+using Nomadstack.Cluster;
+using Nomadstack.Nomad;
 using Shouldly;
 using Xunit;
 
-namespace Nomadstack.Tests.Servers;
+namespace Nomadstack.Tests.Nomad;
 
-public sealed class NomadServersTests : IDisposable
+public sealed class NomadProductTests : IDisposable
 {
     private static readonly HashSet<string> s_onDisk = ["0b1e", "7c2f"];
 
@@ -15,11 +15,11 @@ public sealed class NomadServersTests : IDisposable
     [Fact]
     public void KeysThatAreOnDiskAloneAreKnownByTheirIdWhateverWrapsThem()
     {
-        NomadServers.KeysIn(_data).ShouldBeEmpty("a Nomad before 1.4 has no keystore");
+        NomadProduct.KeysIn(_data).ShouldBeEmpty("a Nomad before 1.4 has no keystore");
         var keystore = Directory.CreateDirectory(Path.Combine(_data, "server", "keystore")).FullName;
         foreach (var file in new[] { "0b1e.nks.json", "7c2f.aead.nks.json", "7c2f.transit.nks.json", "half-written.tmp" }) File.WriteAllText(Path.Combine(keystore, file), "{}");
 
-        NomadServers.KeysIn(_data).ShouldBe(["0b1e", "7c2f"], ignoreOrder: true);
+        NomadProduct.KeysIn(_data).ShouldBe(["0b1e", "7c2f"], ignoreOrder: true);
     }
 
     [Theory]
@@ -28,11 +28,11 @@ public sealed class NomadServersTests : IDisposable
     [InlineData("1.9.7", "", "there all keys are in raft, and a successor writes no files")]
     [InlineData("2.0.5", "", "there all keys are in raft, and a successor writes no files")]
     public void NeededAreTheKeysThatTheKeyringNames(string version, string needed, string because) =>
-        string.Join(',', NomadServers.Needed(s_onDisk, SemVer.Parse(version), ["0b1e", "ffff"])).ShouldBe(needed, because);
+        string.Join(',', NomadProduct.Needed(s_onDisk, SemVer.Parse(version), ["0b1e", "ffff"])).ShouldBe(needed, because);
 
     [Fact]
     public void WhatCannotBeToldIsNeeded() =>
-        NomadServers.Needed(s_onDisk, null, null).ShouldBe(s_onDisk);
+        NomadProduct.Needed(s_onDisk, null, null).ShouldBe(s_onDisk);
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
 }
