@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using Nomadstack.Engine.Client;
-using Nomadstack.Engine.Http;
+using System.Text.Json.Serialization.Metadata;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.State;
 
-namespace Nomadstack.Engine.Server;
+namespace Nomadstack.Engine.Client;
 
 /// <summary>
 /// The servers as a client reaches them, on their RPC ports. Asks the one that answered last, and the next when it does not; each answer to a sign of life
@@ -14,8 +13,6 @@ namespace Nomadstack.Engine.Server;
 /// </summary>
 internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider time) : IServers, IDisposable
 {
-    public const string PingPath = "/rpc/ping";
-
     /// <summary>A server holds a call for 5 s while there is no leader.</summary>
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(8);
 
@@ -49,30 +46,28 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
 
     public async Task<TimeSpan> RegisterAsync(Node node, CancellationToken cancel)
     {
-        var (status, body) = await AskAsync(HttpMethod.Post, "/rpc/node/register", node.SecretID, JsonSerializer.SerializeToUtf8Bytes(node, StateJson.Default.Node), s_deadline, cancel);
-        return TtlOf(Good(status, body));
+        var (status, body) = await AskAsync(HttpMethod.Post, RpcNames.Register, node.SecretID, JsonSerializer.SerializeToUtf8Bytes(node, StateJson.Default.Node), s_deadline, cancel);
+        return TtlOf(Read(status, body, RpcJson.Default.HeartbeatAnswer));
     }
 
     public async Task<TimeSpan?> HeartbeatAsync(string nodeId, string secretId, CancellationToken cancel)
     {
         var (status, body) = await AskAsync(HttpMethod.Post, $"/rpc/node/{nodeId}/heartbeat", secretId, null, s_deadline, cancel);
-        return status == 404 ? null : TtlOf(Good(status, body));
+        return status == 404 ? null : TtlOf(Read(status, body, RpcJson.Default.HeartbeatAnswer));
     }
 
     public async Task<NodeAllocations> NodeAllocationsAsync(string nodeId, string secretId, long after, CancellationToken cancel)
     {
         var path = string.Create(CultureInfo.InvariantCulture, $"/rpc/node/{nodeId}/allocations?after={after}");
         var (status, body) = await AskAsync(HttpMethod.Get, path, secretId, null, s_longDeadline, cancel);
-        var answer = Object(Good(status, body));
-        return new NodeAllocations((long)answer["Index"]!, ((JsonObject)answer["ModifyIndexes"]!).ToDictionary(p => p.Key, p => (long)p.Value!, StringComparer.Ordinal));
+        return Read(status, body, RpcJson.Default.NodeAllocations);
     }
 
-    public async Task<(long Index, IReadOnlyList<Allocation> Found)> AllocationsAsync(IReadOnlyList<string> ids, string secretId, long after, CancellationToken cancel)
+    public async Task<AllocationsFound> AllocationsAsync(IReadOnlyList<string> ids, string secretId, long after, CancellationToken cancel)
     {
-        var asked = new JsonObject { ["IDs"] = new JsonArray([.. ids.Select(id => (JsonNode)JsonValue.Create(id))]) };
-        var (status, body) = await AskAsync(HttpMethod.Post, "/rpc/allocations", secretId, System.Text.Encoding.UTF8.GetBytes(asked.ToJsonString()), s_deadline, cancel);
-        var answer = Object(Good(status, body));
-        return ((long)answer["Index"]!, answer["Found"].Deserialize(StateJson.Default.IReadOnlyListAllocation)!);
+        var asked = JsonSerializer.SerializeToUtf8Bytes(new AllocationsAsked(ids), RpcJson.Default.AllocationsAsked);
+        var (status, body) = await AskAsync(HttpMethod.Post, RpcNames.Allocations, secretId, asked, s_deadline, cancel);
+        return Read(status, body, RpcJson.Default.AllocationsFound);
     }
 
     public async Task UpdateAsync(string nodeId, string secretId, IReadOnlyList<ClientUpdate> updates, CancellationToken cancel)
@@ -81,16 +76,15 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
         Good(status, body);
     }
 
-    private TimeSpan TtlOf(byte[] body)
+    private TimeSpan TtlOf(HeartbeatAnswer answer)
     {
-        var answer = Object(body);
-        if (answer["Servers"] is JsonArray { Count: > 0 } servers)
+        if (answer.Servers.Count > 0)
         {
             var first = _addresses is [var answered, ..] ? answered : null;
-            _addresses = [.. servers.Select(s => (string)s!).OrderBy(s => s != first)];
+            _addresses = [.. answer.Servers.OrderBy(s => s != first)];
         }
 
-        var ttl = TimeSpan.FromTicks((long)answer["TTL"]!);
+        var ttl = TimeSpan.FromTicks(answer.TTL);
         LastHeartbeat = (time.GetUtcNow(), ttl);
         return ttl;
     }
@@ -101,9 +95,9 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
         using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{address}{PingPath}");
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{address}{RpcNames.Ping}");
             using var response = await Http.SendAsync(request, both.Token);
-            return response.IsSuccessStatusCode ? null : $"{address} is no server: it answered {(int)response.StatusCode}";
+            return response.IsSuccessStatusCode ? null : $"{address} is not a server: it answered {(int)response.StatusCode}";
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
@@ -115,7 +109,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
         }
     }
 
-    private static JsonObject Object(byte[] body) => (JsonObject)JsonNode.Parse(body)!;
+    private static T Read<T>(int status, byte[] body, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(Good(status, body), type)!;
 
     private static byte[] Good(int status, byte[] body) => status == 200 ? body : throw new NoServerException($"a server answered {status}: {System.Text.Encoding.UTF8.GetString(body)}");
 
@@ -129,7 +123,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
             try
             {
                 using var request = new HttpRequestMessage(method, $"http://{address}{path}");
-                request.Headers.Add(RpcApi.SecretHeader, secret);
+                request.Headers.Add(RpcNames.SecretHeader, secret);
                 if (content is not null) request.Content = new ByteArrayContent(content);
                 using var response = await Http.SendAsync(request, both.Token);
                 var answer = (Status: (int)response.StatusCode, await response.Content.ReadAsByteArrayAsync(both.Token));
@@ -153,6 +147,6 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
             }
         }
 
-        throw new NoServerException(last is null ? "no server is known" : $"no server answers: {last.Message}", last);
+        throw new NoServerException(last is null ? "no server is known" : $"no server answered: {last.Message}", last);
     }
 }

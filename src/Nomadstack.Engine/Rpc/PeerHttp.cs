@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Ground.Http;
 
-namespace Nomadstack.Engine.Server;
+namespace Nomadstack.Engine.Rpc;
 
 /// <summary>HTTP between agents. What it asks for is written into the log of nobody, and no proxy of the environment stands between two servers.</summary>
 internal sealed class PeerHttp : IDisposable

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-namespace Nomadstack.Engine;
+namespace Nomadstack.Engine.Configuration;
 
 /// <summary>Which Nomad this engine behaves like, and that it is not HashiCorp's.</summary>
 internal static class EngineVersion
