@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using Grpc.Core;
 using Nomadstack.Driver;
 using Shouldly;
 using Xunit;
@@ -31,5 +32,5 @@ public sealed class MsgpackTests
     [InlineData(new byte[] { 0xdf, 0xff, 0xff, 0xff, 0xff }, "byte 0: the length is impossible")]
     [InlineData(new byte[] { 0x80 }, "names no server role")]
     public void SaysWhereItStumbles(byte[] bytes, string message) =>
-        Should.Throw<GrpcException>(() => ServerRequest.Decode(bytes)).Message.ShouldContain(message);
+        Should.Throw<RpcException>(() => ServerRequest.Decode(bytes)).Status.Detail.ShouldContain(message);
 }
