@@ -146,6 +146,7 @@ internal static class AgentProgram
         // The agent handles signals itself.
         builder.Services.AddSingleton<IHostLifetime, PeerHost.NoLifetime>();
         builder.Services.AddRoutingCore().RestrictUnixSockets();
+        driver.AddServices(builder.Services);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

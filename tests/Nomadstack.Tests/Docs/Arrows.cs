@@ -13,11 +13,11 @@ internal sealed partial class Arrows
     public static IReadOnlyList<string[]> ProductRows { get; } =
     [
         ["Cluster"],
-        ["Storage"],
-        ["Programs", "Products", "Processes", "Driver", "Peers", "Preflight", "Api"],
-        ["Nomad", "Consul", "Operations", "Fetch", "Bundle", "Dev"],
-        ["Servers", "Doctor"],
-        ["ColdBoot"],
+        ["Storage", "Life"],
+        ["Programs", "Processes", "Driver", "Peers", "Preflight", "Api"],
+        ["Products", "Operations", "Fetch", "Bundle", "Dev"],
+        ["HashiCorp", "Servers", "Doctor"],
+        ["Nomad", "Consul", "ColdBoot"],
         ["Clients"],
         ["Bootstrap", "Health"],
         ["Node"],
@@ -39,6 +39,9 @@ internal sealed partial class Arrows
 
     /// <summary>Where the program becomes the daemon.</summary>
     public static IReadOnlyList<string> MayBecomeTheDaemon { get; } = ["Cli/Surroundings.cs", "Cli/Options/NodeOptions.cs", "Cli/UpCommand.cs"];
+
+    /// <summary>Jobs are the scheduler's: the commands about them speak its API.</summary>
+    public static bool SpeaksOfJobs(string path) => path.StartsWith("Cli/Job/", StringComparison.Ordinal);
 
     /// <summary>How <see cref="Uses"/> names the project's own folder, which sees all others and is seen by none.</summary>
     public const string TheRoot = "(root)";
@@ -72,7 +75,7 @@ internal sealed partial class Arrows
     {
         var from = Folder(path);
         if (from == used || from == TheRoot) return true;
-        if (from == "Cli") return s_seenByCli.Contains(used) || (used == "Node" && MayBecomeTheDaemon.Contains(path));
+        if (from == "Cli") return s_seenByCli.Contains(used) || (used == "Node" && MayBecomeTheDaemon.Contains(path)) || (used == "Nomad" && SpeaksOfJobs(path));
         return used != TheRoot && Row(used) < Row(from);
     }
 

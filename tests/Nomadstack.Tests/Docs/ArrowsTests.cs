@@ -47,9 +47,9 @@ public sealed class ArrowsTests
     [Theory]
     [InlineData("using Nomadstack.Servers;")]
     [InlineData("using static Nomadstack.Servers.DesiredServers;")]
-    [InlineData("using View = Nomadstack.Servers.RaftView;")]
-    [InlineData("var view = await Servers.RaftView.AskAsync(api, cancel);")]
-    [InlineData("    private Nomadstack.Servers.RaftView? _view;")]
+    [InlineData("using Linger = Nomadstack.Servers.LingerDecision;")]
+    [InlineData("var next = Servers.LingerDecision.Next(facts);")]
+    [InlineData("    private Nomadstack.Servers.ServerHost? _host;")]
     public void AForbiddenUseIsCaughtHoweverItIsWritten(string line)
     {
         var text = $"// SPDX-License-Identifier: MPL-2.0\nnamespace Nomadstack.Peers;\n{line}\n";
@@ -75,7 +75,7 @@ public sealed class ArrowsTests
     [Theory]
     [InlineData("using Nomadstack.Storage;")]
     [InlineData("var n = self.Servers.Count + Servers.Count;")]
-    [InlineData("/// <see cref=\"Servers.RaftView\"/> is what reads this.")]
+    [InlineData("/// <see cref=\"Servers.ServerHost\"/> is what reads this.")]
     public void WhatIsAllowedIsNotCaught(string line) =>
         s_product.Broken("Peers/Example.cs", $"namespace Nomadstack.Peers;\n{line}\n").ShouldBeEmpty();
 

@@ -79,6 +79,11 @@ internal sealed class FakeServerHost(string logFolder) : IServerHost
         foreach (var reader in _readers.Keys) reader.Writer.TryWrite(e);
     }
 
+    public void FailEvents(Exception why)
+    {
+        foreach (var reader in _readers.Keys) reader.Writer.TryComplete(why);
+    }
+
     public int Readers => _readers.Count;
 
     public async IAsyncEnumerable<ServerEvent> EventsAsync([EnumeratorCancellation] CancellationToken cancel)
