@@ -34,9 +34,9 @@ internal sealed class NodePeers(NodeContext context, string version, NodeProgram
                 ClusterId = pki.ClusterId,
                 CreatedAt = context.Time.GetUtcNow(),
                 CaPin = pki.CaPin,
-                MaxServers = request.Servers,
-                Consul = request.Consul,
-                Engine = programs.For(Role.Nomad, null).Kind,
+                FirstMaxServers = request.Servers,
+                FirstConsul = request.Consul,
+                FirstEngine = programs.For(Role.Nomad, null).Kind,
                 Nodes = new Dictionary<string, NodeEntry> { [context.Node.Id] = Self(pki) },
             });
         }

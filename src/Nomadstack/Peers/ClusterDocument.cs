@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Serialization;
 using Nomadstack.Cluster;
 using Nomadstack.Storage;
 
@@ -22,14 +23,40 @@ internal sealed record ClusterDocument : IHasSchema
     /// <summary>SHA-256 of the CA's public key (SPKI), lower-case hex: what join tokens pin.</summary>
     public required string CaPin { get; init; }
 
-    /// <summary>Most servers this cluster may have: 1, 3 or 5. Chosen at bootstrap.</summary>
-    public int MaxServers { get; set; } = 3;
+    /// <summary>First value of the setting <see cref="SettingNames.MaxServers"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
+    [JsonPropertyName("maxServers")]
+    public int FirstMaxServers { get; set; } = 3;
 
-    /// <summary>Whether the stack has Consul. Chosen at bootstrap.</summary>
-    public bool Consul { get; set; } = true;
+    /// <summary>Whether the stack was made with Consul: first value of the setting <see cref="SettingNames.Products"/>; what release 0.1.0 reads.</summary>
+    [JsonPropertyName("consul")]
+    public bool FirstConsul { get; set; } = true;
 
-    /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines do not read each other's raft, nor speak it. Chosen at bootstrap.</summary>
-    public string Engine { get; set; } = "nomad";
+    /// <summary>First value of the setting <see cref="SettingNames.Engine"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
+    [JsonPropertyName("engine")]
+    public string FirstEngine { get; set; } = "nomad";
+
+    /// <summary>Settings that were written, by name; read them through <see cref="Settings"/>.</summary>
+    [JsonPropertyName("settings")]
+    public IReadOnlyDictionary<string, Setting> Registers { get; set; } = new Dictionary<string, Setting>();
+
+    [JsonIgnore]
+    public ClusterSettings Settings => new(this);
+
+    /// <summary>Most servers of each product this cluster may have: 1, 3 or 5.</summary>
+    [JsonIgnore]
+    public int MaxServers => Settings.MaxServers;
+
+    /// <summary>The products of the stack, by name.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> Products => Settings.Products;
+
+    /// <summary>Whether the stack has Consul.</summary>
+    [JsonIgnore]
+    public bool Consul => Products.Contains(Role.Consul);
+
+    /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines do not read each other's raft, nor speak it.</summary>
+    [JsonIgnore]
+    public string Engine => Settings.Engine;
 
     /// <summary>By node id.</summary>
     public IReadOnlyDictionary<string, NodeEntry> Nodes { get; set; } = new Dictionary<string, NodeEntry>();

@@ -21,14 +21,14 @@ internal static class Merging
         var tokens = MergeEntries(local.Tokens, remote.Tokens, Compare);
         // Chosen once at bootstrap, hence equal; were they ever not, every node must still settle on the same.
         var created = local.CreatedAt <= remote.CreatedAt ? local.CreatedAt : remote.CreatedAt;
-        var maxServers = Math.Max(local.MaxServers, remote.MaxServers);
-        var consul = local.Consul || remote.Consul;
+        var maxServers = Math.Max(local.FirstMaxServers, remote.FirstMaxServers);
+        var consul = local.FirstConsul || remote.FirstConsul;
         // An agent that does not know the field passes it on as if it were the default, which comes last.
-        var engine = string.CompareOrdinal(local.Engine, remote.Engine) <= 0 ? local.Engine : remote.Engine;
+        var engine = string.CompareOrdinal(local.FirstEngine, remote.FirstEngine) <= 0 ? local.FirstEngine : remote.FirstEngine;
         return nodes == local.Nodes && tokens == local.Tokens && created == local.CreatedAt
-               && maxServers == local.MaxServers && consul == local.Consul && engine == local.Engine
+               && maxServers == local.FirstMaxServers && consul == local.FirstConsul && engine == local.FirstEngine
             ? local
-            : local with { CreatedAt = created, MaxServers = maxServers, Consul = consul, Engine = engine, Nodes = nodes, Tokens = tokens };
+            : local with { CreatedAt = created, FirstMaxServers = maxServers, FirstConsul = consul, FirstEngine = engine, Nodes = nodes, Tokens = tokens };
     }
 
     public static Problem OtherCluster(string ours, string theirs) =>

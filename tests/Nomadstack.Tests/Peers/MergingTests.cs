@@ -54,7 +54,7 @@ public sealed class MergingTests
     {
         var nodes = s_ids.Where(_ => random.Next(3) > 0).Select(id => Entry(id, random.Next(1, 4), "n" + random.Next(3)) with { Removed = random.Next(4) == 0, Servers = random.Next(2) == 0 ? [] : [new("nomad", "r" + random.Next(2), "job", "running", 1, 2, 3)] });
         var tokens = s_ids.Where(_ => random.Next(3) > 0).Select(id => new TokenEntry { Id = id, SecretHash = "h" + random.Next(2), CreatedAt = DateTimeOffset.UnixEpoch, Revoked = random.Next(2) == 0, Incarnation = random.Next(1, 4) });
-        return Document([.. nodes]) with { Tokens = tokens.ToDictionary(t => t.Id), MaxServers = random.Next(2) == 0 ? 3 : 5, CreatedAt = DateTimeOffset.UnixEpoch.AddDays(random.Next(3)), Consul = random.Next(2) == 0, Engine = random.Next(2) == 0 ? "nomad" : "embedded" };
+        return Document([.. nodes]) with { Tokens = tokens.ToDictionary(t => t.Id), FirstMaxServers = random.Next(2) == 0 ? 3 : 5, CreatedAt = DateTimeOffset.UnixEpoch.AddDays(random.Next(3)), FirstConsul = random.Next(2) == 0, FirstEngine = random.Next(2) == 0 ? "nomad" : "embedded" };
     }
 
     private static ClusterDocument Document(NodeEntry[] nodes) =>
