@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
+using Grpc.Health.V1;
+using Grpc.HealthCheck;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Ground.Kernel;
 
@@ -12,7 +14,7 @@ namespace Nomadstack.Driver;
 
 /// <summary>
 /// The task driver as part of the agent: an endpoint of the agent's own Kestrel plus the plugin file and its lifelines.
-/// Order: <see cref="Configure"/>, <see cref="Map"/>, start Kestrel, <see cref="Start"/>, start Nomad's client; backwards to stop,
+/// Order: <see cref="Configure"/> and <see cref="AddServices"/>, <see cref="Map"/>, start Kestrel, <see cref="Start"/>, start Nomad's client; backwards to stop,
 /// with <see cref="StopAsync"/> before Kestrel stops.
 /// </summary>
 internal sealed class DriverServer : IAsyncDisposable
@@ -21,7 +23,8 @@ internal sealed class DriverServer : IAsyncDisposable
     private const int Streams = 10_000;
 
     private readonly string _pluginFolder, _lifelineFolder, _socketPath;
-    private readonly GrpcEndpoints _endpoints;
+    private readonly CallOutcomes _outcomes;
+    private readonly PluginIntroduction _introduction;
     private readonly Lifelines _lifelines;
     private readonly TaskDriver _driver;
     private readonly DriverHealth _health;
@@ -33,12 +36,11 @@ internal sealed class DriverServer : IAsyncDisposable
     public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, KeyValuePair<string, string> keeperMark, string version, TimeProvider time, ILoggerFactory logs)
     {
         (_pluginFolder, _lifelineFolder, _socketPath) = (pluginFolder, lifelineFolder, socketPath);
-        _health = new(version);
+        _health = new(version, host.Roles);
         _lifelines = new(lifelineFolder, socketPath, time, logs.CreateLogger<Lifelines>());
         _driver = new(host, _health, lifelineFolder, keeperMark, time, logs.CreateLogger<TaskDriver>());
-        _endpoints = new(logs.CreateLogger<GrpcEndpoints>());
-        _driver.Register(_endpoints);
-        new PluginServices(_lifelines, version).Register(_endpoints);
+        _introduction = new(version);
+        _outcomes = new(logs.CreateLogger<CallOutcomes>(), _stop.Token);
     }
 
     /// <summary>
@@ -73,19 +75,36 @@ internal sealed class DriverServer : IAsyncDisposable
         });
     }
 
-    /// <summary>Whether the request came in through the driver's socket.</summary>
-    public static bool IsDriver(HttpContext http) => http.Features.Get<DriverConnection>() is not null;
+    /// <summary>One object for each service, whichever call asks for it.</summary>
+    public void AddServices(IServiceCollection services)
+    {
+        // The name by which Nomad's plugin host asks.
+        var health = new HealthServiceImpl();
+        health.SetStatus("plugin", HealthCheckResponse.Types.ServingStatus.Serving);
+        services.AddGrpc(options => options.Interceptors.Add<CallOutcomes>());
+        services.AddSingleton(_outcomes).AddSingleton(_driver).AddSingleton(_introduction).AddSingleton(new PluginController(_lifelines)).AddSingleton(health);
+        services.AddSingleton<PluginOutput>().AddSingleton<PluginBroker>();
+    }
 
     /// <summary>Takes the requests of the driver's socket and passes on all others. Must come before whatever looks at paths.</summary>
-    public void Map(IApplicationBuilder app) => app.Use(next => http => IsDriver(http) ? HandleAsync(http) : next(http));
-
-    public Task HandleAsync(HttpContext http)
+    public void Map(IApplicationBuilder app) => app.MapWhen(IsDriver, driver => driver.Use(EndWithTheDriver).UseRouting().UseEndpoints(services =>
     {
-        // Streams are open for weeks and silent for days.
-        if (http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
-        return _endpoints.HandleAsync(http, _stop.Token);
-    }
+        services.MapGrpcService<TaskDriver>();
+        services.MapGrpcService<PluginIntroduction>();
+        services.MapGrpcService<PluginController>();
+        services.MapGrpcService<PluginOutput>();
+        services.MapGrpcService<PluginBroker>();
+        services.MapGrpcService<HealthServiceImpl>();
+    }));
+
+    private static bool IsDriver(HttpContext http) => http.Features.Get<DriverConnection>() is not null;
+
+    private RequestDelegate EndWithTheDriver(RequestDelegate next) => async http =>
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _stop.Token);
+        http.RequestAborted = end.Token;
+        await next(http);
+    };
 
     /// <summary>Once Kestrel listens: writes the plugin file and answers launches, those included that already wait.</summary>
     /// <exception cref="Cluster.ProblemException">The plugin file cannot be written.</exception>

@@ -1,53 +1,67 @@
 // SPDX-License-Identifier: MPL-2.0
+using Grpc.Core;
 using Nomadstack.Ground.Protocol;
+using Nothing = Google.Protobuf.WellKnownTypes.Empty;
 
 namespace Nomadstack.Driver;
 
-/// <summary>What Nomad's plugin host asks of every plugin, whatever it does: who it is, its configuration, and to exit.</summary>
-internal sealed class PluginServices(Lifelines lifelines, string version)
+// What Nomad's plugin host asks of every plugin, whatever it does.
+
+/// <summary>Who the plugin is, and its configuration.</summary>
+internal sealed class PluginIntroduction(string version) : BasePlugin.BasePluginBase
 {
-    private const string Base = "/hashicorp.nomad.plugins.base.proto.BasePlugin/";
+    public override Task<PluginInfoResponse> PluginInfo(PluginInfoRequest request, ServerCallContext context) =>
+        Task.FromResult(new PluginInfoResponse { Type = PluginType.Driver, Name = PluginFile.Name, PluginVersion = version, PluginApiVersions = { "v0.1.0" } });
 
-    public void Register(GrpcEndpoints endpoints)
+    public override Task<ConfigSchemaResponse> ConfigSchema(ConfigSchemaRequest request, ServerCallContext context) =>
+        Task.FromResult(new ConfigSchemaResponse { Spec = DriverSchema.PluginConfig() });
+
+    /// <summary>All configuration is the agent's own; Nomad sends an empty one twice, and once more with its port range.</summary>
+    public override Task<SetConfigResponse> SetConfig(SetConfigRequest request, ServerCallContext context) => Task.FromResult(new SetConfigResponse());
+}
+
+/// <summary>Ends the plugin process that a caller means.</summary>
+internal sealed class PluginController(Lifelines lifelines) : GRPCController.GRPCControllerBase
+{
+    public override Task<Empty> Shutdown(Empty request, ServerCallContext context)
     {
-        endpoints.Unary(Base + "PluginInfo", PluginInfoRequest.Parser, (_, _) => Task.FromResult(new PluginInfoResponse
-        {
-            Type = PluginType.Driver,
-            Name = PluginFile.Name,
-            PluginVersion = version,
-            PluginApiVersions = { "v0.1.0" },
-        }));
-        endpoints.Unary(Base + "ConfigSchema", ConfigSchemaRequest.Parser, (_, _) => Task.FromResult(new ConfigSchemaResponse { Spec = DriverSchema.PluginConfig() }));
-        // All configuration is the agent's own; Nomad sends an empty one twice, and once more with its port range.
-        endpoints.Unary(Base + "SetConfig", SetConfigRequest.Parser, (_, _) => Task.FromResult(new SetConfigResponse()));
-
-        endpoints.Unary("/plugin.GRPCController/Shutdown", Empty.Parser, (_, call) => Task.FromResult(Shutdown(call)));
-        // Opened by the host at once and for as long as it is connected; nothing is ever said on either.
-        endpoints.ServerStream("/plugin.GRPCStdio/StreamStdio", Empty.Parser, (_, call) => StayOpenAsync(call));
-        endpoints.Bidirectional("/plugin.GRPCBroker/StartStream", async call =>
-        {
-            await call.StartAsync();
-            while (await call.ReadAsync(ConnInfo.Parser) is not null)
-            {
-            }
-        });
-    }
-
-    private Empty Shutdown(GrpcCall call)
-    {
-        var caller = call.Http.Features.Get<DriverConnection>()?.PeerPid ?? 0;
+        var http = context.GetHttpContext();
+        var caller = http.Features.Get<DriverConnection>()?.PeerPid ?? 0;
         // After the answer is out, so that Nomad sees a plugin that obeyed and not one that crashed.
-        call.Http.Response.OnCompleted(() =>
+        http.Response.OnCompleted(() =>
         {
             lifelines.CloseNewest(caller);
             return Task.CompletedTask;
         });
-        return new();
+        return Task.FromResult(new Empty());
     }
+}
 
-    private static async Task StayOpenAsync(GrpcCall call)
+/// <summary>Opened by the host at once and for as long as it is connected; nothing is ever said on it.</summary>
+internal sealed class PluginOutput : GRPCStdio.GRPCStdioBase
+{
+    public override async Task StreamStdio(Nothing request, IServerStreamWriter<StdioData> responseStream, ServerCallContext context)
     {
-        await call.StartAsync();
-        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, call.Cancel);
+        await context.WriteResponseHeadersAsync([]);
+        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.CancellationToken);
+    }
+}
+
+/// <summary>As <see cref="PluginOutput"/>.</summary>
+internal sealed class PluginBroker : GRPCBroker.GRPCBrokerBase
+{
+    public override async Task StartStream(IAsyncStreamReader<ConnInfo> requestStream, IServerStreamWriter<ConnInfo> responseStream, ServerCallContext context)
+    {
+        await context.WriteResponseHeadersAsync([]);
+        try
+        {
+            while (await requestStream.MoveNext(context.CancellationToken))
+            {
+            }
+        }
+        catch (IOException)
+        {
+            // The host dropped the stream or its connection; which of them Kestrel says, it says before it cancels the call.
+        }
     }
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Grpc.Core;
 
 namespace Nomadstack.Driver;
 
 /// <summary>What a task's <c>config</c> block asks for: the server of a role, perhaps of a version. Never holds an unknown role.</summary>
 internal sealed record ServerRequest(string Role, string? Version)
 {
-    public static IReadOnlyList<string> KnownRoles { get; } = [Cluster.Role.Consul, Cluster.Role.Nomad];
-
-    /// <exception cref="GrpcException">The configuration is not what the schema promised, or the role is unknown; a restart would not help.</exception>
-    public static ServerRequest Decode(ReadOnlySpan<byte> msgpack)
+    /// <param name="roles">The known ones.</param>
+    /// <exception cref="RpcException">The configuration is not what the schema promised, or the role is unknown; a restart would not help.</exception>
+    public static ServerRequest Decode(ReadOnlySpan<byte> msgpack, IReadOnlyCollection<string> roles)
     {
         string? role = null, version = null;
         try
@@ -31,17 +31,17 @@ internal sealed record ServerRequest(string Role, string? Version)
         }
         catch (FormatException e)
         {
-            throw new GrpcException(GrpcCode.InvalidArgument, $"The task's config cannot be read: {e.Message}. It takes `role` and, if wanted, `version`.", inner: e);
+            throw new RpcException(new(StatusCode.InvalidArgument, $"The task's config cannot be read: {e.Message}. It takes `role` and, if wanted, `version`.", e));
         }
 
-        return Checked(role, version);
+        return Checked(role, version, roles);
     }
 
-    public static ServerRequest Checked(string? role, string? version) =>
-        role is { Length: > 0 } && Cluster.Role.IsKnown(role)
+    public static ServerRequest Checked(string? role, string? version, IReadOnlyCollection<string> roles) =>
+        role is { Length: > 0 } && roles.Contains(role)
             ? new(role, version is { Length: > 0 } ? version : null)
-            : throw new GrpcException(GrpcCode.InvalidArgument, (role is { Length: > 0 } ? $"There is no server role \"{role}\"." : "The task's config names no server role.")
-                + $" Set `role` to one of: {string.Join(", ", KnownRoles)}.");
+            : throw new RpcException(new(StatusCode.InvalidArgument, (role is { Length: > 0 } ? $"There is no server role \"{role}\"." : "The task's config names no server role.")
+                + $" Set `role` to one of: {string.Join(", ", roles.Order(StringComparer.Ordinal))}."));
 }
 
 /// <summary>What StartTask leaves in Nomad's handle. Nomad never updates it, and gives a restored handle without the task's config.</summary>
@@ -54,7 +54,7 @@ internal sealed record DriverState
 
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, DriverJson.Default.DriverState);
 
-    /// <exception cref="GrpcException">The bytes were not written by this driver.</exception>
+    /// <exception cref="RpcException">The bytes were not written by this driver.</exception>
     public static DriverState FromBytes(ReadOnlySpan<byte> bytes)
     {
         try
@@ -63,7 +63,7 @@ internal sealed record DriverState
         }
         catch (JsonException e)
         {
-            throw new GrpcException(GrpcCode.InvalidArgument, $"The task's handle was not written by this driver: {e.Message}", inner: e);
+            throw new RpcException(new(StatusCode.InvalidArgument, $"The task's handle was not written by this driver: {e.Message}", e));
         }
     }
 }

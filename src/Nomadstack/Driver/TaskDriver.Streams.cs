@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
@@ -10,7 +11,7 @@ internal sealed partial class TaskDriver
 {
     private static readonly TimeSpan s_statsDefault = TimeSpan.FromSeconds(1), s_statsLeast = TimeSpan.FromMilliseconds(100);
 
-    private async Task FingerprintAsync(FingerprintRequest request, GrpcCall call)
+    public override async Task Fingerprint(FingerprintRequest request, IServerStreamWriter<FingerprintResponse> responseStream, ServerCallContext context)
     {
         while (true)
         {
@@ -21,35 +22,35 @@ internal sealed partial class TaskDriver
                 HealthDescription = now.Description,
             };
             foreach (var (name, value) in now.Attributes) response.Attributes.Add(name, new Ground.Protocol.Attribute { StringVal = value });
-            await call.WriteAsync(response);
-            await now.Replaced.WaitAsync(call.Cancel);
+            await responseStream.WriteAsync(response);
+            await now.Replaced.WaitAsync(context.CancellationToken);
         }
     }
 
-    private async Task TaskStatsAsync(TaskStatsRequest request, GrpcCall call)
+    public override async Task TaskStats(TaskStatsRequest request, IServerStreamWriter<TaskStatsResponse> responseStream, ServerCallContext context)
     {
         var held = Find(request.TaskId);
         var interval = request.CollectionInterval?.ToTimeSpan() ?? s_statsDefault;
         if (interval <= TimeSpan.Zero) interval = s_statsDefault;
         else if (interval < s_statsLeast) interval = s_statsLeast;
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(call.Cancel, held.Token);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, held.Token);
         using var timer = new PeriodicTimer(interval, time);
         ProcessUsage? before = null;
         var beforeAt = 0L;
         try
         {
-            await call.StartAsync();
+            await context.WriteResponseHeadersAsync([]);
             do
             {
                 var now = host.Pid(held.Claim.Role) is { } pid ? ProcessUsage.Read(pid) : null;
                 var nowAt = time.GetTimestamp();
                 // Between a server's crash and its restart there is nothing to tell.
-                if (now is { } usage) await call.WriteAsync(Stats(request.TaskId, before, usage, time.GetElapsedTime(beforeAt, nowAt)));
+                if (now is { } usage) await responseStream.WriteAsync(Stats(request.TaskId, before, usage, time.GetElapsedTime(beforeAt, nowAt)));
                 (before, beforeAt) = (now, nowAt);
             }
             while (await timer.WaitForNextTickAsync(end.Token));
         }
-        catch (OperationCanceledException) when (held.Token.IsCancellationRequested && !call.Cancel.IsCancellationRequested)
+        catch (OperationCanceledException) when (held.Token.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
             // The claim ended, and the stream with it.
         }
@@ -86,12 +87,12 @@ internal sealed partial class TaskDriver
         };
     }
 
-    private async Task TaskEventsAsync(TaskEventsRequest request, GrpcCall call)
+    public override async Task TaskEvents(TaskEventsRequest request, IServerStreamWriter<DriverTaskEvent> responseStream, ServerCallContext context)
     {
-        await call.StartAsync();
-        await foreach (var e in host.EventsAsync(call.Cancel))
+        await context.WriteResponseHeadersAsync([]);
+        await foreach (var e in host.EventsAsync(context.CancellationToken))
         {
-            await call.WriteAsync(new DriverTaskEvent
+            await responseStream.WriteAsync(new DriverTaskEvent
             {
                 TaskId = e.Claim.TaskId,
                 AllocId = e.Claim.AllocId,

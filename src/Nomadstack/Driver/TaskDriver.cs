@@ -2,6 +2,7 @@
 using System.Collections.Concurrent;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Kernel;
@@ -13,41 +14,21 @@ namespace Nomadstack.Driver;
 /// The <c>nomadstack</c> task driver: turns Nomad's task calls into claims on this node's servers. It never stops a server's process,
 /// and every call may be repeated, since Nomad does so after each restart of its client, of the plugin, or of this agent.
 /// </summary>
-internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, string keeperFolder, KeyValuePair<string, string> keeperMark, TimeProvider time, ILogger<TaskDriver> log) : IAsyncDisposable
+internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, string keeperFolder, KeyValuePair<string, string> keeperMark, TimeProvider time, ILogger<TaskDriver> log) : Ground.Protocol.Driver.DriverBase, IAsyncDisposable
 {
-    private const string Service = "/hashicorp.nomad.plugins.drivers.proto.Driver/";
     private const string NoExec = "A server's task has no exec: the process belongs to the node, not to the allocation. Use `nomadstack nomad` or `nomadstack consul` on the node.";
     private const int HandleVersion = 1;
 
     private readonly ConcurrentDictionary<string, HeldTask> _tasks = new(StringComparer.Ordinal);
 
-    public void Register(GrpcEndpoints endpoints)
-    {
-        endpoints.Unary(Service + "Init", InitRequest.Parser, (_, _) => Task.FromResult(new InitResponse()));
-        endpoints.Unary(Service + "Shutdown", ShutdownRequest.Parser, (_, _) => Task.FromResult(new ShutdownResponse()));
-        endpoints.Unary(Service + "TaskConfigSchema", TaskConfigSchemaRequest.Parser, (_, _) => Task.FromResult(new TaskConfigSchemaResponse { Spec = DriverSchema.TaskConfig() }));
-        endpoints.Unary(Service + "Capabilities", CapabilitiesRequest.Parser, (_, _) => Task.FromResult(Capabilities()));
-        endpoints.Unary(Service + "StartTask", StartTaskRequest.Parser, StartTaskAsync);
-        endpoints.Unary(Service + "RecoverTask", RecoverTaskRequest.Parser, RecoverTaskAsync);
-        endpoints.Unary(Service + "WaitTask", WaitTaskRequest.Parser, WaitTaskAsync);
-        endpoints.Unary(Service + "StopTask", StopTaskRequest.Parser, StopTaskAsync);
-        endpoints.Unary(Service + "DestroyTask", DestroyTaskRequest.Parser, DestroyTaskAsync);
-        endpoints.Unary(Service + "InspectTask", InspectTaskRequest.Parser, (request, _) => Task.FromResult(InspectTask(request)));
-        endpoints.Unary(Service + "SignalTask", SignalTaskRequest.Parser, (request, _) => Task.FromResult(SignalTask(request)));
-        endpoints.Unary<ExecTaskRequest, ExecTaskResponse>(Service + "ExecTask", ExecTaskRequest.Parser, (_, _) => throw new GrpcException(GrpcCode.Unimplemented, NoExec));
-        endpoints.Bidirectional(Service + "ExecTaskStreaming", _ => throw new GrpcException(GrpcCode.Unimplemented, NoExec));
-        endpoints.ServerStream(Service + "Fingerprint", FingerprintRequest.Parser, FingerprintAsync);
-        endpoints.ServerStream(Service + "TaskStats", TaskStatsRequest.Parser, TaskStatsAsync);
-        endpoints.ServerStream(Service + "TaskEvents", TaskEventsRequest.Parser, TaskEventsAsync);
-        // CreateNetwork and DestroyNetwork are never called for a driver that offers the host's network alone; unknown methods are UNIMPLEMENTED.
-    }
+    public override Task<InitResponse> Init(InitRequest request, ServerCallContext context) => Task.FromResult(new InitResponse());
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var task in _tasks.Values) await task.DisposeAsync();
-    }
+    public override Task<ShutdownResponse> Shutdown(ShutdownRequest request, ServerCallContext context) => Task.FromResult(new ShutdownResponse());
 
-    private static CapabilitiesResponse Capabilities() => new()
+    public override Task<TaskConfigSchemaResponse> TaskConfigSchema(TaskConfigSchemaRequest request, ServerCallContext context) =>
+        Task.FromResult(new TaskConfigSchemaResponse { Spec = DriverSchema.TaskConfig() });
+
+    public override Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext context) => Task.FromResult(new CapabilitiesResponse
     {
         Capabilities = new()
         {
@@ -57,21 +38,26 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
             NetworkIsolationModes = { NetworkIsolationSpec.Types.NetworkIsolationMode.Host },
             MountConfigs = DriverCapabilities.Types.MountConfigs.NoMounts,
         },
-    };
+    });
 
-    private async Task<StartTaskResponse> StartTaskAsync(StartTaskRequest request, GrpcCall call)
+    public async ValueTask DisposeAsync()
     {
-        var config = request.Task ?? throw new GrpcException(GrpcCode.InvalidArgument, "StartTask without a task.");
-        var wanted = ServerRequest.Decode(config.MsgpackDriverConfig.Span);
+        foreach (var task in _tasks.Values) await task.DisposeAsync();
+    }
+
+    public override async Task<StartTaskResponse> StartTask(StartTaskRequest request, ServerCallContext context)
+    {
+        var config = request.Task ?? throw Refused(StatusCode.InvalidArgument, "StartTask without a task.");
+        var wanted = ServerRequest.Decode(config.MsgpackDriverConfig.Span, host.Roles);
         var startedAt = time.GetUtcNow();
         try
         {
-            await ClaimAsync(config, wanted, startedAt, call.Cancel);
+            await ClaimAsync(config, wanted, startedAt, context.CancellationToken);
         }
         catch (ProblemException e) when (e.Problem is { Unsafe: false, Lasting: false })
         {
             // Without this detail Nomad would fail the task for good and never ask its restart policy.
-            throw new GrpcException(GrpcCode.FailedPrecondition, e.Message, new("hashicorp.nomad.plugins.shared.structs.RecoverableError", new RecoverableError { Recoverable = true }), e);
+            throw Recoverable(e);
         }
 
         var state = new DriverState { Role = wanted.Role, Version = wanted.Version, StartedAt = startedAt };
@@ -82,14 +68,14 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
     }
 
     /// <summary>Nomad asks this after each restart, before it knows any server; the answer depends on this node alone.</summary>
-    private async Task<RecoverTaskResponse> RecoverTaskAsync(RecoverTaskRequest request, GrpcCall call)
+    public override async Task<RecoverTaskResponse> RecoverTask(RecoverTaskRequest request, ServerCallContext context)
     {
-        var handle = request.Handle ?? throw new GrpcException(GrpcCode.InvalidArgument, "RecoverTask without a handle.");
-        if (handle.Config?.Id is not { Length: > 0 }) throw new GrpcException(GrpcCode.InvalidArgument, "RecoverTask with a handle that names no task.");
+        var handle = request.Handle ?? throw Refused(StatusCode.InvalidArgument, "RecoverTask without a handle.");
+        if (handle.Config?.Id is not { Length: > 0 }) throw Refused(StatusCode.InvalidArgument, "RecoverTask with a handle that names no task.");
         var state = DriverState.FromBytes(handle.DriverState.Span);
         // A claim that ended in this agent's life is not taken again: a newer one may hold the server. WaitTask tells Nomad of the end.
         if (_tasks.TryGetValue(handle.Config.Id, out var known) && known.Ended.IsCompleted) return new();
-        await ClaimAsync(handle.Config, ServerRequest.Checked(state.Role, state.Version), state.StartedAt, call.Cancel);
+        await ClaimAsync(handle.Config, ServerRequest.Checked(state.Role, state.Version, host.Roles), state.StartedAt, context.CancellationToken);
         return new();
     }
 
@@ -114,32 +100,32 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         }
     }
 
-    private async Task<WaitTaskResponse> WaitTaskAsync(WaitTaskRequest request, GrpcCall call)
+    public override async Task<WaitTaskResponse> WaitTask(WaitTaskRequest request, ServerCallContext context)
     {
-        if (_tasks.TryGetValue(request.TaskId, out var held)) await held.Ended.WaitAsync(call.Cancel);
-        else if (host.Holds(request.TaskId)) await host.ReleasedAsync(request.TaskId, call.Cancel);
+        if (_tasks.TryGetValue(request.TaskId, out var held)) await held.Ended.WaitAsync(context.CancellationToken);
+        else if (host.Holds(request.TaskId)) await host.ReleasedAsync(request.TaskId, context.CancellationToken);
         else throw NotFound(request.TaskId);
         return new() { Result = new() };
     }
 
-    private async Task<StopTaskResponse> StopTaskAsync(StopTaskRequest request, GrpcCall call)
+    public override async Task<StopTaskResponse> StopTask(StopTaskRequest request, ServerCallContext context)
     {
-        await host.ReleaseAsync(request.TaskId, call.Cancel);
+        await host.ReleaseAsync(request.TaskId, context.CancellationToken);
         LogReleased(request.TaskId);
         return new();
     }
 
-    private async Task<DestroyTaskResponse> DestroyTaskAsync(DestroyTaskRequest request, GrpcCall call)
+    public override async Task<DestroyTaskResponse> DestroyTask(DestroyTaskRequest request, ServerCallContext context)
     {
-        await host.ReleaseAsync(request.TaskId, call.Cancel);
+        await host.ReleaseAsync(request.TaskId, context.CancellationToken);
         if (!_tasks.TryGetValue(request.TaskId, out var held)) return new();
         // A WaitTask that is still open hears of the end before the task is forgotten.
-        await held.Ended.WaitAsync(call.Cancel);
+        await held.Ended.WaitAsync(context.CancellationToken);
         if (_tasks.TryRemove(new(request.TaskId, held))) await held.DisposeAsync();
         return new();
     }
 
-    private InspectTaskResponse InspectTask(InspectTaskRequest request)
+    public override Task<InspectTaskResponse> InspectTask(InspectTaskRequest request, ServerCallContext context)
     {
         var held = Find(request.TaskId);
         var ended = held.EndedAt;
@@ -157,21 +143,35 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
             Driver = new() { Attributes = { ["role"] = held.Claim.Role } },
         };
         if (ended is null && host.Pid(held.Claim.Role) is { } pid) response.Driver.Attributes["pid"] = pid.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return response;
+        return Task.FromResult(response);
     }
 
-    private SignalTaskResponse SignalTask(SignalTaskRequest request)
+    public override Task<SignalTaskResponse> SignalTask(SignalTaskRequest request, ServerCallContext context)
     {
         var held = Find(request.TaskId);
-        if (held.Ended.IsCompleted) throw new GrpcException(GrpcCode.FailedPrecondition, $"The task {request.TaskId} has ended; its server is no longer its own.");
-        var number = SignalNames.Number(request.Signal.ToUpperInvariant()) ?? throw new GrpcException(GrpcCode.InvalidArgument, $"There is no signal \"{request.Signal}\". Name one as `SIGHUP`.");
+        if (held.Ended.IsCompleted) throw Refused(StatusCode.FailedPrecondition, $"The task {request.TaskId} has ended; its server is no longer its own.");
+        var number = SignalNames.Number(request.Signal.ToUpperInvariant()) ?? throw Refused(StatusCode.InvalidArgument, $"There is no signal \"{request.Signal}\". Name one as `SIGHUP`.");
         host.Signal(held.Claim.Role, number);
-        return new();
+        return Task.FromResult(new SignalTaskResponse());
     }
+
+    public override Task<ExecTaskResponse> ExecTask(ExecTaskRequest request, ServerCallContext context) => throw Refused(StatusCode.Unimplemented, NoExec);
+
+    public override Task ExecTaskStreaming(IAsyncStreamReader<ExecTaskStreamingRequest> requestStream, IServerStreamWriter<ExecTaskStreamingResponse> responseStream, ServerCallContext context) => throw Refused(StatusCode.Unimplemented, NoExec);
 
     private HeldTask Find(string taskId) => _tasks.TryGetValue(taskId, out var held) ? held : throw NotFound(taskId);
 
-    private static GrpcException NotFound(string taskId) => new(GrpcCode.NotFound, $"task not found: {taskId}");
+    private static RpcException NotFound(string taskId) => Refused(StatusCode.NotFound, $"task not found: {taskId}");
+
+    private static RpcException Refused(StatusCode code, string message) => new(new(code, message));
+
+    /// <summary>The detail's full name is given by hand: asking the message for it would need reflection.</summary>
+    private static RpcException Recoverable(ProblemException problem)
+    {
+        var status = new Ground.Protocol.Status { Code = (int)StatusCode.FailedPrecondition, Message = problem.Message };
+        status.Details.Add(new Any { TypeUrl = "type.googleapis.com/hashicorp.nomad.plugins.shared.structs.RecoverableError", Value = new RecoverableError { Recoverable = true }.ToByteString() });
+        return new(new(StatusCode.FailedPrecondition, problem.Message, problem), new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
+    }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Task {TaskId} claims the {Role} server")]
     private partial void LogClaimed(string taskId, string role);

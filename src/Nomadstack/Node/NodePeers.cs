@@ -4,8 +4,8 @@ using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
 using Nomadstack.Peers;
+using Nomadstack.Products;
 using Nomadstack.Programs;
-using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
 
@@ -41,8 +41,8 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
                 CreatedAt = context.Time.GetUtcNow(),
                 CaPin = pki.CaPin,
                 FirstMaxServers = request.Servers,
-                FirstConsul = request.Consul,
-                FirstEngine = programs.For(Role.Nomad, null).Kind,
+                FirstWhole = context.Table.Stack.Where(p => p is { InFirstRelease: true, Schedules: false }).All(p => request.Products.Contains(p.Name)),
+                FirstEngine = programs.For(context.Table.Scheduler, null).Kind,
                 Nodes = new Dictionary<string, NodeEntry> { [context.Node.Id] = Self(pki) },
             });
         }

@@ -15,6 +15,9 @@ internal sealed record ClusterDocument : IHasSchema
 {
     public const int CurrentSchema = 1;
 
+    /// <summary>Of a document that does not say, as the oldest ones do not.</summary>
+    public const string DefaultEngine = "nomad";
+
     public int Schema { get; init; } = CurrentSchema;
 
     /// <summary>A UUID minted at bootstrap, once. Peers of another cluster id are refused.</summary>
@@ -28,11 +31,11 @@ internal sealed record ClusterDocument : IHasSchema
     /// <summary>First value of the setting <see cref="SettingNames.MaxServers"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
     public int FirstMaxServers { get; set; } = 3;
 
-    /// <summary>Whether the stack was made with Consul: first value of the setting <see cref="SettingNames.Products"/>; what release 0.1.0 reads.</summary>
-    public bool FirstConsul { get; set; } = true;
+    /// <summary>Whether the stack was made whole, as release 0.1.0 knew it, or of its scheduler alone: first value of the setting <see cref="SettingNames.Products"/>; what release 0.1.0 reads.</summary>
+    public bool FirstWhole { get; set; } = true;
 
     /// <summary>First value of the setting <see cref="SettingNames.Engine"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
-    public string FirstEngine { get; set; } = "nomad";
+    public string FirstEngine { get; set; } = DefaultEngine;
 
     /// <summary>Settings that were written, by name; read them through <see cref="Settings"/>.</summary>
     public IReadOnlyDictionary<string, Setting> Registers { get; set; } = new Dictionary<string, Setting>();
@@ -53,9 +56,6 @@ internal sealed record ClusterDocument : IHasSchema
 
     /// <summary>The products of the stack, by name.</summary>
     public IReadOnlyList<string> Products => Settings.Products;
-
-    /// <summary>Whether the stack has Consul.</summary>
-    public bool Consul => Products.Contains(Role.Consul);
 
     /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines do not read each other's raft, nor speak it.</summary>
     public string Engine => Settings.Engine;
@@ -110,7 +110,7 @@ internal sealed record NodeEntry
 }
 
 /// <summary>A server recorded on a node: where its peers and clients reach it.</summary>
-/// <param name="Role"><see cref="Cluster.Role"/>.</param>
+/// <param name="Role">The name of its product.</param>
 /// <param name="RaftId">The server's node-id file, its id in the raft configuration.</param>
 /// <param name="ManagedBy"><c>job</c> or <c>bootstrap</c>.</param>
 /// <param name="State"><c>running</c>, or <c>lingering</c> once no allocation claims it any more.</param>

@@ -12,7 +12,10 @@ namespace Nomadstack.Peers;
 /// </summary>
 internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
 {
-    private static readonly string[] s_known = ["schema", "clusterId", "createdAt", "caPin", "maxServers", "consul", "engine", "nodes", "tokens", "settings"];
+    /// <summary>What release 0.1.0 calls <see cref="ClusterDocument.FirstWhole"/>.</summary>
+    private const string Whole = "consul";
+
+    private static readonly string[] s_known = ["schema", "clusterId", "createdAt", "caPin", "maxServers", Whole, "engine", "nodes", "tokens", "settings"];
 
     public override ClusterDocument Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
@@ -32,8 +35,8 @@ internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
             CreatedAt = Field("createdAt", default, v => v.GetDateTimeOffset()),
             CaPin = Field("caPin", "", v => v.GetString() ?? ""),
             FirstMaxServers = Field("maxServers", 3, v => v.GetInt32()),
-            FirstConsul = Field("consul", true, v => v.GetBoolean()),
-            FirstEngine = Field("engine", "nomad", v => v.GetString() ?? ""),
+            FirstWhole = Field(Whole, true, v => v.GetBoolean()),
+            FirstEngine = Field("engine", ClusterDocument.DefaultEngine, v => v.GetString() ?? ""),
             Nodes = nodes,
             Tokens = tokens,
             Registers = settings,
@@ -94,7 +97,7 @@ internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
         writer.WriteString("createdAt", value.CreatedAt);
         writer.WriteString("caPin", value.CaPin);
         writer.WriteNumber("maxServers", value.FirstMaxServers);
-        writer.WriteBoolean("consul", value.FirstConsul);
+        writer.WriteBoolean(Whole, value.FirstWhole);
         writer.WriteString("engine", value.FirstEngine);
         foreach (var (name, json) in value.Unknown) Put(writer, name, Encoding.UTF8.GetBytes(json));
         writer.WriteStartObject("nodes");

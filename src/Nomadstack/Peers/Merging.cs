@@ -23,13 +23,13 @@ internal static class Merging
         // Chosen once at bootstrap, hence equal; were they ever not, every node must still settle on the same.
         var created = local.CreatedAt <= remote.CreatedAt ? local.CreatedAt : remote.CreatedAt;
         var maxServers = Math.Max(local.FirstMaxServers, remote.FirstMaxServers);
-        var consul = local.FirstConsul || remote.FirstConsul;
+        var whole = local.FirstWhole || remote.FirstWhole;
         // An agent that does not know the field passes it on as if it were the default, which comes last.
         var engine = string.CompareOrdinal(local.FirstEngine, remote.FirstEngine) <= 0 ? local.FirstEngine : remote.FirstEngine;
         return nodes == local.Nodes && tokens == local.Tokens && settings == local.Registers && unknown == local.Unknown && created == local.CreatedAt
-               && maxServers == local.FirstMaxServers && consul == local.FirstConsul && engine == local.FirstEngine
+               && maxServers == local.FirstMaxServers && whole == local.FirstWhole && engine == local.FirstEngine
             ? local
-            : local with { CreatedAt = created, FirstMaxServers = maxServers, FirstConsul = consul, FirstEngine = engine, Nodes = nodes, Tokens = tokens, Registers = settings, Unknown = unknown };
+            : local with { CreatedAt = created, FirstMaxServers = maxServers, FirstWhole = whole, FirstEngine = engine, Nodes = nodes, Tokens = tokens, Registers = settings, Unknown = unknown };
     }
 
     public static Problem OtherCluster(string ours, string theirs) =>
@@ -79,7 +79,7 @@ internal static class Merging
 
     /// <summary>What two memberships can differ in beside their entries.</summary>
     public static string Header(ClusterDocument document) =>
-        string.Join('\n', [$"{document.CreatedAt.UtcTicks} {document.FirstMaxServers} {document.FirstConsul} {document.FirstEngine}", .. document.Unknown.OrderBy(u => u.Key, StringComparer.Ordinal).Select(u => $"{u.Key} {u.Value}")]);
+        string.Join('\n', [$"{document.CreatedAt.UtcTicks} {document.FirstMaxServers} {document.FirstWhole} {document.FirstEngine}", .. document.Unknown.OrderBy(u => u.Key, StringComparer.Ordinal).Select(u => $"{u.Key} {u.Value}")]);
 
     private static IReadOnlyDictionary<string, T> MergeEntries<T>(IReadOnlyDictionary<string, T> local, IReadOnlyDictionary<string, T> remote, Comparison<T> compare)
     {

@@ -35,6 +35,12 @@ internal sealed class FakePlugin : IAsyncDisposable
     /// <summary>What StartTask says instead of starting.</summary>
     public (int Code, string Message, bool Recoverable)? Refusal { get; set; }
 
+    /// <summary>A method that never answers.</summary>
+    public string? Hangs { get; set; }
+
+    /// <summary>Calls whose caller let go of them before their end.</summary>
+    public ConcurrentQueue<string> LetGo { get; } = new();
+
     /// <summary>A crashed plugin's successor does not get its tasks back.</summary>
     public bool Amnesia { get; set; }
 
@@ -91,11 +97,13 @@ internal sealed class FakePlugin : IAsyncDisposable
         catch (OperationCanceledException)
         {
             // The client is gone, or the test is over.
+            LetGo.Enqueue(method);
         }
     }
 
     private async Task AnswerAsync(HttpContext http, string method, byte[] message, CancellationToken over)
     {
+        if (method == Hangs) await Task.Delay(Timeout.Infinite, over);
         switch (method)
         {
             case "PluginInfo":

@@ -49,6 +49,7 @@ public sealed class PluginDriverTests : IDisposable
         started.AllocDir.ShouldBe(_folder[Path.Combine("alloc", id)]);
         await Wait.UntilAsync("its output", () => client.Log(id) == "hello from a plugin\n");
         (await client.Agent.Find(id)!.Tasks["t"].UsageAsync(default)).ShouldNotBeNull().ResidentBytes.ShouldBe(4096);
+        await Wait.UntilAsync("the end of the stream that one reading was taken from", () => plugin.LetGo.Contains("TaskStats"));
 
         _servers.Stop(id);
         var stopped = await _servers.WhenAsync(id, ClientStatus.Complete);
@@ -63,6 +64,8 @@ public sealed class PluginDriverTests : IDisposable
         await using var client = await StartAsync(_folder, _servers, WithPlugins);
         var id = _servers.Place(Fake()).ID;
         await _servers.WhenAsync(id, ClientStatus.Running);
+        // A task counts as running a moment before its driver is asked to wait for it, and that call is counted below.
+        await Wait.UntilAsync("the task is waited for", () => plugin.Calls.Contains("WaitTask"));
         var first = client.Plugin.Pid;
 
         for (var crash = 1; crash <= 2; crash++)
@@ -159,6 +162,43 @@ public sealed class PluginDriverTests : IDisposable
 
         await Wait.UntilAsync("another process", () => driver.Pid is > 0 and var now && now != left.Pid);
         await left.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_call_that_its_caller_gives_up_is_cancelled_and_the_plugin_hears_of_it()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        using var poller = Poller.Start();
+        using var giveUp = new CancellationTokenSource();
+        await using var driver = await PluginDriver.StartAsync(Path.Combine(_folder["plugins"], "fake"), new([], JsonDocument.Parse("{}").RootElement), _folder["records"], poller, TimeProvider.System, NullLogger.Instance, default);
+        plugin.Hangs = "InspectTask";
+        var call = driver.InspectTaskAsync("any", giveUp.Token);
+        await Wait.UntilAsync("the call", () => plugin.Calls.Contains("InspectTask"));
+
+        await giveUp.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(() => call);
+        await Wait.UntilAsync("its end", () => plugin.LetGo.Contains("InspectTask"));
+    }
+
+    [Fact]
+    public async Task A_client_that_is_stopped_while_it_looks_for_a_plugin_left_behind_leaves_neither_call_nor_process()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        using var poller = Poller.Start();
+        using var stop = new CancellationTokenSource();
+        var record = _folder["fake.json"];
+        await using var left = await PluginInstance.LaunchAsync(Path.Combine(_folder["plugins"], "fake"), [], record, poller, TimeProvider.System, NullLogger.Instance, default);
+        plugin.Hangs = "PluginInfo";
+        var look = PluginInstance.ReattachAsync(record, poller, TimeProvider.System, stop.Token);
+        await Wait.UntilAsync("the question", () => plugin.Calls.Contains("PluginInfo"));
+
+        await stop.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(() => look);
+        plugin.LetGo.ShouldContain("PluginInfo");
+        await left.Exited.WaitAsync(TimeSpan.FromSeconds(5));
+        File.Exists(record).ShouldBeFalse();
     }
 
     [Theory]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Driver;
 using Nomadstack.Ground.Protocol;
@@ -14,6 +14,7 @@ namespace Nomadstack.Tests.Driver;
 /// <summary>A driver on a real Kestrel in a folder of its own, with a caller that plays Nomad.</summary>
 internal sealed class DriverHarness : IAsyncDisposable
 {
+    private readonly LoggerFactory _logs;
     private WebApplication? _app;
 
     private DriverHarness(string folder)
@@ -21,11 +22,13 @@ internal sealed class DriverHarness : IAsyncDisposable
         Folder = folder;
         Host = new(folder);
         Nomad = new(Socket);
+        _logs = new LoggerFactory([Log]);
     }
 
     public string Folder { get; }
     public FakeServerHost Host { get; private set; }
     public NomadCaller Nomad { get; }
+    public LogOfErrors Log { get; } = new();
     public DriverServer Server { get; private set; } = null!;
     public string Socket => Path.Combine(Folder, "driver.sock");
     public string Plugin => Path.Combine(Folder, "plugins", "nomadstack");
@@ -43,8 +46,9 @@ internal sealed class DriverHarness : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => DriverServer.Configure(kestrel, Socket));
+        Server = new(Host, Path.Combine(Folder, "plugins"), LifelineFolder, Socket, new("NOMADSTACK_PROCESS", Folder + ":log-keeper"), "0.1.0", TimeProvider.System, _logs);
+        Server.AddServices(builder.Services);
         _app = builder.Build();
-        Server = new(Host, Path.Combine(Folder, "plugins"), LifelineFolder, Socket, new("NOMADSTACK_PROCESS", Folder + ":log-keeper"), "0.1.0", TimeProvider.System, _app.Services.GetRequiredService<ILoggerFactory>());
         Server.Map(_app);
         await _app.StartAsync();
         Server.Start();
@@ -112,6 +116,28 @@ internal sealed class DriverHarness : IAsyncDisposable
     {
         Nomad.Dispose();
         await StopServingAsync();
+        _logs.Dispose();
         Directory.Delete(Folder, recursive: true);
+    }
+}
+
+/// <summary>What the driver says went wrong.</summary>
+internal sealed class LogOfErrors : ILoggerProvider, ILogger
+{
+    public ConcurrentQueue<string> Lines { get; } = new();
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel)) Lines.Enqueue($"{logLevel}: {formatter(state, exception)}: {exception?.Message}");
+    }
+
+    public void Dispose()
+    {
     }
 }

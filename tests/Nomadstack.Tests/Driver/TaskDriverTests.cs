@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Health.V1;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Protocol;
 using Shouldly;
@@ -263,13 +264,75 @@ public sealed class TaskDriverTests : IAsyncLifetime
     [InlineData(NomadCaller.Driver + "CreateNetwork")]
     [InlineData(NomadCaller.Driver + "ExecTask")]
     [InlineData(NomadCaller.Driver + "ExecTaskStreaming")]
-    [InlineData("grpc.health.v1.Health/Check")]
+    [InlineData("plugin.GRPCController/Restart")]
+    [InlineData("nobody.Knows/This")]
     public async Task WhatIsNotOfferedIsUnimplemented(string method)
     {
         using var call = await _driver.Nomad.OpenAsync(method, new InitRequest());
         (await call.NextAsync()).ShouldBeNull();
         call.TrailersOnly.ShouldBeTrue();
         call.Status("grpc-status").ShouldBe("12");
+    }
+
+    [Fact]
+    public async Task ItsHealthIsThatOfAPluginWhichServes()
+    {
+        var health = await _driver.Nomad.UnaryAsync("grpc.health.v1.Health/Check", new HealthCheckRequest { Service = "plugin" }, HealthCheckResponse.Parser);
+        health.Status.ShouldBe(HealthCheckResponse.Types.ServingStatus.Serving);
+    }
+
+    [Fact]
+    public async Task AFaultOfTheDiskIsAFailureThatNomadAndTheLogHearOf()
+    {
+        _driver.Host.ClaimFails = new IOException("Input/output error");
+        var failure = await Should.ThrowAsync<GrpcFailure>(() => _driver.StartTaskAsync(DriverHarness.Config(Id)));
+        failure.Code.ShouldBe(13);
+        failure.Message.ShouldBe("The driver failed: Input/output error");
+        _driver.Log.Lines.ShouldBe(["Error: /hashicorp.nomad.plugins.drivers.proto.Driver/StartTask failed: Input/output error"]);
+    }
+
+    [Fact]
+    public async Task AStreamThatFailsTellsWhyInItsTrailers()
+    {
+        using var stream = await _driver.Nomad.OpenAsync(NomadCaller.Driver + "TaskEvents", new TaskEventsRequest());
+        await DriverHarness.EventuallyAsync("a reader", () => _driver.Host.Readers == 1);
+        _driver.Host.FailEvents(new IOException("Input/output error"));
+        (await stream.NextAsync().WaitAsync(TimeSpan.FromSeconds(5))).ShouldBeNull();
+        stream.TrailersOnly.ShouldBeFalse();
+        stream.Status("grpc-status").ShouldBe("13");
+    }
+
+    [Fact]
+    public async Task ACallerThatGoesIsNoFault()
+    {
+        await _driver.StartTaskAsync(DriverHarness.Config(Id));
+        using (var gone = new NomadCaller(_driver.Socket))
+        {
+            foreach (var (method, request) in new (string, IMessage)[]
+            {
+                (NomadCaller.Driver + "Fingerprint", new FingerprintRequest()), (NomadCaller.Driver + "TaskEvents", new TaskEventsRequest()),
+                (NomadCaller.Driver + "TaskStats", new TaskStatsRequest { TaskId = Id }), ("plugin.GRPCStdio/StreamStdio", new Google.Protobuf.WellKnownTypes.Empty()),
+            })
+            {
+                _ = await gone.OpenAsync(method, request);
+            }
+
+            _ = gone.UnaryAsync(NomadCaller.Driver + "WaitTask", new WaitTaskRequest { TaskId = Id }, WaitTaskResponse.Parser).ContinueWith(wait => wait.Exception, TaskScheduler.Default);
+            await DriverHarness.EventuallyAsync("a reader", () => _driver.Host.Readers == 1);
+        }
+
+        await DriverHarness.EventuallyAsync("the reader to go", () => _driver.Host.Readers == 0);
+        await _driver.StopServingAsync();
+        _driver.Log.Lines.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task AMessageLongerThanAnyOfNomadsIsRefused()
+    {
+        var config = DriverHarness.Config(Id);
+        config.Env["LONG"] = new('x', 4 * 1024 * 1024);
+        (await Should.ThrowAsync<GrpcFailure>(() => _driver.StartTaskAsync(config))).Code.ShouldBe(8);
+        (await _driver.StartTaskAsync(DriverHarness.Config(Id))).State.ShouldBe(TaskState.Running);
     }
 
     [Fact]

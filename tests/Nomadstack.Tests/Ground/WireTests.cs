@@ -34,6 +34,33 @@ public sealed class WireTests
         ours.Keys.Where(key => key.Number == 1 && !theirs.ContainsKey(key)).Select(key => key.Message).Except(theirs.Keys.Select(key => key.Message)).ShouldBeEmpty();
     }
 
+    [SkippableFact]
+    public void EveryMethodThatNomadHasTooIsTheSameOnTheWire()
+    {
+        Skip.IfNot(RealAgent.Has("nomad"), "no nomad program on PATH");
+        var theirs = Methods(DescribedIn(File.ReadAllBytes(RealAgent.Find("nomad")!)));
+        var ours = Methods([.. s_ours.Append(GopluginReflection.Descriptor).Select(file => file.ToProto())]);
+
+        // Init and Shutdown came with 2.0.4.
+        ours.Keys.Except(theirs.Keys).Except(["hashicorp.nomad.plugins.drivers.proto.Driver/Init", "hashicorp.nomad.plugins.drivers.proto.Driver/Shutdown"]).ShouldBeEmpty();
+        ours.Where(method => theirs.TryGetValue(method.Key, out var same) && same != method.Value).Select(method => $"{method.Key}: {method.Value}, Nomad's is {theirs[method.Key]}").ShouldBeEmpty();
+    }
+
+    private static Dictionary<string, string> Methods(IEnumerable<FileDescriptorProto> files)
+    {
+        var methods = new Dictionary<string, string>();
+        foreach (var file in files)
+        {
+            foreach (var service in file.Service)
+            {
+                foreach (var method in service.Method)
+                    methods[$"{file.Package}.{service.Name}/{method.Name}"] = $"{method.InputType} {(method.ClientStreaming ? "stream" : "one")} to {method.OutputType} {(method.ServerStreaming ? "stream" : "one")}";
+            }
+        }
+
+        return methods;
+    }
+
     /// <summary>What a field or an enum's value is, by the message or enum it belongs to and its number.</summary>
     private static Dictionary<(string Message, int Number), string> Facts(IEnumerable<FileDescriptorProto> files)
     {

@@ -59,7 +59,7 @@ public sealed class AntiEntropyTests
         await using var b = new TestNode("n2", "127.0.0.2");
         await b.EnterAsync(a);
         // Past the rules on purpose: no such port exists, and calling it throws what nobody catches.
-        var broken = new NodeEntry { Id = Guid.NewGuid().ToString(), Name = "n3", Address = "127.0.0.3", Ports = a.File.Ports with { Peers = 99_999_999 } };
+        var broken = new NodeEntry { Id = Guid.NewGuid().ToString(), Name = "n3", Address = "127.0.0.3", Ports = a.File.Ports.WithPeers(99_999_999) };
         a.Membership.Admit(_ => broken);
         List<Nomadstack.Cluster.Problem> told = [];
         a.Membership.Refusals.Told += problem =>

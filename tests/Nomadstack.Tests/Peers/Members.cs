@@ -20,7 +20,7 @@ internal sealed class Member(string name, string address)
 
     public SyncDesk Desk => new(Membership);
 
-    public NodeEntry Entry => new() { Id = Id, Name = File.Name, Address = File.Address, Version = "0.2.0", Kind = NodeKind.Server };
+    public NodeEntry Entry => new() { Id = Id, Name = File.Name, Address = File.Address, Ports = new() { Peers = 4640 }, Version = "0.2.0", Kind = NodeKind.Server };
 
     /// <summary>One exchange with another of ours, as over the wire.</summary>
     public Task MeetAsync(Member other) => Exchange.RunAsync(Membership, other.Id, null, request => Task.FromResult(Wire(other.Desk.Answer(Wire(request), Id))));
@@ -75,7 +75,7 @@ internal sealed class Members : IDisposable
     public static ReleasedAgent Released(Member via)
     {
         var id = Guid.NewGuid().ToString();
-        via.Membership.Admit(_ => new NodeEntry { Id = id, Name = "old" + id[..4], Address = $"10.1.0.{via.Now.Nodes.Count}", KeyPin = new string('c', 64), Version = "0.1.0" });
+        via.Membership.Admit(_ => new NodeEntry { Id = id, Name = "old" + id[..4], Address = $"10.1.0.{via.Now.Nodes.Count}", Ports = new() { Peers = 4640 }, KeyPin = new string('c', 64), Version = "0.1.0" });
         return new ReleasedAgent(id).With(via.Now with { Tokens = new Dictionary<string, TokenEntry>() });
     }
 

@@ -231,15 +231,26 @@ internal sealed class ReleasedAgent(string id)
             servers.Add(Copy(s!.AsObject(), "role", "raftId", "managedBy", "state", "http", "rpc", "serf", "keys"));
         return new JsonObject
         {
-            ["id"] = Text(e, "id"), ["name"] = Text(e, "name"), ["address"] = Text(e, "address"), ["ports"] = ports, ["incarnation"] = e["incarnation"]?.GetValue<long>() ?? 1,
-            ["keyPin"] = Text(e, "keyPin"), ["version"] = Text(e, "version"), ["servers"] = servers, ["removed"] = e["removed"]?.GetValue<bool>() ?? false,
+            ["id"] = Text(e, "id"),
+            ["name"] = Text(e, "name"),
+            ["address"] = Text(e, "address"),
+            ["ports"] = ports,
+            ["incarnation"] = e["incarnation"]?.GetValue<long>() ?? 1,
+            ["keyPin"] = Text(e, "keyPin"),
+            ["version"] = Text(e, "version"),
+            ["servers"] = servers,
+            ["removed"] = e["removed"]?.GetValue<bool>() ?? false,
         };
     }
 
     private static JsonObject KnownToken(JsonObject e) => new()
     {
-        ["id"] = Text(e, "id"), ["secretHash"] = Text(e, "secretHash"), ["createdAt"] = e["createdAt"]!.DeepClone(), ["expiresAt"] = e["expiresAt"]?.DeepClone(),
-        ["revoked"] = e["revoked"]?.GetValue<bool>() ?? false, ["incarnation"] = e["incarnation"]?.GetValue<long>() ?? 1,
+        ["id"] = Text(e, "id"),
+        ["secretHash"] = Text(e, "secretHash"),
+        ["createdAt"] = e["createdAt"]!.DeepClone(),
+        ["expiresAt"] = e["expiresAt"]?.DeepClone(),
+        ["revoked"] = e["revoked"]?.GetValue<bool>() ?? false,
+        ["incarnation"] = e["incarnation"]?.GetValue<long>() ?? 1,
     };
 
     private static JsonObject Copy(JsonObject from, params string[] names)

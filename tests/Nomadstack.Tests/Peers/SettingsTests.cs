@@ -16,9 +16,9 @@ public sealed class SettingsTests : IDisposable
     [Fact]
     public void WhatTheClusterWasMadeWithIsTheFirstValue()
     {
-        var document = new ClusterDocument { ClusterId = Guid.NewGuid().ToString(), CreatedAt = default, CaPin = new string('a', 64), FirstMaxServers = 5, FirstConsul = false, FirstEngine = "embedded" };
+        var document = new ClusterDocument { ClusterId = Guid.NewGuid().ToString(), CreatedAt = default, CaPin = new string('a', 64), FirstMaxServers = 5, FirstWhole = false, FirstEngine = "embedded" };
 
-        (document.MaxServers, document.Engine, document.Consul, document.Settings.Version(SettingNames.MaxServers)).ShouldBe((5, "embedded", false, 0));
+        (document.MaxServers, document.Engine, document.Settings.Version(SettingNames.MaxServers)).ShouldBe((5, "embedded", 0));
         document.Products.ShouldBe(["nomad"]);
     }
 

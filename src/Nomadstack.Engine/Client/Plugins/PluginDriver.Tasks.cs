@@ -2,6 +2,7 @@
 using System.Collections.Concurrent;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Ground.Protocol;
 using Nomadstack.Ground.Protocol.Hcl;
@@ -15,8 +16,8 @@ internal sealed partial class PluginDriver
 
     public Task<DriverTerms> TermsAsync(CancellationToken cancel) => OnInstanceAsync(async instance =>
     {
-        var schema = await instance.CallAsync(Driver + "TaskConfigSchema", new TaskConfigSchemaRequest(), TaskConfigSchemaResponse.Parser, s_call, cancel);
-        var capabilities = (await instance.CallAsync(Driver + "Capabilities", new CapabilitiesRequest(), CapabilitiesResponse.Parser, s_call, cancel)).Capabilities ?? new();
+        var schema = await instance.Driver.TaskConfigSchemaAsync(new(), deadline: instance.Soon(s_call), cancellationToken: cancel);
+        var capabilities = (await instance.Driver.CapabilitiesAsync(new(), deadline: instance.Soon(s_call), cancellationToken: cancel)).Capabilities ?? new();
         return new DriverTerms(
             schema.Spec ?? new Spec { Object = new() },
             Isolated: capabilities.FsIsolation != DriverCapabilities.Types.FSIsolation.None,
@@ -30,7 +31,7 @@ internal sealed partial class PluginDriver
         {
             return await OnInstanceAsync(async instance =>
             {
-                var started = await instance.Connection.CallAsync(Driver + "StartTask", new StartTaskRequest { Task = task.Config }, StartTaskResponse.Parser, cancel);
+                var started = await instance.Driver.StartTaskAsync(new() { Task = task.Config }, cancellationToken: cancel);
                 (task.Handle, task.KnownTo) = (started.Handle ?? throw new DriverException("the driver gave no handle"), instance);
                 return new Drivers.TaskHandle(config.Id, task.Handle.ToByteArray());
             }, cancel);
@@ -63,7 +64,7 @@ internal sealed partial class PluginDriver
         return await OnInstanceAsync(async instance =>
         {
             await task.MakeKnownAsync(instance, cancel);
-            var ended = await instance.Connection.CallAsync(Driver + "WaitTask", new WaitTaskRequest { TaskId = taskId }, WaitTaskResponse.Parser, cancel);
+            var ended = await instance.Driver.WaitTaskAsync(new() { TaskId = taskId }, cancellationToken: cancel);
             var result = ended.Result ?? new();
             return new Drivers.ExitResult(result.ExitCode, result.Signal, result.OomKilled, ended.Err);
         }, cancel);
@@ -75,7 +76,7 @@ internal sealed partial class PluginDriver
         await OnInstanceAsync(async instance =>
         {
             await task.MakeKnownAsync(instance, cancel);
-            return await instance.Connection.CallAsync(Driver + "StopTask", new StopTaskRequest { TaskId = taskId, Timeout = Duration.FromTimeSpan(timeout), Signal = signal }, StopTaskResponse.Parser, cancel);
+            return await instance.Driver.StopTaskAsync(new() { TaskId = taskId, Timeout = Duration.FromTimeSpan(timeout), Signal = signal }, cancellationToken: cancel);
         }, cancel);
     }
 
@@ -83,7 +84,7 @@ internal sealed partial class PluginDriver
     {
         try
         {
-            await OnInstanceAsync(instance => instance.Connection.CallAsync(Driver + "DestroyTask", new DestroyTaskRequest { TaskId = taskId, Force = force }, DestroyTaskResponse.Parser, cancel), cancel);
+            await OnInstanceAsync(async instance => await instance.Driver.DestroyTaskAsync(new() { TaskId = taskId, Force = force }, cancellationToken: cancel), cancel);
         }
         finally
         {
@@ -92,27 +93,25 @@ internal sealed partial class PluginDriver
     }
 
     public Task SignalTaskAsync(string taskId, string signal, CancellationToken cancel) =>
-        OnInstanceAsync(instance => instance.CallAsync(Driver + "SignalTask", new SignalTaskRequest { TaskId = taskId, Signal = signal }, SignalTaskResponse.Parser, s_call, cancel), cancel);
+        OnInstanceAsync(async instance => await instance.Driver.SignalTaskAsync(new() { TaskId = taskId, Signal = signal }, deadline: instance.Soon(s_call), cancellationToken: cancel), cancel);
 
     public async Task<TaskUsage?> TaskUsageAsync(string taskId, CancellationToken cancel)
     {
         if (!_tasks.ContainsKey(taskId)) return null;
         return await OnInstanceAsync(async instance =>
         {
-            using var one = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            await foreach (var seen in instance.Connection.StreamAsync(Driver + "TaskStats", new TaskStatsRequest { TaskId = taskId, CollectionInterval = Duration.FromTimeSpan(TimeSpan.FromSeconds(1)) }, TaskStatsResponse.Parser, one.Token))
-            {
-                var usage = seen.Stats?.AggResourceUsage;
-                return new TaskUsage(usage?.Cpu?.TotalTicks ?? 0, usage?.Cpu?.Percent ?? 0, (long)(usage?.Memory?.Rss ?? 0), seen.Stats?.Timestamp?.ToDateTimeOffset() ?? _time.GetUtcNow());
-            }
-
-            return null;
+            // One message of the stream is enough; letting go of the call ends it.
+            using var call = instance.Driver.TaskStats(new() { TaskId = taskId, CollectionInterval = Duration.FromTimeSpan(TimeSpan.FromSeconds(1)) }, cancellationToken: cancel);
+            if (!await call.ResponseStream.MoveNext(cancel)) return null;
+            var stats = call.ResponseStream.Current.Stats;
+            var usage = stats?.AggResourceUsage;
+            return new TaskUsage(usage?.Cpu?.TotalTicks ?? 0, usage?.Cpu?.Percent ?? 0, (long)(usage?.Memory?.Rss ?? 0), stats?.Timestamp?.ToDateTimeOffset() ?? _time.GetUtcNow());
         }, cancel);
     }
 
     /// <summary>What the driver itself says of a task, for operators.</summary>
     public Task<InspectTaskResponse> InspectTaskAsync(string taskId, CancellationToken cancel) =>
-        OnInstanceAsync(instance => instance.CallAsync(Driver + "InspectTask", new InspectTaskRequest { TaskId = taskId }, InspectTaskResponse.Parser, s_call, cancel), cancel);
+        OnInstanceAsync(async instance => await instance.Driver.InspectTaskAsync(new() { TaskId = taskId }, deadline: instance.Soon(s_call), cancellationToken: cancel), cancel);
 
     /// <summary>Calls the living instance, and again its successor when it dies meanwhile.</summary>
     /// <exception cref="DriverException">The plugin refused.</exception>
@@ -127,14 +126,11 @@ internal sealed partial class PluginDriver
             {
                 return await call(instance);
             }
-            catch (GrpcException e) when (e.Code is GrpcException.Unavailable or GrpcException.Cancelled)
+            catch (RpcException e)
             {
-                if (!await instance.IsGoneAsync(s_moment, cancel)) throw new DriverException(e.Text, e.Recoverable, e);
+                cancel.ThrowIfCancellationRequested();
+                if (!PluginChannel.IsSilence(e) || !await instance.IsGoneAsync(s_moment, cancel)) throw new DriverException(PluginChannel.Text(e), PluginChannel.IsRecoverable(e), e);
                 await WithdrawnAsync(instance, cancel);
-            }
-            catch (GrpcException e)
-            {
-                throw new DriverException(e.Text, e.Recoverable, e);
             }
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Google.Protobuf;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Ground.Protocol;
@@ -13,7 +14,6 @@ namespace Nomadstack.Engine.Client.Plugins;
 /// </summary>
 internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
 {
-    private const string Base = "hashicorp.nomad.plugins.base.proto.BasePlugin/", Driver = "hashicorp.nomad.plugins.drivers.proto.Driver/";
     private const string ApiVersion = "v0.1.0";
 
     /// <summary>Of the ports that Nomad's own drivers use for helpers of theirs.</summary>
@@ -69,9 +69,10 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
             driver._keeping = driver.KeepAsync(first);
             return driver;
         }
-        catch (GrpcException e)
+        catch (RpcException e)
         {
-            throw new PluginException($"{file}: {e.Text}", e);
+            cancel.ThrowIfCancellationRequested();
+            throw new PluginException($"{file}: {PluginChannel.Text(e)}", e);
         }
     }
 
@@ -90,7 +91,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
         var instance = await PluginInstance.ReattachAsync(_record, _poller, _time, cancel) ?? await PluginInstance.LaunchAsync(_file, _options.Args, _record, _poller, _time, _log, cancel);
         try
         {
-            var about = await instance.CallAsync(Base + "PluginInfo", new PluginInfoRequest(), PluginInfoResponse.Parser, s_call, cancel);
+            var about = await instance.Base.PluginInfoAsync(new(), deadline: instance.Soon(s_call), cancellationToken: cancel);
             if (about.Type != PluginType.Driver) throw new PluginException($"{_file} is no task driver");
             if (!about.PluginApiVersions.Contains(ApiVersion)) throw new PluginException($"{_file} speaks no API version that this client knows: {string.Join(", ", about.PluginApiVersions)}");
             (Name, Version) = (about.Name, about.PluginVersion);
@@ -106,7 +107,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
 
     private async Task ConfigureAsync(PluginInstance instance, CancellationToken cancel)
     {
-        var schema = await instance.CallAsync(Base + "ConfigSchema", new ConfigSchemaRequest(), ConfigSchemaResponse.Parser, s_call, cancel);
+        var schema = await instance.Base.ConfigSchemaAsync(new(), deadline: instance.Soon(s_call), cancellationToken: cancel);
         var request = new SetConfigRequest { PluginApiVersion = ApiVersion, NomadConfig = new() { Driver = new() { ClientMinPort = MinPort, ClientMaxPort = MaxPort } } };
         try
         {
@@ -117,7 +118,7 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
             throw new PluginException($"the configuration of plugin {_file} does not fit: {e.Message}", e);
         }
 
-        await instance.CallAsync(Base + "SetConfig", request, SetConfigResponse.Parser, s_call, cancel);
+        await instance.Base.SetConfigAsync(request, deadline: instance.Soon(s_call), cancellationToken: cancel);
     }
 
     /// <summary>Watches over one instance after another, until this driver ends. Should it fail itself, the node is without the driver, and its log says why.</summary>
@@ -148,9 +149,9 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
                 if (_time.GetElapsedTime(since) > s_settled) pause = TimeSpan.Zero;
                 LogGone(Name, instance.Pid);
             }
-            catch (Exception e) when (e is PluginException or GrpcException)
+            catch (Exception e) when (e is PluginException or RpcException)
             {
-                if (!_stop.IsCancellationRequested) LogNotStarted(_file, e.Message);
+                if (!_stop.IsCancellationRequested) LogNotStarted(_file, e is RpcException refused ? PluginChannel.Text(refused) : e.Message);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -181,16 +182,13 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
     {
         try
         {
-            await foreach (var seen in instance.Connection.StreamAsync(Driver + "Fingerprint", new FingerprintRequest(), FingerprintResponse.Parser, cancel))
+            using var call = instance.Driver.Fingerprint(new(), cancellationToken: cancel);
+            await foreach (var seen in call.ResponseStream.ReadAllAsync(cancel))
                 Publish(seen.Health != FingerprintResponse.Types.HealthState.Undetected, seen.Health == FingerprintResponse.Types.HealthState.Healthy, seen.HealthDescription, seen.Attributes.ToDictionary(a => a.Key, a => Text(a.Value)));
         }
-        catch (GrpcException e)
+        catch (RpcException e)
         {
-            LogStreamEnded("Fingerprint", Name, e.Text);
-        }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
-        {
-            // This instance is over.
+            LogStreamEnded("Fingerprint", Name, PluginChannel.Text(e));
         }
     }
 
@@ -198,16 +196,13 @@ internal sealed partial class PluginDriver : ITaskDriver, IAsyncDisposable
     {
         try
         {
-            await foreach (var said in instance.Connection.StreamAsync(Driver + "TaskEvents", new TaskEventsRequest(), DriverTaskEvent.Parser, cancel))
+            using var call = instance.Driver.TaskEvents(new(), cancellationToken: cancel);
+            await foreach (var said in call.ResponseStream.ReadAllAsync(cancel))
                 Said?.Invoke(said.AllocId, said.TaskName, said.Message);
         }
-        catch (GrpcException e)
+        catch (RpcException e)
         {
-            LogStreamEnded("TaskEvents", Name, e.Text);
-        }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
-        {
-            // This instance is over.
+            LogStreamEnded("TaskEvents", Name, PluginChannel.Text(e));
         }
     }
 

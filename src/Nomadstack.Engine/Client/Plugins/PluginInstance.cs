@@ -3,7 +3,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using Nomadstack.Engine.Client.Drivers;
@@ -22,15 +23,19 @@ internal sealed partial class PluginInstance : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly string _record;
     private readonly TimeProvider _time;
+    private readonly GrpcChannel _channel;
 
     private PluginInstance(ProcessIdentity identity, SafeFileHandle held, EndPoint endpoint, string record, bool reattached, Poller poller, TimeProvider time)
     {
         (_identity, _held, _record, Reattached, _time) = (identity, held, record, reattached, time);
-        Connection = new GrpcConnection(endpoint);
+        _channel = PluginChannel.To(endpoint);
+        (Base, Driver) = (new(_channel), new(_channel));
         Exited = poller.WhenReadableAsync(held, _stop.Token);
     }
 
-    public GrpcConnection Connection { get; }
+    public BasePlugin.BasePluginClient Base { get; }
+
+    public Driver.DriverClient Driver { get; }
 
     /// <summary>It was configured by the client before.</summary>
     public bool Reattached { get; }
@@ -49,13 +54,14 @@ internal sealed partial class PluginInstance : IAsyncDisposable
         var instance = new PluginInstance(known.Process, held, PluginHandshake.Parse(known.Handshake), record, reattached: true, poller, time);
         try
         {
-            await instance.CallAsync("hashicorp.nomad.plugins.base.proto.BasePlugin/PluginInfo", new PluginInfoRequest(), PluginInfoResponse.Parser, s_shutdown, cancel);
+            await instance.Base.PluginInfoAsync(new(), deadline: instance.Soon(s_shutdown), cancellationToken: cancel);
             return instance;
         }
-        catch (GrpcException)
+        catch (RpcException)
         {
             // Ours, since its start time is, but deaf: it makes way for another.
             await instance.DisposeAsync();
+            cancel.ThrowIfCancellationRequested();
             return null;
         }
     }
@@ -98,21 +104,8 @@ internal sealed partial class PluginInstance : IAsyncDisposable
         }
     }
 
-    /// <summary>A call that must be answered soon.</summary>
-    /// <exception cref="GrpcException" />
-    public async Task<T> CallAsync<T>(string method, IMessage request, MessageParser<T> parser, TimeSpan within, CancellationToken cancel) where T : class, IMessage<T>
-    {
-        using var deadline = new CancellationTokenSource(within, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, deadline.Token);
-        try
-        {
-            return await Connection.CallAsync(method, request, parser, either.Token);
-        }
-        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
-        {
-            throw new GrpcException(GrpcException.Unavailable, $"{method} was not answered within {within.TotalSeconds} s", inner: e);
-        }
-    }
+    /// <summary>The deadline of a call that must be answered soon.</summary>
+    public DateTime Soon(TimeSpan within) => _time.GetUtcNow().UtcDateTime + within;
 
     /// <summary>Whether it is gone, or is within a moment: a call that fails may be ahead of the process's end.</summary>
     public async Task<bool> IsGoneAsync(TimeSpan within, CancellationToken cancel)
@@ -129,9 +122,9 @@ internal sealed partial class PluginInstance : IAsyncDisposable
     {
         try
         {
-            await CallAsync("plugin.GRPCController/Shutdown", new Empty(), Empty.Parser, s_shutdown, CancellationToken.None);
+            await new GRPCController.GRPCControllerClient(_channel).ShutdownAsync(new(), deadline: Soon(s_shutdown));
         }
-        catch (GrpcException)
+        catch (RpcException)
         {
             // Gone already, or it does not know the call; the wait tells.
         }
@@ -139,7 +132,7 @@ internal sealed partial class PluginInstance : IAsyncDisposable
         if (!await IsGoneAsync(s_shutdown, CancellationToken.None)) Proc.Signal(_identity, SignalNames.SIGKILL);
         await _stop.CancelAsync();
         File.Delete(_record);
-        Connection.Dispose();
+        _channel.Dispose();
         await Exited.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _held.Dispose();
         _stop.Dispose();

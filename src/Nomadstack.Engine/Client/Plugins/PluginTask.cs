@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Google.Protobuf;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Ground.Protocol;
@@ -33,14 +34,14 @@ internal sealed class PluginTask : IAsyncDisposable
     public PluginInstance? KnownTo { get; set; }
 
     /// <summary>Gives the task to an instance that does not have it yet.</summary>
-    /// <exception cref="GrpcException">It does not take it.</exception>
+    /// <exception cref="RpcException">It does not take it.</exception>
     public async Task MakeKnownAsync(PluginInstance instance, CancellationToken cancel)
     {
         await _recovering.WaitAsync(cancel);
         try
         {
             if (KnownTo == instance) return;
-            await instance.Connection.CallAsync("hashicorp.nomad.plugins.drivers.proto.Driver/RecoverTask", new RecoverTaskRequest { Handle = Handle }, RecoverTaskResponse.Parser, cancel);
+            await instance.Driver.RecoverTaskAsync(new() { Handle = Handle }, cancellationToken: cancel);
             KnownTo = instance;
         }
         finally
