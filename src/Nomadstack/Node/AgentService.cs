@@ -21,7 +21,7 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, DrainOperat
     public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, CancellationToken cancel) => Task.FromResult(parts.Peers.CreateToken(timeToLive));
 
     public IReadOnlyList<TokenStatus> Tokens() =>
-        [.. (Context.Membership.Current?.Tokens.Values ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked))];
+        [.. (Context.Membership.Current?.Tokens.Values.Where(t => !Peers.Carriers.IsCarrier(t.Id)) ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked))];
 
     public Task RevokeTokenAsync(string id, CancellationToken cancel)
     {

@@ -27,7 +27,7 @@ internal sealed class ClusterSettings(ClusterDocument document)
 
     public string Engine => Text(SettingNames.Engine) ?? document.FirstEngine;
 
-    public IReadOnlyList<string> Products => List(SettingNames.Products) ?? [.. ProductTable.Known.Stack.Where(p => p.Schedules || (p.InFirstRelease && document.FirstConsul)).Select(p => p.Name)];
+    public IReadOnlyList<string> Products => List(SettingNames.Products) ?? [.. ProductTable.Known.Stack.Where(p => p.Schedules || (p.InFirstRelease && document.FirstWhole)).Select(p => p.Name)];
 
     /// <summary>Names of all settings that were written and not deleted, in order.</summary>
     public IReadOnlyList<string> Names => [.. document.Registers.Values.Where(s => !s.Deleted).Select(s => s.Name).Order(StringComparer.Ordinal)];

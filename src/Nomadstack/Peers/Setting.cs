@@ -21,4 +21,11 @@ internal sealed record Setting
 
     /// <summary>A deletion is a writing like any other: it has to win over what others still hold.</summary>
     public bool Deleted { get; init; }
+
+    /// <summary>By <see cref="Writer"/>, a server node.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EntrySignature? Signed { get; set; }
+
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
