@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
+using Nomadstack.Products;
 
 namespace Nomadstack.Tests.Bootstrap;
 

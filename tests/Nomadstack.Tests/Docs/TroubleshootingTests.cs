@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.RegularExpressions;
+using Nomadstack.Cluster;
 using Shouldly;
 using Xunit;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
+using Nomadstack.Cluster;
 using Nomadstack.Nomad;
 using Shouldly;
 using Xunit;

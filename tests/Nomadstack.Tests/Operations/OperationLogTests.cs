@@ -2,6 +2,7 @@
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Operations;
+using Nomadstack.Products;
 using Nomadstack.Storage;
 using Shouldly;
 using Xunit;

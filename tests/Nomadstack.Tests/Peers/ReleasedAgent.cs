@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
+using System.Text;
 using Nomadstack.Peers;
+using Nomadstack.Products;
 
 namespace Nomadstack.Tests.Peers;
 

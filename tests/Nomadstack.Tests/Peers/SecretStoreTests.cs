@@ -2,6 +2,7 @@
 using System.Text;
 using Nomadstack.Cluster;
 using Nomadstack.Peers;
+using Nomadstack.Products;
 using Shouldly;
 using Xunit;
 
