@@ -45,12 +45,13 @@ internal sealed class BootstrapOperation(
                 return;
             }
         }
-        catch (ProblemException e) when (!PastTheCommitPoint())
+        catch (Exception e) when (Trouble.IsOfTheMachine(e) && !PastTheCommitPoint())
         {
-            _log.LogWarning("Bootstrap failed and is undone: {Problem}", e.Problem);
+            var problem = Trouble.Of(e);
+            _log.LogWarning("Bootstrap failed and is undone: {Problem}", problem);
             run.IntendUndo();
             await UndoAsync(run, cancel);
-            run.Fail(e.Problem);
+            run.Fail(problem);
             return;
         }
 
@@ -77,7 +78,18 @@ internal sealed class BootstrapOperation(
                 throw new ProblemException(BootstrapProblems.TooSlow(step.InWords, s_stepDeadline, run.Current.Reason, context.Paths.Log));
             }
 
-            await ActAsync(step, request, run, cancel);
+            try
+            {
+                await ActAsync(step, request, run, cancel);
+            }
+            catch (Exception e) when (Trouble.IsOfTheMachine(e) && PastTheCommitPoint())
+            {
+                // There is only forward from here, and every act may be repeated.
+                run.WaitFor(Trouble.Of(e).ToString());
+                _log.LogError("Bootstrap cannot go on and tries again: {Problem}", Trouble.Of(e));
+                entered = context.Time.GetTimestamp();
+            }
+
             await Task.Delay(s_poll, context.Time, cancel);
         }
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
-using Nomadstack.Products;
 
 namespace Nomadstack.Tests.Bootstrap;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using Nomadstack.Cli.Output;
-using Nomadstack.Cluster;
 using Nomadstack.Doctor;
 using Shouldly;
 using Xunit;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Api;
 using Nomadstack.Cli.Output;
-using Nomadstack.Products;
 using Nomadstack.Tests.Api;
 using Shouldly;
 using Xunit;

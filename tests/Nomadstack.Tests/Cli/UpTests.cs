@@ -2,7 +2,6 @@
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Node;
-using Nomadstack.Products;
 using Nomadstack.Storage;
 using Nomadstack.Tests.Api;
 using Shouldly;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.RegularExpressions;
-using Nomadstack.Products;
 
 namespace Nomadstack.Tests.Docs;
 

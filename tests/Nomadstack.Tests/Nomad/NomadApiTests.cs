@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net.Sockets;
 using System.Net;
-using Nomadstack.Api;
 using Nomadstack.Ground.Http;
 using Nomadstack.Nomad;
 using Nomadstack.Products;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
-using Nomadstack.Cluster;
 using Nomadstack.Nomad;
 using Shouldly;
 using Xunit;

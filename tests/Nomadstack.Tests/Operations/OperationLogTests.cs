@@ -2,7 +2,6 @@
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Operations;
-using Nomadstack.Products;
 using Nomadstack.Storage;
 using Shouldly;
 using Xunit;

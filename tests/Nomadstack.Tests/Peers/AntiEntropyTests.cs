@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
 using System.Text.Json;
-using Nomadstack.Cluster;
 using Nomadstack.Peers;
-using Nomadstack.Products;
 using Shouldly;
 using Xunit;
 

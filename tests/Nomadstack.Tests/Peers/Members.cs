@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using Nomadstack.Peers;
-using Nomadstack.Products;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Tests.Peers;

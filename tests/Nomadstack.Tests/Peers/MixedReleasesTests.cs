@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using Nomadstack.Peers;
-using Nomadstack.Storage;
 using Shouldly;
 using Xunit;
 

@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using System.Text.Json;
 using System.Text;
 using Nomadstack.Peers;
-using Nomadstack.Products;
 
 namespace Nomadstack.Tests.Peers;
 

@@ -2,7 +2,6 @@
 using System.Text;
 using Nomadstack.Cluster;
 using Nomadstack.Peers;
-using Nomadstack.Products;
 using Shouldly;
 using Xunit;
 

@@ -76,6 +76,53 @@ public sealed class FourthProductTests : IDisposable
         _room.Raft("fourth").Servers.ShouldHaveSingleItem().Runs.ShouldBeTrue();
     }
 
+    /// <summary>Every named effect of a bootstrap fails once, before it or after it, with everything a machine can say: the bootstrap ends done, or undone and done at the next attempt.</summary>
+    [Theory]
+    [InlineData("EIO")]
+    [InlineData("ENOSPC")]
+    [InlineData("EMFILE")]
+    [InlineData("EXDEV")]
+    [InlineData("time-out")]
+    [InlineData("refusal")]
+    public async Task EveryEffectOfABootstrapMayFail(string how)
+    {
+        List<string> points = [];
+        Fault.Plan.Value = point =>
+        {
+            lock (points) points.Add(point);
+            return null;
+        };
+        await Agent().BootstrapAsync(_limit.Token);
+        points.Count.ShouldBeGreaterThan(20);
+        foreach (var point in points.Distinct().ToList())
+        {
+            using var attempt = new FourthProductTests();
+            await attempt.FailsOnceAsync(point, how);
+        }
+    }
+
+    private async Task FailsOnceAsync(string at, string how)
+    {
+        var left = 1;
+        Fault.Plan.Value = point => point == at && Interlocked.Decrement(ref left) == 0 ? Failure(how) : null;
+        var first = await Agent().BootstrapAsync(_limit.Token);
+        var last = first.Current.State == Operation.Finished ? first : await Agent().BootstrapAsync(_limit.Token);
+
+        last.Current.State.ShouldBe(Operation.Finished, $"{how} at {at}");
+        foreach (var product in s_table.Stack) _room.Raft(product.Name).Servers.Count(s => s.Runs).ShouldBe(1, $"{product.Title}, {how} at {at}");
+        (await Agent().Status.ReadAsync(_limit.Token)).Servers.Count.ShouldBe(2, $"{how} at {at}");
+    }
+
+    private static Exception Failure(string how) => how switch
+    {
+        "EIO" => new IOException("Input/output error", 5),
+        "ENOSPC" => new IOException("No space left on device", 28),
+        "EMFILE" => new IOException("Too many open files", 24),
+        "EXDEV" => new IOException("Invalid cross-device link", 18),
+        "time-out" => new TimeoutException("it took too long"),
+        _ => new ProblemException(new("x/refused", "It was refused.", "So says the test.", "Try again.")),
+    };
+
     /// <summary>An agent on the node's folder: the first, or one that comes after another.</summary>
     private RoomAgent Agent() => new(_room, new NodePaths(_folder), _node, s_table, _time);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging.Abstractions;
-using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
