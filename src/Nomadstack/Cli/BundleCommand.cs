@@ -27,7 +27,7 @@ internal sealed class BundleCommand : Command
             if (named.Count == 0) throw ExitCode.WrongUsage("No program to carry was named.", $"Name one or more: {string.Join(", ", ProductTable.Known.Shown.Select(p => $"--{p.Name} FILE"))}.");
             var file = parse.GetValue(output) ?? throw ExitCode.WrongUsage("No file to write was named.", "Name it with -o OUT.");
             if (!IsOneFile(here.Self))
-                throw new ProblemException(new("bundle/not-published", "This nomadstack is not one file, so no bundle can be made of it.", $"It was started from a build folder ({AppContext.BaseDirectory}), where it is many.", "Publish it first and run that one: dotnet publish src/Nomadstack -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishTrimmed=true -p:PublishReadyToRun=true -o out"));
+                throw new ProblemException(new("bundle/not-published", "This nomadstack is not one file, so no bundle can be made of it.", $"It was started from a build folder ({AppContext.BaseDirectory}), where it is many.", "Publish it first and run that one: dotnet publish src/Nomadstack -c Release -r linux-x64 -o out"));
             if (named.FirstOrDefault(n => !File.Exists(n.File)) is { File: { } missing })
                 throw new ProblemException(new("bundle/not-a-program", $"There is no file {missing}.", "It does not exist, or a folder on the way to it cannot be read.", "Name the binary that is there."));
             Bundler.CheckMachines(here.Self, named);
