@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using Grpc.Health.V1;
-using Grpc.HealthCheck;
+using Grpc.AspNetCore.Server.Model;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
@@ -23,8 +22,7 @@ internal sealed class DriverServer : IAsyncDisposable
     private const int Streams = 10_000;
 
     private readonly string _pluginFolder, _lifelineFolder, _socketPath;
-    private readonly CallOutcomes _outcomes;
-    private readonly PluginIntroduction _introduction;
+    private readonly DriverCalls _calls;
     private readonly Lifelines _lifelines;
     private readonly TaskDriver _driver;
     private readonly DriverHealth _health;
@@ -39,19 +37,17 @@ internal sealed class DriverServer : IAsyncDisposable
         _health = new(version, host.Roles);
         _lifelines = new(lifelineFolder, socketPath, time, logs.CreateLogger<Lifelines>());
         _driver = new(host, _health, lifelineFolder, keeperMark, time, logs.CreateLogger<TaskDriver>());
-        _introduction = new(version);
-        _outcomes = new(logs.CreateLogger<CallOutcomes>(), _stop.Token);
+        _calls = new(_driver, new(version), new(_lifelines), logs.CreateLogger<DriverCalls>(), _stop.Token);
     }
 
     /// <summary>
-    /// Adds the driver's socket. Kestrel knows the number of streams and the response rate for the whole server only, so both are set there;
-    /// what can be set for a single request, is.
+    /// Adds the driver's socket. Kestrel knows the number of streams and the response rate for the whole server only.
     /// </summary>
     public static void Configure(KestrelServerOptions options, string socketPath)
     {
         options.Limits.Http2.MaxStreamsPerConnection = Math.Max(options.Limits.Http2.MaxStreamsPerConnection, Streams);
-        // A Nomad client that is stopped or swapped out reads nothing for a while; its connection must survive that.
-        options.Limits.MinResponseDataRate = null;
+        // A Nomad client that is stopped or swapped out reads and writes nothing for a while; its connection must survive that.
+        (options.Limits.MinResponseDataRate, options.Limits.MinRequestBodyDataRate) = (null, null);
         var folder = Path.GetDirectoryName(socketPath)!;
         Directory.CreateDirectory(folder);
         // Left by an agent that was killed, in this boot or an earlier one. The lock on the data folder says that no other agent lives.
@@ -75,27 +71,14 @@ internal sealed class DriverServer : IAsyncDisposable
         });
     }
 
-    /// <summary>One object for each service, whichever call asks for it.</summary>
     public void AddServices(IServiceCollection services)
     {
-        // The name by which Nomad's plugin host asks.
-        var health = new HealthServiceImpl();
-        health.SetStatus("plugin", HealthCheckResponse.Types.ServingStatus.Serving);
-        services.AddGrpc(options => options.Interceptors.Add<CallOutcomes>());
-        services.AddSingleton(_outcomes).AddSingleton(_driver).AddSingleton(_introduction).AddSingleton(new PluginController(_lifelines)).AddSingleton(health);
-        services.AddSingleton<PluginOutput>().AddSingleton<PluginBroker>();
+        services.AddSingleton(_calls).AddSingleton<IServiceMethodProvider<DriverCalls>>(_calls);
+        services.AddGrpc();
     }
 
     /// <summary>Takes the requests of the driver's socket and passes on all others. Must come before whatever looks at paths.</summary>
-    public void Map(IApplicationBuilder app) => app.MapWhen(IsDriver, driver => driver.Use(EndWithTheDriver).UseRouting().UseEndpoints(services =>
-    {
-        services.MapGrpcService<TaskDriver>();
-        services.MapGrpcService<PluginIntroduction>();
-        services.MapGrpcService<PluginController>();
-        services.MapGrpcService<PluginOutput>();
-        services.MapGrpcService<PluginBroker>();
-        services.MapGrpcService<HealthServiceImpl>();
-    }));
+    public void Map(IApplicationBuilder app) => app.MapWhen(IsDriver, driver => driver.Use(EndWithTheDriver).UseRouting().UseEndpoints(calls => calls.MapGrpcService<DriverCalls>()));
 
     private static bool IsDriver(HttpContext http) => http.Features.Get<DriverConnection>() is not null;
 

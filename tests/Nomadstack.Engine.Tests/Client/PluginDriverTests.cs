@@ -84,6 +84,29 @@ public sealed class PluginDriverTests : IDisposable
     }
 
     [Fact]
+    public async Task A_task_that_is_stopped_while_one_plugin_process_after_another_dies_is_stopped()
+    {
+        await using var plugin = await FakePlugin.StartAsync(_folder);
+        await using var client = await StartAsync(_folder, _servers, WithPlugins);
+        var id = _servers.Place(Fake()).ID;
+        await _servers.WhenAsync(id, ClientStatus.Running);
+        plugin.Hangs = "RecoverTask";
+        plugin.ForgetTasks();
+        Proc.Signal(Proc.Identify(client.Plugin.Pid)!, SignalNames.SIGKILL);
+        await Wait.UntilAsync("the task was offered to the next process", () => plugin.Calls.Contains("RecoverTask"));
+        // Waits for that offer's end.
+        _servers.Stop(id);
+        await _servers.WhenAsync(id, a => a.TaskStates!["t"].Events!.Any(e => e.Type == "Killing"));
+
+        plugin.Hangs = null;
+        Proc.Signal(Proc.Identify(client.Plugin.Pid)!, SignalNames.SIGKILL);
+
+        var stopped = await _servers.WhenAsync(id, ClientStatus.Complete);
+        stopped.TaskStates!["t"].Events!.Select(e => e.DisplayMessage).ShouldContain("Exit Code: 130, Signal: 2");
+        plugin.Calls.Count(c => c == "StopTask").ShouldBe(1);
+    }
+
+    [Fact]
     public async Task A_task_that_the_next_process_does_not_take_back_goes_by_its_restart_policy()
     {
         await using var plugin = await FakePlugin.StartAsync(_folder);

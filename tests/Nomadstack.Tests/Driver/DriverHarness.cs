@@ -96,6 +96,14 @@ internal sealed class DriverHarness : IAsyncDisposable
     public Task RecoverTaskAsync(TaskHandle handle) =>
         Nomad.UnaryAsync(NomadCaller.Driver + "RecoverTask", new RecoverTaskRequest { Handle = handle }, RecoverTaskResponse.Parser);
 
+    /// <summary>A wait that the driver has begun: a call that was made after it has been answered.</summary>
+    public async Task<Task<WaitTaskResponse>> BeginWaitAsync(string id)
+    {
+        var wait = WaitTaskAsync(id);
+        await Nomad.UnaryAsync(NomadCaller.Driver + "Capabilities", new CapabilitiesRequest(), CapabilitiesResponse.Parser);
+        return wait;
+    }
+
     public Task<WaitTaskResponse> WaitTaskAsync(string id) =>
         Nomad.UnaryAsync(NomadCaller.Driver + "WaitTask", new WaitTaskRequest { TaskId = id }, WaitTaskResponse.Parser);
 

@@ -65,8 +65,7 @@ public sealed class TaskDriverTests : IAsyncLifetime
         var handle = await _driver.StartTaskAsync(DriverHarness.Config(Id));
         handle.Version.ShouldBe(1);
         handle.State.ShouldBe(TaskState.Running);
-        var wait = _driver.WaitTaskAsync(Id);
-        await Task.Delay(50);
+        var wait = await _driver.BeginWaitAsync(Id);
         wait.IsCompleted.ShouldBeFalse();
 
         await _driver.StopTaskAsync(Id);
@@ -79,7 +78,7 @@ public sealed class TaskDriverTests : IAsyncLifetime
     public async Task ANewerClaimEndsTheOlderTask()
     {
         await _driver.StartTaskAsync(DriverHarness.Config(Id));
-        var wait = _driver.WaitTaskAsync(Id);
+        var wait = await _driver.BeginWaitAsync(Id);
 
         await _driver.StartTaskAsync(DriverHarness.Config("other/server/0"));
 
@@ -100,7 +99,7 @@ public sealed class TaskDriverTests : IAsyncLifetime
         await _driver.RecoverTaskAsync(handle);
 
         _driver.Host.Calls.ShouldBe(["claim consul " + Id, "claim consul " + Id]);
-        var wait = _driver.WaitTaskAsync(Id);
+        var wait = await _driver.BeginWaitAsync(Id);
         await _driver.StopTaskAsync(Id);
         (await wait.WaitAsync(TimeSpan.FromSeconds(5))).Result.ExitCode.ShouldBe(0);
     }
@@ -129,7 +128,7 @@ public sealed class TaskDriverTests : IAsyncLifetime
     public async Task ADestroyedTaskIsForgottenAndItsWaitEnds()
     {
         await _driver.StartTaskAsync(DriverHarness.Config(Id));
-        var wait = _driver.WaitTaskAsync(Id);
+        var wait = await _driver.BeginWaitAsync(Id);
 
         await _driver.Nomad.UnaryAsync(NomadCaller.Driver + "DestroyTask", new DestroyTaskRequest { TaskId = Id, Force = true }, DestroyTaskResponse.Parser);
 
@@ -349,8 +348,7 @@ public sealed class TaskDriverTests : IAsyncLifetime
     public async Task OpenCallsEndUnavailableWhenTheAgentStops()
     {
         await _driver.StartTaskAsync(DriverHarness.Config(Id));
-        var wait = _driver.WaitTaskAsync(Id);
-        await Task.Delay(50);
+        var wait = await _driver.BeginWaitAsync(Id);
         await _driver.Server.StopAsync();
         (await Should.ThrowAsync<GrpcFailure>(() => wait)).Code.ShouldBe(14);
     }

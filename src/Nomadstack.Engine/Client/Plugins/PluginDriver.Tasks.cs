@@ -132,6 +132,11 @@ internal sealed partial class PluginDriver
                 if (!PluginChannel.IsSilence(e) || !await instance.IsGoneAsync(s_moment, cancel)) throw new DriverException(PluginChannel.Text(e), PluginChannel.IsRecoverable(e), e);
                 await WithdrawnAsync(instance, cancel);
             }
+            catch (ObjectDisposedException)
+            {
+                // It was given up between two of its calls.
+                await WithdrawnAsync(instance, cancel);
+            }
         }
     }
 
