@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json.Serialization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Nomadstack.Api;
 

@@ -2,8 +2,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Encodings.Web;
-using System.Text.Json.Serialization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Nomadstack.Bundle;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
-using System.CommandLine;
 using Nomadstack.Api;
 using Nomadstack.Cli.Dev;
 using Nomadstack.Cli.Job;

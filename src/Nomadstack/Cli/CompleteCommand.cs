@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.CommandLine.Completions;
 using System.CommandLine;
+using System.CommandLine.Completions;
 
 namespace Nomadstack.Cli;
 

@@ -65,14 +65,14 @@ internal static class Examination
         facts.Bundle is { } bundle ? [Finding.Ok("bundle", "this program carries " + string.Join(" and ", bundle.Programs.Select(p => $"{p.Name} {p.Version}")) + ", used where PATH has none")] : [];
 
     private static Finding Program(DoctorFacts facts, Product product, ProgramFinding finding) => finding switch
-        {
-            ProgramFinding.Found found => Finding.Ok(product.Name, $"{product.Title} {found.Program.Version}, {found.Program.Path} ({InstalledPrograms.Origin(facts.Paths, found.Program.Path)})"),
-            // Not unpacked yet: the first agent does that.
-            ProgramFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == product.Name) is { } carried => Finding.Ok(product.Name, $"{product.Title} {carried.Version}, in the bundle"),
-            ProgramFinding.Missing missing => Finding.Warning(product.Name, missing.Problem),
-            ProgramFinding.Unusable unusable => Finding.Problem(product.Name, unusable.Problem),
-            _ => throw new InvalidOperationException($"unknown finding {finding}"),
-        };
+    {
+        ProgramFinding.Found found => Finding.Ok(product.Name, $"{product.Title} {found.Program.Version}, {found.Program.Path} ({InstalledPrograms.Origin(facts.Paths, found.Program.Path)})"),
+        // Not unpacked yet: the first agent does that.
+        ProgramFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == product.Name) is { } carried => Finding.Ok(product.Name, $"{product.Title} {carried.Version}, in the bundle"),
+        ProgramFinding.Missing missing => Finding.Warning(product.Name, missing.Problem),
+        ProgramFinding.Unusable unusable => Finding.Problem(product.Name, unusable.Problem),
+        _ => throw new InvalidOperationException($"unknown finding {finding}"),
+    };
 
     private static IEnumerable<Finding> Network(DoctorFacts facts)
     {

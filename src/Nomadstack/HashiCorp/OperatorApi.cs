@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using System.Text.Json;
 using Nomadstack.Products;
 
 namespace Nomadstack.HashiCorp;

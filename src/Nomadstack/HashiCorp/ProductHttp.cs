@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json.Serialization.Metadata;
-using System.Text.Json;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Ground.Http;
 using Nomadstack.Products;
 

@@ -48,7 +48,8 @@ internal static class ProgramProblems
         "An engine cannot read another engine's raft data.",
         ofCluster == EngineKind.Embedded
             ? "Start the agent without --engine and without a program for it: it takes the cluster's engine."
-            : $"Put a {ofCluster} program on the PATH, or name one with --{ofCluster}-program, and start the agent without --engine.") { Unsafe = true };
+            : $"Put a {ofCluster} program on the PATH, or name one with --{ofCluster}-program, and start the agent without --engine.")
+    { Unsafe = true };
 
     public static Problem TwoEngines(string program) => new(
         "engine/two",

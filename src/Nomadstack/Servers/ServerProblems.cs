@@ -16,7 +16,8 @@ internal static class ServerProblems
         "driver/unknown-role",
         $"This node runs no servers of the role \"{role}\".",
         $"It knows the roles {string.Join(", ", known.Order())}.",
-        "Correct `role` in the task's config and run the job again.") { Lasting = true };
+        "Correct `role` in the task's config and run the job again.")
+    { Lasting = true };
 
     public static Problem Leaving(string role) => new(
         "driver/leaving",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json;
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 

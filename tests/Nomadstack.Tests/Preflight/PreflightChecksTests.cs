@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net.Sockets;
 using System.Net;
+using System.Net.Sockets;
 using Nomadstack.Cluster;
 using Nomadstack.Preflight;
 using Shouldly;

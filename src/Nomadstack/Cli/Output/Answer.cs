@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json.Serialization.Metadata;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 
