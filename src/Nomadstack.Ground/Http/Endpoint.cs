@@ -76,7 +76,13 @@ internal static class EndpointConnections
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
         };
         var tls = connections.SslOptions;
-        if (endpoint.ServerName is { } name) tls.TargetHost = name;
+        if (endpoint.ServerName is { } name)
+        {
+            // The handler takes the host of each request for the name that counts, whatever is set here: the name is compared anew, all else stays as it was judged.
+            tls.RemoteCertificateValidationCallback = (_, shown, _, errors) =>
+                (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None && shown is X509Certificate2 certificate && certificate.MatchesHostname(name);
+        }
+
         if (endpoint.Certificate is { } certificate) tls.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true);
         if (endpoint.Ca is not { } ca) return connections;
         tls.CertificateChainPolicy = new X509ChainPolicy

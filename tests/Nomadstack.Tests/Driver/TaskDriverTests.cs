@@ -237,7 +237,7 @@ public sealed class TaskDriverTests : IAsyncLifetime
         await _driver.StopTaskAsync(Id);
         (await LineAsync()).ShouldBeNull();
         await collector.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(5));
-        Directory.EnumerateFiles(_driver.LifelineFolder).ShouldBeEmpty();
+        await DriverHarness.EventuallyAsync("nothing left in the folder", () => !Directory.EnumerateFiles(_driver.LifelineFolder).Any());
     }
 
     [Fact]

@@ -11,6 +11,7 @@ namespace Nomadstack.Tests.Room;
 internal sealed class FakeRoom
 {
     private readonly Dictionary<string, FakeRaft> _rafts = [];
+    private readonly HashSet<string> _failed = [];
 
     /// <summary>Jobs by id, with their counts: the scheduler's state, which outlives its servers.</summary>
     public Dictionary<string, int> Jobs { get; } = [];
@@ -19,6 +20,14 @@ internal sealed class FakeRoom
     public HashSet<string> Clients { get; } = [];
 
     public FakeRaft Raft(string product) => _rafts.TryGetValue(product, out var raft) ? raft : _rafts[product] = new();
+
+    /// <summary>A cluster begins: what an undone one had in its raft and its state went with its folders.</summary>
+    public void Begin()
+    {
+        _rafts.Clear();
+        _failed.Clear();
+        Jobs.Clear();
+    }
 
     /// <summary>What time brings: autopilot makes voters of servers that run beside a leader.</summary>
     public void Pass()
@@ -40,7 +49,17 @@ internal sealed class FakeRoom
         foreach (var (job, count) in Jobs.ToList())
         {
             var (role, task) = (job[..^"-server".Length], $"alloc-{job}/server/1");
-            if (count > 0 && !host.Holds(task)) await host.ClaimAsync(new ServerClaim(task, "alloc-" + job, "server", job, role, null), cancel);
+            if (count == 0 || (host.Holds(task) && !_failed.Contains(task))) continue;
+            try
+            {
+                await host.ClaimAsync(new ServerClaim(task, "alloc-" + job, "server", job, role, null), cancel);
+                _failed.Remove(task);
+            }
+            catch (Exception e) when (Trouble.IsOfTheMachine(e))
+            {
+                // As Nomad does: the task's start failed, and it is started anew.
+                _failed.Add(task);
+            }
         }
     }
 }

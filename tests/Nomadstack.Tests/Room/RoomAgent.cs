@@ -18,9 +18,11 @@ namespace Nomadstack.Tests.Room;
 internal sealed class RoomAgent
 {
     private readonly ServerHost _host;
+    private readonly FakeRoom _room;
 
     public RoomAgent(FakeRoom room, NodePaths paths, NodeFile node, ProductTable table, InstantTime time)
     {
+        _room = room;
         time.Passing = room.Pass;
         var membership = new Membership(paths, node, time);
         membership.Load();
@@ -76,6 +78,7 @@ internal sealed class RoomAgent
     private Task MintAsync(ClusterRequest request, CancellationToken cancel)
     {
         if (Context.Membership.Current is not null) return Task.CompletedTask;
+        _room.Begin();
         using var pki = Pki.Mint(Context.Paths, Guid.NewGuid().ToString(), Context.Node, Context.Time);
         Context.Membership.Create(new ClusterDocument
         {
