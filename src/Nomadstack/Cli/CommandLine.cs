@@ -48,9 +48,12 @@ internal static class CommandLine
         ? problem with { Fix = $"Give the nodes power again with `nomadstack dev power-on`, or start them with `nomadstack up --dev-nodes N`; both with --data-dir {folder.Data}." }
         : problem;
 
-    internal static RootCommand Root(Surroundings here, GlobalOptions global)
+    internal static Command Root(Surroundings here, GlobalOptions global)
     {
-        var root = new RootCommand("Turns Linux machines into a Nomad and Consul cluster that runs itself.\n\nEvery option is also an environment variable: --data-dir is NOMADSTACK_DATA_DIR.\nExit codes: 0 done, 1 failed, 2 usage, 3 not in time, 4 refused as unsafe, 5 agent not reachable.");
+        // A RootCommand would have the name that this process was called by, which may be a product's, and so one of its own subcommands'.
+        var root = new Command("nomadstack", "Turns Linux machines into a Nomad and Consul cluster that runs itself.\n\nEvery option is also an environment variable: --data-dir is NOMADSTACK_DATA_DIR.\nExit codes: 0 done, 1 failed, 2 usage, 3 not in time, 4 refused as unsafe, 5 agent not reachable.");
+        root.Options.Add(new HelpOption());
+        root.Options.Add(new VersionOption());
         root.Options.Add(global.DataDir);
         root.Options.Add(global.Json);
         foreach (var command in (Command[])

@@ -7,7 +7,7 @@ namespace Nomadstack.Cli;
 /// <summary><c>nomadstack complete WORDS...</c>: what the last of the words may become, one a line; nothing where a file or a name is wanted. Asked by the scripts of <see cref="CompletionCommand"/>.</summary>
 internal sealed class CompleteCommand : Command
 {
-    public CompleteCommand(Surroundings here, RootCommand root)
+    public CompleteCommand(Surroundings here, Command root)
         : base("complete", "Asked by completion scripts")
     {
         Hidden = true;

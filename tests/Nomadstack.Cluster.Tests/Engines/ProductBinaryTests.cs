@@ -37,6 +37,23 @@ public sealed class ProductBinaryTests
         (ours - empty).ShouldBeLessThanOrEqualTo(s_longestStart);
     }
 
+    [Fact]
+    public async Task ALinkNamedAsAProductLeadsToTheProgram()
+    {
+        var folder = Directory.CreateTempSubdirectory("nomadstack-link-").FullName;
+        try
+        {
+            var link = Path.Combine(folder, "nomad");
+            File.CreateSymbolicLink(link, (await ProductBinary.PublishedAsync()).Program);
+
+            (await Command.RunAsync([link, "version"], TimeSpan.FromSeconds(30))).ToString().ShouldNotContain("Unhandled exception");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static async Task<TimeSpan> TimeAsync(params string[] command)
     {
         var started = Stopwatch.GetTimestamp();

@@ -53,6 +53,17 @@ public sealed class BundleCommandTests : IDisposable
         (await consul.RunAsync("--data-dir", Path.Combine(_folder, "data"), "consul", "version")).ShouldBe(5);
     }
 
+    /// <summary>Here the process is called as the test host is; through a link it may have the name of one of our own commands.</summary>
+    [Fact]
+    public async Task TheProgramHasItsOwnNameHoweverItIsCalled()
+    {
+        var typed = new Typed();
+
+        (await typed.RunAsync("--help")).ShouldBe(0);
+
+        typed.Out.ToString().ShouldContain("nomadstack [command]");
+    }
+
     [Theory]
     [InlineData("/usr/local/bin/nomad", "nomad node status")]
     [InlineData("consul", "consul node status")]
