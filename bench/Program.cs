@@ -6,14 +6,14 @@ using Nomadstack.Cluster.Tests.Machines;
 
 if (args is not [("cold-boot" or "rest") and var what, .. var options])
 {
-    Console.Error.WriteLine("usage: bench/cold-boot [--rounds N] [--apart SECONDS] [--seed N] [--only plain|ours]\n       bench/rest [--seconds N] [--only plain|ours]");
+    Console.Error.WriteLine("usage: bench/cold-boot [--rounds N] [--apart SECONDS] [--seed N] [--only plain|ours]\n       bench/rest [--seconds N] [--only plain|ours|embedded]");
     return 2;
 }
 
 if (await Lab.WhyNotAsync() is { } whyNot) return Refuse(whyNot);
 if (await RealEngines.FindAsync() is { Nomad: null } none) return Refuse(none.NoNomad!);
 
-var sides = Option("--only", "") is { Length: > 0 } only ? [only] : new[] { "plain", "ours" };
+var sides = Option("--only", "") is { Length: > 0 } only ? [only] : what == "rest" ? ["plain", "ours", "embedded"] : new[] { "plain", "ours" };
 var report = what == "cold-boot"
     ? await ColdBootBench.RunAsync(sides, Number("--rounds", 5), Number("--apart", 20), Number("--seed", Random.Shared.Next(10_000)))
     : await RestBench.RunAsync(sides, Number("--seconds", 60));

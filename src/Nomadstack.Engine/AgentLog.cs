@@ -20,7 +20,7 @@ internal sealed class AgentLog(string level, TimeProvider time) : ILoggerFactory
 
     public ILogger CreateLogger(string categoryName) => new Lines(this, categoryName);
 
-    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("This log has one end.");
+    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("This log writes to standard error only.");
 
     public void Dispose()
     {

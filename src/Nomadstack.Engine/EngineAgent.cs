@@ -27,7 +27,7 @@ public static class EngineAgent
             case ["agent", .. var options]:
                 return await AgentAsync(options, cancel);
             default:
-                await Console.Error.WriteLineAsync("error: nomadstack's embedded engine has no such command.\nwhy:   It is an agent and its HTTP API: agent -config FILE [-config FILE …], and version.\nfix:   Use `nomadstack job` and `nomadstack node`; HashiCorp's own nomad works with NOMAD_ADDR set to its HTTP address.");
+                await Console.Error.WriteLineAsync("error: The embedded engine does not have this command.\nwhy:   It has two: agent -config FILE [-config FILE …], and version.\nfix:   Use `nomadstack job` and `nomadstack node`, or HashiCorp's nomad with NOMAD_ADDR set to the engine's HTTP address.");
                 return Usage;
         }
     }

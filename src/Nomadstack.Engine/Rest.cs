@@ -36,7 +36,7 @@ internal static class Rest
         catch (IOException e)
         {
             // A system that does not allow it costs memory and nothing else.
-            log.LogWarning("Memory is not given back: {Why}", e.Message);
+            log.LogWarning("The agent cannot return unused memory to the system: {Why}", e.Message);
         }
     }
 }

@@ -28,7 +28,7 @@ internal sealed partial class AllocRunner
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // A full disk is no reason to end a running task; the next change is written again.
-                LogNotSaved(Allocation.ID, e);
+                _log.LogError(e, "The state of allocation {Allocation} could not be written. A client that starts now does not find the allocation's tasks", Allocation.ID);
             }
         }
     }
@@ -87,7 +87,4 @@ internal sealed partial class AllocRunner
             }));
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The state of allocation {Allocation} could not be written; a client that is started now would not find its tasks")]
-    private partial void LogNotSaved(string allocation, Exception e);
 }

@@ -6,7 +6,7 @@ using Nomadstack.Engine.State;
 namespace Nomadstack.Engine.Client;
 
 /// <summary>Tells the servers what became of allocations: what changes within a fifth of a second goes together, and nothing is dropped before it has arrived.</summary>
-internal sealed partial class AllocUpdates(IServers servers, ClientState identity, TimeProvider time, Random random, ILogger log)
+internal sealed class AllocUpdates(IServers servers, ClientState identity, TimeProvider time, Random random, ILogger log)
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(200), s_retry = TimeSpan.FromSeconds(1);
 
@@ -42,14 +42,11 @@ internal sealed partial class AllocUpdates(IServers servers, ClientState identit
         }
         catch (NoServerException e)
         {
-            LogNotSent(sending.Count, e.Message);
+            log.LogWarning("{Count} allocation updates could not be sent to the servers and are sent again: {Why}", sending.Count, e.Message);
             // What changed meanwhile is newer.
             lock (_gate)
                 foreach (var (id, update) in sending) _waiting.TryAdd(id, update);
             return false;
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} allocation updates are not with the servers yet: {Why}")]
-    private partial void LogNotSent(int count, string why);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Client;
@@ -28,7 +29,7 @@ internal sealed partial class ClientAgent
                 if (list.Index < _seenIndex)
                 {
                     // A consistent read does not go back. Obeyed, an older list would end what was started since.
-                    LogOlder(list.Index, _seenIndex);
+                    _log.LogWarning("A server sent a list of allocations at index {Index}, older than {Seen}; the list is ignored", list.Index, _seenIndex);
                 }
                 else if (await PullAsync(list, stop) is { } pulled)
                 {
@@ -40,7 +41,7 @@ internal sealed partial class ClientAgent
             }
             catch (NoServerException e)
             {
-                LogNoList(e.Message);
+                _log.LogWarning("The servers sent no list of allocations; running tasks keep running: {Why}", e.Message);
             }
 
             await Task.Delay(Retry(), _time, stop);
@@ -61,7 +62,7 @@ internal sealed partial class ClientAgent
         // What the servers do not name any more, they have collected.
         foreach (var (id, (runner, running)) in _runners.Where(r => !list.ModifyIndexes.ContainsKey(r.Key) && !_leaving.ContainsKey(r.Key)).ToList())
         {
-            LogRemoved(id);
+            _log.LogInformation("The servers no longer list allocation {Allocation}; it is stopped and deleted", id);
             runner.Kill();
             _leaving[id] = DestroyAsync(id, runner, running, stop);
         }
@@ -80,7 +81,7 @@ internal sealed partial class ClientAgent
             }
             else
             {
-                LogAdded(allocation.ID, allocation.Name);
+                _log.LogInformation("Allocation {Allocation} ({Name}) was placed on this node", allocation.ID, allocation.Name);
                 var runner = new AllocRunner(_site, _state, allocation, null, _updates.Add, _log);
                 Run(runner, allocation.Terminal ? Task.CompletedTask : PreviousAsync(allocation, stop), stop);
             }
@@ -108,7 +109,7 @@ internal sealed partial class ClientAgent
             }
             catch (NoServerException e)
             {
-                LogNoPrevious(previous, e.Message);
+                _log.LogWarning("The state of allocation {Allocation} is unknown, and its replacement waits: {Why}", previous, e.Message);
             }
 
             await Task.Delay(Retry(), _time, stop);
@@ -132,7 +133,7 @@ internal sealed partial class ClientAgent
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            LogNotDeleted(id, e);
+            _log.LogWarning(e, "Allocation {Allocation} could not be deleted from disk", id);
         }
     }
 
@@ -157,22 +158,4 @@ internal sealed partial class ClientAgent
             foreach (var (id, _) in ended) Collect(id);
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Allocation {Allocation} ({Name}) shall run here")]
-    private partial void LogAdded(string allocation, string name);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Allocation {Allocation} is no more wanted; it is stopped and deleted")]
-    private partial void LogRemoved(string allocation);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A server sent a list of allocations as of index {Index}, older than {Seen}; it is not obeyed")]
-    private partial void LogOlder(long index, long seen);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No list of allocations: {Why}; what runs, runs on")]
-    private partial void LogNoList(string why);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether allocation {Allocation} has ended is not known: {Why}; its successor waits")]
-    private partial void LogNoPrevious(string allocation, string why);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Allocation {Allocation} could not be deleted from disk")]
-    private partial void LogNotDeleted(string allocation, Exception e);
 }

@@ -20,7 +20,7 @@ internal sealed partial class ClientAgent
                 if (await _servers.HeartbeatAsync(_state.NodeId, _state.SecretId, stop) is not { } ttl)
                 {
                     // The cluster is another, or it forgot the node: what it counts starts anew.
-                    LogUnknownNode();
+                    _log.LogWarning("The servers do not know this node; it registers again");
                     _seenIndex = 0;
                     changed = await RegisterAsync(stop);
                     continue;
@@ -31,14 +31,11 @@ internal sealed partial class ClientAgent
             }
             catch (NoServerException e)
             {
-                LogNoHeartbeat(e.Message);
+                _log.LogWarning("No server accepted the node's heartbeat; its tasks keep running: {Why}", e.Message);
                 pause = Retry();
             }
 
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            await Task.WhenAny(changed, Task.Delay(pause, _time, either.Token));
-            await either.CancelAsync();
-            stop.ThrowIfCancellationRequested();
+            await Signal.WithinAsync(changed, pause, _time, stop);
             if (changed.IsCompleted) changed = await RegisterAsync(stop);
         }
     }
@@ -59,7 +56,7 @@ internal sealed partial class ClientAgent
             }
             catch (NoServerException e)
             {
-                LogNotRegistered(e.Message);
+                _log.LogWarning("The node could not be registered; the client tries again: {Why}", e.Message);
             }
 
             await Task.Delay(Retry(), _time, stop);
@@ -67,13 +64,4 @@ internal sealed partial class ClientAgent
     }
 
     private TimeSpan Retry() => s_retry * (1 + _random.NextDouble());
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The node is not registered yet: {Why}")]
-    private partial void LogNotRegistered(string why);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No server takes the node's sign of life: {Why}; its tasks run on")]
-    private partial void LogNoHeartbeat(string why);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The servers do not know this node; it registers again")]
-    private partial void LogUnknownNode();
 }

@@ -83,7 +83,7 @@ internal sealed partial class ClientAgent
             Run(runner, Task.CompletedTask, stop);
         }
 
-        if (records.Count > 0) LogRestored(records.Count);
+        if (records.Count > 0) _log.LogInformation("{Count} allocations restored from disk", records.Count);
     }
 
     private void Run(AllocRunner runner, Task previous, CancellationToken stop) => _runners[runner.Allocation.ID] = (runner, RunToEndAsync(runner, previous, stop));
@@ -103,7 +103,7 @@ internal sealed partial class ClientAgent
         catch (Exception e)
         {
             // A bug in one allocation must not end the others, but it must be seen.
-            LogRunnerFailed(runner.Allocation.ID, e);
+            _log.LogError(e, "The client no longer manages allocation {Allocation}, because of an error in the client", runner.Allocation.ID);
             throw;
         }
 
@@ -122,10 +122,4 @@ internal sealed partial class ClientAgent
         foreach (var (key, value) in _drivers.Attributes()) attributes[key] = value;
         return node with { Attributes = attributes, Drivers = _drivers.Statuses() };
     }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Count} allocations restored from disk")]
-    private partial void LogRestored(int count);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Allocation {Allocation} is not looked after any more")]
-    private partial void LogRunnerFailed(string allocation, Exception e);
 }

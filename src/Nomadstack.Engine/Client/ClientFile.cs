@@ -36,7 +36,7 @@ internal static class ClientFile
             // The number first: what a newer version wrote may have another shape altogether.
             using (var document = JsonDocument.Parse(bytes))
                 if (document.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("Version", out var number) && number.TryGetInt32(out var written) && written > version)
-                    throw new ClientStateException($"{path} was written by a newer version (layout {written}; this one reads up to {version}). Run the newer version again; nothing was changed.");
+                    throw new ClientStateException($"{path} was written by a newer version (layout {written}; this version reads up to {version}). Run the newer version. Nothing was changed.");
             var value = JsonSerializer.Deserialize(bytes, json);
             return value is not null && versionOf(value) > 0 ? value : throw Torn(path, "it has no layout version");
         }
@@ -47,7 +47,7 @@ internal static class ClientFile
     }
 
     public static ClientStateException Torn(string path, string why, Exception? inner = null) =>
-        new($"{path} is damaged or not ours: {why}. Restore it, or move it away to let the client forget what it says, then start again.", inner);
+        new($"{path} is damaged or was not written by this client: {why}. Restore it, or move it away so that the client starts without it. Then start the client again.", inner);
 
     private static void Sync(string folder)
     {

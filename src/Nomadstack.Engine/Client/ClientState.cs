@@ -44,7 +44,7 @@ internal sealed class ClientState
         {
             var text = File.ReadAllText(path).Trim();
             // A new one would be a new node, whose allocations the servers would start elsewhere while they run on here.
-            return Guid.TryParseExact(text, "D", out _) ? text : throw ClientFile.Torn(path, "it holds no UUID");
+            return Guid.TryParseExact(text, "D", out _) ? text : throw ClientFile.Torn(path, "it does not hold a UUID");
         }
 
         var made = Guid.NewGuid().ToString();

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Nomadstack.Engine.Client.Drivers;
+using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Client;
 
@@ -51,8 +52,8 @@ internal sealed class FileTail(IFileSequence files, string root, long offset, bo
     /// <summary>Until everything was sent; with <c>follow</c> until it is cancelled.</summary>
     public async Task CopyAsync(FileWatch watch, FrameWriter to, TimeProvider time, CancellationToken cancel)
     {
-        var changed = NewSignal();
-        using var subscription = follow ? watch.Watch(files.Folder, () => Volatile.Read(ref changed).TrySetResult()) : null;
+        var changed = new Signal();
+        using var subscription = follow ? watch.Watch(files.Folder, changed.Raise) : null;
         var (current, position) = Begin();
         var left = limit ?? long.MaxValue;
         var buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
@@ -61,8 +62,7 @@ internal sealed class FileTail(IFileSequence files, string root, long offset, bo
             while (left > 0)
             {
                 // Taken before the look, so that no write falls between the two.
-                if (Volatile.Read(ref changed).Task.IsCompleted) Volatile.Write(ref changed, NewSignal());
-                var next = Volatile.Read(ref changed).Task;
+                var next = changed.Next;
                 while (current is { } file)
                 {
                     var later = files.Next(file.Number);
@@ -79,10 +79,7 @@ internal sealed class FileTail(IFileSequence files, string root, long offset, bo
                 }
 
                 if (!follow) return;
-                using var pause = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-                await Task.WhenAny(next, Task.Delay(s_heartbeat, time, pause.Token));
-                await pause.CancelAsync();
-                cancel.ThrowIfCancellationRequested();
+                await Signal.WithinAsync(next, s_heartbeat, time, cancel);
                 if (!next.IsCompleted) await to.HeartbeatAsync(cancel);
             }
         }
@@ -92,8 +89,6 @@ internal sealed class FileTail(IFileSequence files, string root, long offset, bo
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static (int Number, string Path, SafeFileHandle Handle)? Open((int Number, string Path) file) =>
         (file.Number, file.Path, File.OpenHandle(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));

@@ -140,5 +140,5 @@ internal sealed class Fingerprint(ClientOptions options)
 
     private static string DefaultInterface() =>
         File.ReadLines("/proc/net/route").Skip(1).Select(l => l.Split('\t')).FirstOrDefault(r => r.Length > 2 && r[1] == "00000000")?[0]
-        ?? throw new ClientStateException("No network_interface is configured and no default route tells one. Set client.network_interface.");
+        ?? throw new ClientStateException("The machine has no default route, so the client cannot choose a network interface. Set client.network_interface.");
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Client;
@@ -26,14 +27,11 @@ internal interface IServers
 
     /// <summary>Those of the allocations that exist, each with its job, from a state past <paramref name="after"/>.</summary>
     /// <exception cref="NoServerException" />
-    Task<(long Index, IReadOnlyList<Allocation> Found)> AllocationsAsync(IReadOnlyList<string> ids, string secretId, long after, CancellationToken cancel);
+    Task<AllocationsFound> AllocationsAsync(IReadOnlyList<string> ids, string secretId, long after, CancellationToken cancel);
 
     /// <exception cref="NoServerException" />
     Task UpdateAsync(string nodeId, string secretId, IReadOnlyList<ClientUpdate> updates, CancellationToken cancel);
 }
-
-/// <param name="ModifyIndexes">By id: the AllocModifyIndex, which moves when a server changes an allocation.</param>
-internal sealed record NodeAllocations(long Index, IReadOnlyDictionary<string, long> ModifyIndexes);
 
 /// <summary>No server could be reached, or none has a leader. The call may be made again.</summary>
 internal sealed class NoServerException(string message, Exception? inner = null) : Exception(message, inner);

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.Client.Plugins;
 using Nomadstack.Engine.Configuration;
-using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Client;
 
@@ -90,7 +89,7 @@ internal sealed class NomadClient : IAsyncDisposable
         }
         catch (IOException e)
         {
-            throw new ClientStateException($"{path} is held by another client ({e.Message}). Stop that one, or give this one a data_dir of its own.", e);
+            throw new ClientStateException($"{path} is locked by another client ({e.Message}). Stop that client, or give this client its own data_dir.", e);
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.State;
 
@@ -13,7 +14,7 @@ internal sealed partial class TaskRunner
     private static readonly TimeSpan s_killPause = TimeSpan.FromSeconds(5), s_longestKillPause = TimeSpan.FromMinutes(2);
 
     /// <summary>How long to wait before the next start; null when there is none.</summary>
-    private async Task<TimeSpan?> RunOnceAsync(Task killed, Task stopping, CancellationToken stop)
+    private async Task<TimeSpan?> RunOnceAsync(CancellationToken stop)
     {
         if (!_recovered && await StartAsync(stop) is { } failed) return Next(failed);
         var handle = _handle!;
@@ -21,9 +22,9 @@ internal sealed partial class TaskRunner
         if (State.State != TaskState.Running) BeginRunning();
 
         var exit = Driver.WaitTaskAsync(handle.TaskId, stop);
-        await Task.WhenAny(exit, killed, stopping);
+        await Task.WhenAny(exit, _kill.Task).WaitAsync(stop);
         stop.ThrowIfCancellationRequested();
-        var wasKilled = killed.IsCompleted && !exit.IsCompleted;
+        var wasKilled = _kill.Task.IsCompleted && !exit.IsCompleted;
         var result = wasKilled ? await KillAsync(handle, exit, stop) : await ResultAsync(exit);
         Terminated(result);
         await ForgetAsync(stop);
@@ -99,16 +100,6 @@ internal sealed partial class TaskRunner
         }
     }
 
-    private async Task PauseAsync(TimeSpan delay, CancellationToken stop)
-    {
-        if (delay <= TimeSpan.Zero) return;
-        // Killed between two starts; the loop sees it.
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        await Task.WhenAny(_kill.Task, Task.Delay(delay, _site.Time, over.Token));
-        await over.CancelAsync();
-        stop.ThrowIfCancellationRequested();
-    }
-
     /// <summary>Stops the task and waits for its end however long that takes; null when its driver lost it.</summary>
     private async Task<ExitResult?> KillAsync(TaskHandle handle, Task<ExitResult> exit, CancellationToken stop)
     {
@@ -122,13 +113,13 @@ internal sealed partial class TaskRunner
             }
             catch (DriverException e) when (attempt < KillAttempts)
             {
-                LogNotStopped(_task.Name, _allocation.ID, e.Message, pause);
+                _log.LogWarning("Task {Task} of allocation {Allocation} could not be stopped, and is stopped again in {Pause}: {Why}", _task.Name, _allocation.ID, pause, e.Message);
                 await Task.WhenAny(exit, Task.Delay(pause, _site.Time, stop));
                 pause = pause * 4 < s_longestKillPause ? pause * 4 : s_longestKillPause;
             }
             catch (DriverException)
             {
-                LogLeaked(_task.Name, _allocation.ID);
+                _log.LogError("Task {Task} of allocation {Allocation} could not be stopped and may still run", _task.Name, _allocation.ID);
                 break;
             }
         }
@@ -163,7 +154,7 @@ internal sealed partial class TaskRunner
         }
         catch (Exception e) when (e is DriverException or IOException)
         {
-            LogNotDestroyed(id, e.Message);
+            _log.LogWarning("The files of task {TaskId} could not be deleted: {Why}", id, e.Message);
         }
 
         _recovered = false;

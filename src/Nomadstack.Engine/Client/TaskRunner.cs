@@ -85,7 +85,7 @@ internal sealed partial class TaskRunner
         catch (Exception e) when (e is DriverException or IOException or UnauthorizedAccessException)
         {
             // One task that cannot be looked after must not keep the client from all the others.
-            LogNotRecovered(_task.Name, _allocation.ID, e.Message);
+            _log.LogWarning("Task {Task} of allocation {Allocation} could not be recovered: {Why}", _task.Name, _allocation.ID, e.Message);
             await ForgetAsync(cancel);
             if (_allocation.Terminal || _allocation.Job.Type == JobType.System) return;
             _waitForServers = true;
@@ -102,13 +102,13 @@ internal sealed partial class TaskRunner
             return;
         }
 
-        using var stopping = new Signal(stop);
-        if (_waitForServers) await Task.WhenAny(_site.ServersContacted, _kill.Task, stopping.Task);
+        if (_waitForServers) await Task.WhenAny(_site.ServersContacted, _kill.Task).WaitAsync(stop);
         while (!_kill.Task.IsCompleted && !_allocation.Terminal)
         {
             stop.ThrowIfCancellationRequested();
-            if (await RunOnceAsync(_kill.Task, stopping.Task, stop) is not { } delay) break;
-            await PauseAsync(delay, stop);
+            if (await RunOnceAsync(stop) is not { } delay) break;
+            // Killed between two starts; the loop sees it.
+            if (delay > TimeSpan.Zero) await Signal.WithinAsync(_kill.Task, delay, _site.Time, stop);
         }
 
         stop.ThrowIfCancellationRequested();
@@ -173,29 +173,4 @@ internal sealed partial class TaskRunner
         var state = _state with { Events = [.. (_state.Events ?? []).Append(e).TakeLast(KeptEvents)], Failed = _state.Failed || e.FailsTask };
         return e.Type == "Restarting" ? state with { Restarts = state.Restarts + 1, LastRestart = UnixNanoseconds.ToTime(e.Time) } : state;
     }
-
-    /// <summary>Its cancellation as a task that completes.</summary>
-    private sealed class Signal : IDisposable
-    {
-        private readonly TaskCompletionSource _fired = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly CancellationTokenRegistration _registration;
-
-        public Signal(CancellationToken token) => _registration = token.UnsafeRegister(_ => _fired.TrySetResult(), null);
-
-        public Task Task => _fired.Task;
-
-        public void Dispose() => _registration.Dispose();
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Task {Task} of allocation {Allocation} was not found again: {Why}")]
-    private partial void LogNotRecovered(string task, string allocation, string why);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Task {Task} of allocation {Allocation} could not be stopped: {Why}; trying again in {Pause}")]
-    private partial void LogNotStopped(string task, string allocation, string why, TimeSpan pause);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Task {Task} of allocation {Allocation} could not be stopped and may run on")]
-    private partial void LogLeaked(string task, string allocation);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What was kept of task {TaskId} could not be deleted: {Why}")]
-    private partial void LogNotDestroyed(string taskId, string why);
 }

@@ -22,7 +22,7 @@ internal sealed record AgentConfig
     public string LogLevel { get; init; } = "INFO";
     public ServerConfig? Server { get; init; }
     public ClientConfig? Client { get; init; }
-    public AutopilotConfig Autopilot { get; init; } = new();
+    public AutopilotSettings Autopilot { get; init; } = AutopilotSettings.Default;
     public string? PluginDir { get; init; }
 
     /// <summary>The <c>plugin</c> blocks by name.</summary>
@@ -53,16 +53,6 @@ internal sealed record ServerConfig
 
     public TimeSpan? FailoverHeartbeatTtl { get; init; }
     public int RaftMultiplier { get; init; } = 1;
-}
-
-/// <summary>The first value of each setting; those in the raft win afterwards.</summary>
-internal sealed record AutopilotConfig
-{
-    public bool CleanupDeadServers { get; init; } = true;
-    public int MinQuorum { get; init; }
-    public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
-    public TimeSpan LastContactThreshold { get; init; } = TimeSpan.FromMilliseconds(200);
-    public int MaxTrailingLogs { get; init; } = 250;
 }
 
 internal sealed record ClientConfig

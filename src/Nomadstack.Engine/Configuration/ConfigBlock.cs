@@ -10,7 +10,7 @@ internal sealed class ConfigBlock(JsonObject json, string path, ConfigComplaints
 {
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
-    public string? Text(string key) => Value<string>(key, "a text");
+    public string? Text(string key) => Value<string>(key, "a string");
 
     public bool Flag(string key, bool otherwise) => Value<bool?>(key, "true or false") ?? otherwise;
 
@@ -21,7 +21,7 @@ internal sealed class ConfigBlock(JsonObject json, string path, ConfigComplaints
     {
         if (Text(key) is not { } text) return null;
         if (GoDuration.TryParse(text, out var nanoseconds)) return TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
-        complaints.Add(path + key, $"\"{text}\" is no duration");
+        complaints.Add(path + key, $"\"{text}\" is not a duration");
         return null;
     }
 
@@ -29,7 +29,7 @@ internal sealed class ConfigBlock(JsonObject json, string path, ConfigComplaints
     {
         if (Take(key) is not { } node) return [];
         if (node is JsonArray list && list.All(item => item is JsonValue value && value.TryGetValue<string>(out _))) return [.. list.Select(item => (string)item!)];
-        complaints.Add(path + key, "a list of texts is expected");
+        complaints.Add(path + key, "a list of strings is expected");
         return [];
     }
 

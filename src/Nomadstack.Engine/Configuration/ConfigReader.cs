@@ -64,7 +64,7 @@ internal static class ConfigReader
         };
         IgnoreWhatWeNeverDo(root);
         root.End();
-        if (config.DataDir.Length == 0) complaints.Add("data_dir", "a folder must be named");
+        if (config.DataDir.Length == 0) complaints.Add("data_dir", "must be set to a folder");
         else if (!Path.IsPathRooted(config.DataDir)) complaints.Add("data_dir", "must be given as an absolute path");
         if (config.Server is null && config.Client is null) complaints.Add("server.enabled, client.enabled", "one of them must be true");
         return complaints.All.Count == 0 ? config : throw new ConfigException(complaints.All);
@@ -128,18 +128,16 @@ internal static class ConfigReader
         return enabled ? server : null;
     }
 
-    private static AutopilotConfig Autopilot(ConfigBlock? block)
+    private static AutopilotSettings Autopilot(ConfigBlock? block)
     {
-        var otherwise = new AutopilotConfig();
+        var otherwise = AutopilotSettings.Default;
         if (block is null) return otherwise;
-        var autopilot = new AutopilotConfig
-        {
-            CleanupDeadServers = block.Flag("cleanup_dead_servers", otherwise.CleanupDeadServers),
-            MinQuorum = block.Number("min_quorum", otherwise.MinQuorum),
-            ServerStabilizationTime = block.Duration("server_stabilization_time") ?? otherwise.ServerStabilizationTime,
-            LastContactThreshold = block.Duration("last_contact_threshold") ?? otherwise.LastContactThreshold,
-            MaxTrailingLogs = block.Number("max_trailing_logs", otherwise.MaxTrailingLogs),
-        };
+        var autopilot = new AutopilotSettings(
+            block.Flag("cleanup_dead_servers", otherwise.CleanupDeadServers),
+            block.Number("min_quorum", otherwise.MinQuorum),
+            block.Duration("server_stabilization_time") ?? otherwise.ServerStabilizationTime,
+            block.Duration("last_contact_threshold") ?? otherwise.LastContactThreshold,
+            block.Number("max_trailing_logs", otherwise.MaxTrailingLogs));
         block.End();
         return autopilot;
     }

@@ -7,6 +7,7 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Jobs;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
 
@@ -30,7 +31,7 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, IReadOnlyList<
     public NomadClient Client => agent.Client ?? throw new InvalidOperationException("this agent runs no client");
 
     /// <summary>Another agent asks on behalf of its caller.</summary>
-    public bool IsForwarded => http.Request.Headers.ContainsKey(PassOn.ForwardedHeader);
+    public bool IsForwarded => http.Request.Headers.ContainsKey(RpcNames.ForwardedHeader);
 
     public HttpContext Http => http;
 

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Raft;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Http;
@@ -92,7 +93,7 @@ internal sealed class ApiHost : IAsyncDisposable
         }
         catch (ServerException e)
         {
-            if (e is NotLeaderException) http.Response.Headers[PassOn.NotLeaderHeader] = "1";
+            if (e is NotLeaderException) http.Response.Headers[RpcNames.NotLeaderHeader] = "1";
             await TextAsync(http, e.Status, e.Message);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
-using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
 
@@ -18,7 +17,7 @@ internal static class JobChangesApi
         if (Number(body["EnforcePriorVersion"]) is { } prior && prior != current.Version) throw ServerException.Failed($"Current job has version {current.Version}; enforcing version {prior}");
         var earlier = call.State.VersionsOf(call.JobKey).FirstOrDefault(v => v.Version == wanted)
             ?? throw ServerException.Failed($"job \"{call.Id}\" in namespace \"{call.Namespace}\" at version {wanted} not found");
-        await RegisterAsync(call, earlier with { Stop = false });
+        await JobsApi.WriteAsync(call, earlier with { Stop = false });
     }
 
     public static async Task ScaleAsync(ApiCall call)
@@ -36,7 +35,7 @@ internal static class JobChangesApi
 
         if (count is < 0 or > int.MaxValue) throw ServerException.Invalid("scaling action count can't be negative");
         if (call.State.LatestDeploymentOf(job.Key) is { Active: true }) throw ServerException.Invalid("job scaling blocked due to active deployment");
-        await RegisterAsync(call, job with { TaskGroups = [.. job.TaskGroups.Select(g => g.Name == group ? g with { Count = (int)count } : g)] });
+        await JobsApi.WriteAsync(call, job with { TaskGroups = [.. job.TaskGroups.Select(g => g.Name == group ? g with { Count = (int)count } : g)] });
     }
 
     public static async Task DispatchAsync(ApiCall call)
@@ -112,13 +111,6 @@ internal static class JobChangesApi
     }
 
     private static Deployment Deployment(ApiCall call) => call.State.Deployment(call.Uuid("deployment")) ?? throw ServerException.NotFound("deployment not found");
-
-    private static async Task RegisterAsync(ApiCall call, Job job)
-    {
-        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
-        var index = await call.ApplyAsync(new RegisterJob(job with { SubmitTime = UnixNanoseconds.Of(call.Now) }, evaluation, null));
-        await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation?.ID ?? "", ["EvalCreateIndex"] = evaluation is null ? 0 : index, ["JobModifyIndex"] = call.State.Job(job.Key)?.JobModifyIndex ?? index, ["Warnings"] = "" });
-    }
 
     private static long? Number(JsonNode? node) => node is JsonValue value && value.TryGetValue<long>(out var number) ? number : null;
 }

@@ -82,20 +82,13 @@ internal static class JobPlanApi
 
     private static JsonObject Updates(DesiredUpdates? desired)
     {
-        var updates = new JsonObject();
-        void Count(string what, int number)
-        {
-            if (number > 0) updates[what] = number;
-        }
-
-        if (desired is null) return updates;
-        Count("ignore", desired.Ignore);
-        Count("create", desired.Place);
-        Count("migrate", desired.Migrate);
-        Count("destroy", desired.Stop);
-        Count("in-place update", desired.InPlaceUpdate);
-        Count("create/destroy update", desired.DestructiveUpdate);
-        return updates;
+        if (desired is null) return [];
+        (string What, int Number)[] counts =
+        [
+            ("ignore", desired.Ignore), ("create", desired.Place), ("migrate", desired.Migrate), ("destroy", desired.Stop),
+            ("in-place update", desired.InPlaceUpdate), ("create/destroy update", desired.DestructiveUpdate),
+        ];
+        return new(counts.Where(c => c.Number > 0).Select(c => KeyValuePair.Create(c.What, (JsonNode?)c.Number)));
     }
 
     private static string TypeOf(object? before, object? after, bool changed) => before is null ? Added : after is null ? Deleted : changed ? Edited : None;

@@ -28,18 +28,22 @@ internal static class JobsApi
     {
         var body = call.Body();
         var (job, warnings) = Read(call, body);
-        var now = call.Now;
-        job = job with { SubmitTime = UnixNanoseconds.Of(now) };
         RefuseTransition(call.State.Job(job.Key), job);
-        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), now);
         long? enforced = body["EnforceIndex"]?.GetValueKind() == JsonValueKind.True ? body["JobModifyIndex"]?.GetValueKind() == JsonValueKind.Number ? (long)body["JobModifyIndex"]! : 0 : null;
-        var index = await call.ApplyAsync(new RegisterJob(job, evaluation, enforced));
+        await WriteAsync(call, job, enforced, warnings.Count > 0 ? $"{warnings.Count} warning(s):\n\n{string.Concat(warnings.Select(w => $"* {w}\n"))}" : "");
+    }
+
+    /// <summary>Writes a version of a job and answers as to its registration.</summary>
+    public static async Task WriteAsync(ApiCall call, Job job, long? enforced = null, string warnings = "")
+    {
+        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
+        var index = await call.ApplyAsync(new RegisterJob(job with { SubmitTime = UnixNanoseconds.Of(call.Now) }, evaluation, enforced));
         await call.WroteAsync(index, new JsonObject
         {
             ["EvalID"] = evaluation?.ID ?? "",
             ["EvalCreateIndex"] = evaluation is null ? 0 : index,
             ["JobModifyIndex"] = call.State.Job(job.Key)?.JobModifyIndex ?? index,
-            ["Warnings"] = warnings.Count > 0 ? $"{warnings.Count} warning(s):\n\n{string.Concat(warnings.Select(w => $"* {w}\n"))}" : "",
+            ["Warnings"] = warnings,
         });
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Raft;
 using Nomadstack.Engine.Scheduling;
@@ -59,7 +60,7 @@ internal static class OperatorApi
     public static async Task AutopilotConfigurationAsync(ApiCall call)
     {
         var state = await call.ReadAsync(s => s.AutopilotConfiguration?.ModifyIndex ?? 0);
-        var json = AutopilotSettings.Of(state, call.Server.Config.Autopilot).ToJson();
+        var json = Stubs.Of(call.Server.AutopilotSettings, AutopilotJson.Default.AutopilotSettings);
         json["CreateIndex"] = state.AutopilotConfiguration?.CreateIndex ?? 0;
         json["ModifyIndex"] = state.AutopilotConfiguration?.ModifyIndex ?? 0;
         await call.JsonAsync(json);

@@ -2,6 +2,7 @@
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Http;
@@ -9,12 +10,6 @@ namespace Nomadstack.Engine.Http;
 /// <summary>Hands a call as it is to another agent, and the answer back as it comes.</summary>
 internal static class PassOn
 {
-    /// <summary>Who is asked on behalf of another asks nobody in turn: two that take each other for the right one would go on for ever.</summary>
-    public const string ForwardedHeader = "X-Nomadstack-Forwarded";
-
-    /// <summary>With this in its answer a server has done nothing.</summary>
-    public const string NotLeaderHeader = "X-Nomadstack-Not-Leader";
-
     /// <param name="last">The other agent must answer itself.</param>
     /// <returns>Null when it was answered; otherwise nothing was done, and why.</returns>
     /// <exception cref="ServerException">Whether it was done is not known.</exception>
@@ -22,7 +17,7 @@ internal static class PassOn
     {
         var (from, to) = (call.Http.Request, call.Http.Response);
         using var request = new HttpRequestMessage(new HttpMethod(from.Method), $"http://{address}{call.Http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}");
-        if (last) request.Headers.Add(ForwardedHeader, "1");
+        if (last) request.Headers.Add(RpcNames.ForwardedHeader, "1");
         foreach (var header in from.Headers.Where(h => h.Key.StartsWith("X-Nomad-", StringComparison.OrdinalIgnoreCase))) request.Headers.TryAddWithoutValidation(header.Key, header.Value.ToString());
         if (!call.RawBody.IsEmpty) request.Content = new ReadOnlyMemoryContent(call.RawBody) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         HttpResponseMessage response;
@@ -45,7 +40,7 @@ internal static class PassOn
 
         using (response)
         {
-            if (last && response.Headers.Contains(NotLeaderHeader)) return "it does not lead";
+            if (last && response.Headers.Contains(RpcNames.NotLeaderHeader)) return "it does not lead";
             to.StatusCode = (int)response.StatusCode;
             foreach (var header in response.Headers.Where(h => h.Key.StartsWith("X-Nomad-", StringComparison.OrdinalIgnoreCase) || h.Key == "Digest")) to.Headers[header.Key] = string.Join(",", header.Value);
             if (response.Content.Headers.ContentType is { } type) to.ContentType = type.ToString();

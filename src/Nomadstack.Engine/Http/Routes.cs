@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Engine.Rpc;
+
 namespace Nomadstack.Engine.Http;
 
 /// <summary>Everything this API answers.</summary>
@@ -82,12 +84,12 @@ internal static class Routes
         new("GET", "/v1/client/fs/stream/*", Access.Node, FilesApi.StreamAsync),
         new("GET", "/v1/client/fs/logs/*", Access.Node, FilesApi.LogsAsync),
 
-        new("GET", Server.RemoteServers.PingPath, Access.LocalRpc, call => call.NothingAsync()),
-        new("POST", Server.Membership.Path, Access.LocalRpc, RpcApi.MembersAsync),
-        new("POST", "/rpc/node/register", Access.Rpc, RpcApi.RegisterAsync),
+        new("GET", RpcNames.Ping, Access.LocalRpc, call => call.NothingAsync()),
+        new("POST", RpcNames.Members, Access.LocalRpc, RpcApi.MembersAsync),
+        new("POST", RpcNames.Register, Access.Rpc, RpcApi.RegisterAsync),
         new("POST", "/rpc/node/*/heartbeat", Access.Rpc, RpcApi.HeartbeatAsync),
         new("GET", "/rpc/node/*/allocations", Access.Rpc, RpcApi.NodeAllocationsAsync),
         new("POST", "/rpc/node/*/update", Access.Rpc, RpcApi.UpdateAsync),
-        new("POST", "/rpc/allocations", Access.Rpc, RpcApi.AllocationsAsync),
+        new("POST", RpcNames.Allocations, Access.Rpc, RpcApi.AllocationsAsync),
     ];
 }

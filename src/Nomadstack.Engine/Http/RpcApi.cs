@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Scheduling;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
@@ -13,7 +13,6 @@ namespace Nomadstack.Engine.Http;
 /// <summary>What clients ask of the leader, and servers of each other. A client proves with its secret that it is who it says.</summary>
 internal static class RpcApi
 {
-    public const string SecretHeader = "X-Nomad-Node-Secret";
 
     private const string Forbidden = "node secret ID does not match";
 
@@ -24,7 +23,7 @@ internal static class RpcApi
         var node = Read(call, StateJson.Default.Node);
         if (call.State.Node(node.ID) is { } known && known.SecretID != node.SecretID) throw new ServerException(StatusCodes.Status403Forbidden, Forbidden);
         await call.ApplyAsync(new RegisterNode(node, call.Now));
-        await call.JsonAsync(Beaten(call, node.ID));
+        await call.JsonAsync(Beaten(call, node.ID), RpcJson.Default.HeartbeatAnswer);
     }
 
     public static async Task HeartbeatAsync(ApiCall call)
@@ -37,7 +36,7 @@ internal static class RpcApi
             await call.ApplyAsync(new UpdateNodeStatus(node.ID, NodeStatus.Ready, call.Now, said, evaluations));
         }
 
-        await call.JsonAsync(Beaten(call, node.ID));
+        await call.JsonAsync(Beaten(call, node.ID), RpcJson.Default.HeartbeatAnswer);
     }
 
     /// <summary>Consistent: a client stops and deletes what is not named.</summary>
@@ -52,23 +51,18 @@ internal static class RpcApi
         // Who lost leadership while the call waited may have missed something, and may not know it.
         await call.Server.BarrierAsync(call.Cancel);
         _ = call.Session;
-        var indexes = new JsonObject();
-        foreach (var allocation in state.AllocationsOn(node.ID)) indexes[allocation.ID] = allocation.AllocModifyIndex;
-        await call.JsonAsync(new JsonObject { ["Index"] = Math.Max(1, state.Allocations.Index), ["ModifyIndexes"] = indexes });
+        var indexes = state.AllocationsOn(node.ID).ToDictionary(a => a.ID, a => a.AllocModifyIndex, StringComparer.Ordinal);
+        await call.JsonAsync(new NodeAllocations(Math.Max(1, state.Allocations.Index), indexes), RpcJson.Default.NodeAllocations);
     }
 
     public static async Task AllocationsAsync(ApiCall call)
     {
         await call.Server.BarrierAsync(call.Cancel);
-        var ids = (call.Body()["IDs"] as JsonArray ?? []).Select(id => (string)id!);
+        var ids = Read(call, RpcJson.Default.AllocationsAsked).IDs;
         var secret = Secret(call);
         var state = call.State;
         var found = ids.Select(state.Allocation).OfType<Allocation>().Where(a => state.Node(a.NodeID) is { } node && node.SecretID == secret);
-        await call.JsonAsync(new JsonObject
-        {
-            ["Index"] = Math.Max(1, state.Allocations.Index),
-            ["Found"] = JsonSerializer.SerializeToNode([.. found], StateJson.Default.IReadOnlyListAllocation),
-        });
+        await call.JsonAsync(new AllocationsFound(Math.Max(1, state.Allocations.Index), [.. found]), RpcJson.Default.AllocationsFound);
     }
 
     public static async Task UpdateAsync(ApiCall call)
@@ -80,11 +74,8 @@ internal static class RpcApi
         await call.NothingAsync();
     }
 
-    private static JsonObject Beaten(ApiCall call, string nodeId) => new()
-    {
-        ["TTL"] = call.Session.Beat(nodeId).Ticks,
-        ["Servers"] = new JsonArray([.. call.Server.Members.All.Where(m => m.Status == MemberStatus.Alive).Select(m => (JsonNode)JsonValue.Create(m.Member.Rpc))]),
-    };
+    private static HeartbeatAnswer Beaten(ApiCall call, string nodeId) =>
+        new(call.Session.Beat(nodeId).Ticks, [.. call.Server.Members.All.Where(m => m.Status == MemberStatus.Alive).Select(m => m.Member.Rpc)]);
 
     private static Node Authentic(ApiCall call)
     {
@@ -92,7 +83,7 @@ internal static class RpcApi
         return node.SecretID == Secret(call) ? node : throw new ServerException(StatusCodes.Status403Forbidden, Forbidden);
     }
 
-    private static string Secret(ApiCall call) => call.Http.Request.Headers[SecretHeader].ToString();
+    private static string Secret(ApiCall call) => call.Http.Request.Headers[RpcNames.SecretHeader].ToString();
 
     private static long After(ApiCall call) => long.TryParse(call.Query("after"), NumberStyles.None, CultureInfo.InvariantCulture, out var after) ? after : 0;
 

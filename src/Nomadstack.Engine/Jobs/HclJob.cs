@@ -111,23 +111,8 @@ internal sealed class HclJob
         {
             switch (field?.Kind)
             {
-                case FieldKind.Text:
-                    Set(HclValues.Text(attribute.Value));
-                    break;
-                case FieldKind.Number:
-                    Set(HclValues.Number(attribute.Value));
-                    break;
-                case FieldKind.Flag:
-                    Set(HclValues.Flag(attribute.Value));
-                    break;
-                case FieldKind.Duration:
-                    Set(HclValues.Duration(attribute.Value));
-                    break;
-                case FieldKind.Texts:
-                    Set(HclValues.Texts(attribute.Value));
-                    break;
-                case FieldKind.Map:
-                    Set(HclValues.Map(attribute.Value, value => HclValues.Text(value)));
+                case FieldKind.Text or FieldKind.Number or FieldKind.Flag or FieldKind.Duration or FieldKind.Texts or FieldKind.Map:
+                    result[field.Json] = Value(field.Kind, attribute.Value) ?? field.WhenAbsent();
                     break;
                 case FieldKind.Refused:
                     Refuse(attribute.NameRange, attribute.Name, schema);
@@ -141,9 +126,17 @@ internal sealed class HclJob
         {
             Complain(e);
         }
-
-        void Set(JsonNode? value) => result[field.Json] = value ?? field.WhenAbsent();
     }
+
+    private static JsonNode? Value(FieldKind kind, HclExpression value) => kind switch
+    {
+        FieldKind.Text => HclValues.Text(value),
+        FieldKind.Number => HclValues.Number(value),
+        FieldKind.Flag => HclValues.Flag(value),
+        FieldKind.Duration => HclValues.Duration(value),
+        FieldKind.Texts => HclValues.Texts(value),
+        _ => HclValues.Map(value, text => HclValues.Text(text)),
+    };
 
     private void ReadInnerBlock(HclBlock block, JobBlock schema, JsonObject result)
     {
@@ -153,26 +146,11 @@ internal sealed class HclJob
             case FieldKind.Block or FieldKind.Map or FieldKind.MapOfTexts or FieldKind.Config when result[field.Json] is not null:
                 Complain(block.Header, $"Duplicate {block.Type} block", $"Only one {block.Type} block is allowed.");
                 break;
-            case FieldKind.Block:
-                result[field.Json] = ReadBlock(block, field.Of!);
+            case FieldKind.Block or FieldKind.Map or FieldKind.MapOfTexts or FieldKind.Config:
+                result[field.Json] = Content(block, field);
                 break;
-            case FieldKind.Blocks:
-                AddTo(result, field.Json, ReadBlock(block, field.Of!));
-                break;
-            case FieldKind.Ports:
-                AddTo(result, field.Json, ReadBlock(block, JobSchema.Port));
-                break;
-            case FieldKind.Constraints:
-                AddTo(result, field.Json, ReadConstraint(block));
-                break;
-            case FieldKind.Map:
-                result[field.Json] = ReadMap(block, value => HclValues.Text(value));
-                break;
-            case FieldKind.MapOfTexts:
-                result[field.Json] = ReadMap(block, HclValues.Texts);
-                break;
-            case FieldKind.Config:
-                result[field.Json] = ReadConfig(block);
+            case FieldKind.Blocks or FieldKind.Ports or FieldKind.Constraints:
+                AddTo(result, field.Json, Content(block, field));
                 break;
             case FieldKind.Refused:
                 Refuse(block.Header, block.Type, schema);
@@ -182,6 +160,15 @@ internal sealed class HclJob
                 break;
         }
     }
+
+    private JsonObject Content(HclBlock block, JobField field) => field.Kind switch
+    {
+        FieldKind.Constraints => ReadConstraint(block),
+        FieldKind.Map => ReadMap(block, value => HclValues.Text(value)),
+        FieldKind.MapOfTexts => ReadMap(block, HclValues.Texts),
+        FieldKind.Config => ReadConfig(block),
+        _ => ReadBlock(block, field.Of!),
+    };
 
     private JsonObject ReadMap(HclBlock block, Func<HclExpression, JsonNode?> value)
     {

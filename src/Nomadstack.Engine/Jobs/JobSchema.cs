@@ -9,9 +9,9 @@ namespace Nomadstack.Engine.Jobs;
 /// </summary>
 internal static class JobSchema
 {
-    public static readonly JobBlock Constraint = new("constraint", null, [new("LTarget", null, Text), new("RTarget", null, Text), new("Operand", null, Text)]);
+    private static readonly JobBlock Constraint = new("constraint", null, [new("LTarget", null, Text), new("RTarget", null, Text), new("Operand", null, Text)]);
 
-    public static readonly JobBlock Port = new("port", "Label",
+    private static readonly JobBlock Port = new("port", "Label",
     [
         new("Label", null, Text),
         new("Value", "static", Number),
@@ -27,8 +27,8 @@ internal static class JobSchema
         new("CIDR", "cidr", Text),
         new("IP", "ip", Text),
         new("DNS", "dns", Refused),
-        new("DynamicPorts", "port", Ports),
-        new("ReservedPorts", null, Ports),
+        new("DynamicPorts", "port", Ports, Of: Port),
+        new("ReservedPorts", null, Ports, Of: Port),
         new("MBits", "mbits", Number, Nullable: true),
         new("Hostname", "hostname", Refused) { Newer = true },
         new("CNI", "cni", Refused) { Newer = true },

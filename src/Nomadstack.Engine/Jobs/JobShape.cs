@@ -51,24 +51,17 @@ internal sealed class JobShape
         switch (field.Kind)
         {
             case FieldKind.Server or FieldKind.Config:
-                return value.DeepClone();
             case FieldKind.Text when value.GetValueKind() == JsonValueKind.String:
             case FieldKind.Flag when value.GetValueKind() is JsonValueKind.True or JsonValueKind.False:
-                return value.DeepClone();
             case FieldKind.Number or FieldKind.Duration when value is JsonValue number && number.TryGetValue<JsonElement>(out var element) ? element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out _) : value.GetValueKind() == JsonValueKind.Number:
-                return value.DeepClone();
             case FieldKind.Texts when value is JsonArray texts && texts.All(IsText):
-                return value.DeepClone();
             case FieldKind.Map when value is JsonObject map && map.All(entry => IsText(entry.Value)):
-                return value.DeepClone();
             case FieldKind.MapOfTexts when value is JsonObject lists && lists.All(entry => entry.Value is JsonArray texts && texts.All(IsText)):
                 return value.DeepClone();
             case FieldKind.Block when value is JsonObject block:
                 return Object(block, field.Of!, at);
-            case FieldKind.Blocks or FieldKind.Constraints when value is JsonArray blocks:
+            case FieldKind.Blocks or FieldKind.Constraints or FieldKind.Ports when value is JsonArray blocks:
                 return Objects(blocks, field.Of!, at);
-            case FieldKind.Ports when value is JsonArray ports:
-                return Objects(ports, JobSchema.Port, at);
             default:
                 Complain(at, $"should be {Described(field.Kind)}");
                 return field.WhenAbsent();

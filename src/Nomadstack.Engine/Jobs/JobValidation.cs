@@ -60,7 +60,7 @@ internal static partial class JobValidation
 
     private static IEnumerable<string> OfParameterized(ParameterizedJob parameterized)
     {
-        if (parameterized.Payload == ParameterizedJob.Required) yield return "the embedded engine hands no payload to tasks, and this job requires one";
+        if (parameterized.Payload == ParameterizedJob.Required) yield return "the embedded engine does not pass payloads to tasks, and this job requires one";
         else if (parameterized.Payload is not (ParameterizedJob.Optional or ParameterizedJob.Forbidden)) yield return $"Unknown payload requirement: \"{parameterized.Payload}\"";
         var both = (parameterized.MetaRequired ?? []).Intersect(parameterized.MetaOptional ?? []).ToList();
         if (both.Count > 0) yield return $"Required and optional meta keys should be disjoint. Following keys exist in both: [{string.Join(' ', both)}]";

@@ -15,6 +15,17 @@ internal sealed class NanosecondsConverter : JsonConverter<TimeSpan>
         writer.WriteNumberValue(value.Ticks * TimeSpan.NanosecondsPerTick);
 }
 
+/// <summary>Durations as operators write them: Go's text, or a number of nanoseconds.</summary>
+internal sealed class GoDurationConverter : JsonConverter<TimeSpan>
+{
+    public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String && GoDuration.TryParse(reader.GetString()!, out var parsed) ? new(parsed / TimeSpan.NanosecondsPerTick)
+        : reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var nanoseconds) ? new(nanoseconds / TimeSpan.NanosecondsPerTick)
+        : throw new JsonException("a duration is expected");
+
+    public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) => writer.WriteStringValue(GoDuration.Format(value));
+}
+
 /// <summary>Go's times: RFC 3339 in UTC; the year 1 stands for no time at all.</summary>
 internal sealed class GoTimeConverter : JsonConverter<DateTimeOffset>
 {

@@ -15,7 +15,7 @@ internal sealed record ParameterizedJob
     public string? Refuses(bool payload, IEnumerable<string> meta)
     {
         var (required, given) = (MetaRequired ?? [], meta.Order(StringComparer.Ordinal).ToList());
-        if (payload) return Payload == Forbidden ? "Payload provided but forbidden by parameterized job" : "the embedded engine hands no payload to tasks; use metadata";
+        if (payload) return Payload == Forbidden ? "Payload provided but forbidden by parameterized job" : "the embedded engine does not pass payloads to tasks; use metadata";
         var unpermitted = given.Except(required).Except(MetaOptional ?? []).ToList();
         if (unpermitted.Count > 0) return $"Dispatch request included unpermitted metadata keys: [{string.Join(' ', unpermitted)}]";
         var missing = required.Except(given).ToList();

@@ -28,10 +28,10 @@ internal sealed partial class RaftCore
     /// <returns>Why not, or null.</returns>
     public string? TransferLeadership(string? target)
     {
-        if (Role != RaftRole.Leader) return "This server does not lead.";
-        if (_transfer is not null) return "A transfer is under way.";
+        if (Role != RaftRole.Leader) return "This server is not the leader.";
+        if (_transfer is not null) return "A leadership transfer is already in progress.";
         target ??= BestSuccessor()?.Id;
-        if (target is null || target == Id || !Configuration.IsVoter(target)) return $"{target ?? "Nobody else"} is no other voter.";
+        if (target is null || target == Id || !Configuration.IsVoter(target)) return $"{target ?? "No other server"} is not another voter.";
         _transfer = (target, _now + (_options.ElectionTimeout * 2), Told: false);
         HandOverWhenCaughtUp();
         return null;
@@ -52,9 +52,9 @@ internal sealed partial class RaftCore
     /// </summary>
     private ChangeAnswer Change(RaftConfiguration configuration)
     {
-        if (Role != RaftRole.Leader) return new(null, "This server does not lead.");
-        if (_transfer is not null) return new(null, "Leadership is being handed over.");
-        if (!HasCommittedInTerm || _configurations.LatestIndex > Commit) return new(null, "Another change is not committed yet.");
+        if (Role != RaftRole.Leader) return new(null, "This server is not the leader.");
+        if (_transfer is not null) return new(null, "Leadership is being transferred.");
+        if (!HasCommittedInTerm || _configurations.LatestIndex > Commit) return new(null, "An earlier membership change is not committed yet.");
         var position = AppendOwn(EntryKind.Configuration, configuration.Encode());
         FollowConfiguration();
         AdvanceCommit();

@@ -60,7 +60,7 @@ internal sealed class RaftLog : IDisposable
     /// <summary>Makes a batch durable. When this throws, it may or may not be.</summary>
     public void Append(PersistBatch batch)
     {
-        if (_broken) throw new IOException("An earlier write of the log failed; it must be opened anew.");
+        if (_broken) throw new IOException("An earlier write to the raft log failed. Restart the server.");
         _broken = true;
         var writer = new WireWriter();
         if (batch.HardState is { } hardState) Write(writer, hardState);
@@ -96,7 +96,7 @@ internal sealed class RaftLog : IDisposable
     private static long NumberOf(string name) =>
         long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number
-            : throw new RaftDamageException($"{name} is no segment of the raft log. Move it out of the folder.");
+            : throw new RaftDamageException($"{name} is not a segment of the raft log. Move it out of the folder.");
 
     private static void Write(WireWriter writer, HardState hardState)
     {
@@ -135,7 +135,7 @@ internal sealed class RaftLog : IDisposable
     private void Replay(long number, bool isLast, List<LogEntry> entries)
     {
         var name = NameOf(number);
-        if (_number != 0 && number != _number + 1) throw new RaftDamageException($"{NameOf(_number + 1)} is missing: {name} is there, and what came before. Restore the folder from a backup, or remove this server from the cluster and add it anew with an empty folder.");
+        if (_number != 0 && number != _number + 1) throw new RaftDamageException($"{NameOf(_number + 1)} is missing, although {name} and the segments before it exist. Restore the folder from a backup, or remove this server from the cluster and add it again with an empty folder.");
         var file = _files.Open(name);
         var content = new byte[file.Length];
         _ = file.Read(0, content);
@@ -150,7 +150,7 @@ internal sealed class RaftLog : IDisposable
         if (offset < content.Length || offset == 0)
         {
             if (!isLast || Frame.Find(content, number, offset) is not null)
-                throw new RaftDamageException($"{name} is damaged at byte {offset} of {content.Length}, and more follows that had been acknowledged. Restore the folder from a backup, or remove this server from the cluster and add it anew with an empty folder.");
+                throw new RaftDamageException($"{name} is damaged at byte {offset} of {content.Length}, before data that was already acknowledged. Restore the folder from a backup, or remove this server from the cluster and add it again with an empty folder.");
             TornBytes = content.Length - offset;
             file.Truncate(offset);
         }
@@ -185,7 +185,7 @@ internal sealed class RaftLog : IDisposable
             switch ((Record)reader.Byte())
             {
                 case Record.Segment:
-                    if (reader.Byte() is not Version and var version) throw new RaftDamageException($"{name} has layout {version}; this version reads {Version}. Run the newer version again.");
+                    if (reader.Byte() is not Version and var version) throw new RaftDamageException($"{name} has layout {version}; this version reads layout {Version}. Run the newer version.");
                     break;
                 case Record.HardState:
                     HardState = new(reader.Int64(), reader.Text() is { Length: > 0 } votedFor ? votedFor : null);
@@ -197,14 +197,14 @@ internal sealed class RaftLog : IDisposable
                 case Record.Entry:
                     var entry = reader.Entry();
                     if (entries.Count > 0 && entry.Index > entries[^1].Index + 1)
-                        throw new RaftDamageException($"{name} continues at byte {offset} with entry {entry.Index}, and the log before it ends with {entries[^1].Index}. Restore the folder from a backup, or remove this server from the cluster and add it anew with an empty folder.");
+                        throw new RaftDamageException($"{name} has entry {entry.Index} at byte {offset}, but the log before it ends with entry {entries[^1].Index}. Restore the folder from a backup, or remove this server from the cluster and add it again with an empty folder.");
                     var kept = entries.Count > 0 ? (int)Math.Max(0, entry.Index - entries[0].Index) : 0;
                     entries.RemoveRange(kept, entries.Count - kept);
                     entries.Add(entry);
                     highest = Math.Max(highest, entry.Index);
                     break;
                 case var kind:
-                    throw new RaftDamageException($"{name} holds a record of unknown kind {kind} at byte {offset}. Run the newer version again.");
+                    throw new RaftDamageException($"{name} has a record of the unknown kind {kind} at byte {offset}. Run the newer version.");
             }
         }
 

@@ -10,9 +10,9 @@ internal sealed partial class RaftNode
     public Task<RaftOutcome> ProposeAsync(ReadOnlyMemory<byte> command, CancellationToken cancel) => AskAsync(
         (core, answer) =>
         {
-            if (command.Length > _options.MaxCommandBytes) answer.TrySetResult(new RaftOutcome.Refused($"A command of {command.Length} bytes is too large; {_options.MaxCommandBytes} are allowed."));
+            if (command.Length > _options.MaxCommandBytes) answer.TrySetResult(new RaftOutcome.Refused($"A command has {command.Length} bytes; at most {_options.MaxCommandBytes} are allowed."));
             else if (core.Propose(command) is { } at) _proposals.Add(at.Index, (at.Term, answer));
-            else answer.TrySetResult(core.IsTransferring ? new RaftOutcome.Refused("Leadership is being handed over.") : NotLeader(core));
+            else answer.TrySetResult(core.IsTransferring ? new RaftOutcome.Refused("Leadership is being transferred.") : NotLeader(core));
         },
         cancel);
 
@@ -36,7 +36,7 @@ internal sealed partial class RaftNode
         var status = await WaitUntilAsync(s => !s.Leads || (s.Configuration.IsVoter(id) && s.ConfigurationCommitted) || s.Configuration.Find(id) is null, cancel);
         return status.Configuration.IsVoter(id) && status.ConfigurationCommitted ? outcome
             : status.Leads ? new RaftOutcome.Refused($"{id} was removed before it had caught up.")
-            : new RaftOutcome.Unknown($"{id} is a member; the next leader gives it its vote once it has caught up.");
+            : new RaftOutcome.Unknown($"{id} is a member; the next leader makes it a voter once it has caught up.");
     }
 
     /// <summary>Removes a server. A leader that removes itself leads until that is committed.</summary>
@@ -111,7 +111,7 @@ internal sealed partial class RaftNode
         if ((before.Role, before.Term, before.Leader) != (now.Role, now.Term, now.Leader))
         {
             if (before.Leads != now.Leads || (now.Leader is not null && before.Leader != now.Leader))
-                _log.LogInformation("{Server} is {Role} of term {Term}; the leader is {Leader}", Id, now.Role, now.Term, now.Leader ?? "not known");
+                _log.LogInformation("{Server} is now {Role} in term {Term}; the leader is {Leader}", Id, now.Role, now.Term, now.Leader ?? "not known");
             LeadershipChanged?.Invoke(now);
         }
 

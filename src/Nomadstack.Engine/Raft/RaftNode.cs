@@ -63,7 +63,7 @@ internal sealed partial class RaftNode : IAsyncDisposable
     public static RaftNode Start(string id, IRaftFiles files, RaftOptions options, IStateMachine machine, IRaftTransport transport, TimeProvider time, ILogger log)
     {
         var storage = RaftStorage.Open(files, options, out var recovered);
-        if (storage.Log.TornBytes > 0) log.LogWarning("The raft log ended in {Bytes} bytes of a write that was never finished nor acknowledged; they were cut off", storage.Log.TornBytes);
+        if (storage.Log.TornBytes > 0) log.LogWarning("The raft log ended with {Bytes} bytes of an unfinished write, which was never acknowledged; they were removed", storage.Log.TornBytes);
         if (recovered.Snapshot is { } snapshot) machine.Restore(storage.Snapshots.Load(snapshot));
         var node = new RaftNode(id, storage, recovered, options, machine, transport, time, log);
         node.Completion = Task.Run(node.RunAsync);
@@ -100,7 +100,7 @@ internal sealed partial class RaftNode : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _log.LogCritical(e, "Raft has stopped on {Server}: it cannot go on without its disk and its state", Id);
+            _log.LogCritical(e, "Raft stopped on {Server}: its disk or its state failed", Id);
             throw;
         }
         finally
@@ -129,7 +129,7 @@ internal sealed partial class RaftNode : IAsyncDisposable
             {
                 var received = _storage.Snapshots.Receive(piece);
                 if (!piece.Last) continue;
-                if (received is null) _log.LogWarning("The snapshot from {Leader} arrived damaged and is asked for again", piece.From);
+                if (received is null) _log.LogWarning("The snapshot from {Leader} arrived damaged; this server requests it again", piece.From);
                 _core.SnapshotReceived(received);
             }
         }
@@ -157,10 +157,10 @@ internal sealed partial class RaftNode : IAsyncDisposable
 
     private void Restore(SnapshotMeta snapshot)
     {
-        _log.LogInformation("{Server} takes over the leader's snapshot of entry {Index}", Id, snapshot.Position.Index);
+        _log.LogInformation("{Server} installs the leader's snapshot at index {Index}", Id, snapshot.Position.Index);
         _machine.Restore(_storage.Snapshots.Load(snapshot));
         foreach (var index in _proposals.Keys.Where(i => i <= snapshot.Position.Index).ToList())
-            if (_proposals.Remove(index, out var proposal)) proposal.Answer.TrySetResult(new RaftOutcome.Unknown("A snapshot of the leader's has overtaken the entry."));
+            if (_proposals.Remove(index, out var proposal)) proposal.Answer.TrySetResult(new RaftOutcome.Unknown("A snapshot from the leader replaced the entry before its result was known."));
     }
 
     private void Apply(LogEntry entry)

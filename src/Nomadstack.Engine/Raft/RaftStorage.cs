@@ -57,7 +57,7 @@ internal sealed class RaftStorage : IDisposable
         var at = snapshot?.Position ?? default;
         if (entries.Count == 0 || entries[0].Index == at.Index + 1) return new(log.HardState, snapshot, at, [.. entries]);
         if (entries[0].Index > at.Index + 1)
-            throw new RaftDamageException($"The log begins with entry {entries[0].Index}, and {(snapshot is null ? "there is no snapshot" : $"the snapshot ends with entry {at.Index}")}. Restore the folder from a backup, or remove this server from the cluster and add it anew with an empty folder.");
+            throw new RaftDamageException($"The log begins with entry {entries[0].Index}, and {(snapshot is null ? "there is no snapshot" : $"the snapshot ends with entry {at.Index}")}. Restore the folder from a backup, or remove this server from the cluster and add it again with an empty folder.");
         if (snapshot is not null && entries.Any(e => e.Index == at.Index && e.Term == at.Term))
             return new(log.HardState, snapshot, new(entries[0].Index, entries[0].Term), [.. entries.Skip(1)]);
         log.Append(new(null, at, [], 0));

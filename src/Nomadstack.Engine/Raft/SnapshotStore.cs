@@ -24,7 +24,7 @@ internal sealed class SnapshotStore(IRaftFiles files)
     {
         foreach (var unfinished in files.List().Where(n => n is Saving or Receiving)) files.Delete(unfinished);
         if (Positions() is not [.., var newest]) return null;
-        return Read(newest)?.Meta ?? throw new RaftDamageException($"{NameOf(newest)} is damaged. Restore the folder from a backup, or remove this server from the cluster and add it anew with an empty folder.");
+        return Read(newest)?.Meta ?? throw new RaftDamageException($"{NameOf(newest)} is damaged. Restore the folder from a backup, or remove this server from the cluster and add it again with an empty folder.");
     }
 
     /// <summary>Makes a snapshot durable.</summary>
@@ -117,5 +117,5 @@ internal sealed class SnapshotStore(IRaftFiles files)
         name[Prefix.Length..].Split('-') is [var index, var term]
         && long.TryParse(index, NumberStyles.None, CultureInfo.InvariantCulture, out var i) && long.TryParse(term, NumberStyles.None, CultureInfo.InvariantCulture, out var t)
             ? new(i, t)
-            : throw new RaftDamageException($"{name} is no snapshot. Move it out of the folder.");
+            : throw new RaftDamageException($"{name} is not a snapshot. Move it out of the folder.");
 }

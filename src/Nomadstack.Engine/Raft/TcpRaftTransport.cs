@@ -23,35 +23,18 @@ internal sealed class TcpRaftTransport : IRaftTransport
 
     private readonly string _id;
     private readonly string _address;
-    private readonly TcpListener? _listener;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, string> _greeted = [];
     private readonly ConcurrentDictionary<string, TcpRaftPeer> _peers = [];
-    private readonly ConcurrentDictionary<Task, byte> _readers = [];
     private Action<RaftMessage> _received = _ => { };
-    private Task _accepting = Task.CompletedTask;
-
-    /// <param name="listener">Where the others connect to. It is started and stopped with the transport.</param>
-    /// <param name="address">The same as <c>host:port</c>, as the others see it; null when the listener's own will do.</param>
-    public TcpRaftTransport(string id, TcpListener listener, string? address, TimeProvider time, ILogger log)
-    {
-        (_id, _listener, _time, _log) = (id, listener, time, log);
-        _listener.Start();
-        _address = address ?? _listener.LocalEndpoint.ToString()!;
-    }
 
     /// <summary>Listens nowhere: somebody else takes connections and gives them to <see cref="ServeAsync"/>.</summary>
+    /// <param name="address">Where that is, as <c>host:port</c>.</param>
     public TcpRaftTransport(string id, string address, TimeProvider time, ILogger log) => (_id, _address, _time, _log) = (id, address, time, log);
 
-    public string Address => _address;
-
-    public void Start(Action<RaftMessage> received)
-    {
-        _received = received;
-        if (_listener is { } listener) _accepting = Task.Run(() => AcceptAsync(listener));
-    }
+    public void Start(Action<RaftMessage> received) => _received = received;
 
     public void Send(RaftMessage message, string? address)
     {
@@ -62,9 +45,6 @@ internal sealed class TcpRaftTransport : IRaftTransport
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener?.Stop();
-        await _accepting;
-        await Task.WhenAll(_readers.Keys);
         await Task.WhenAll(_peers.Values.Select(p => p.Completion));
         _stop.Dispose();
     }
@@ -83,50 +63,6 @@ internal sealed class TcpRaftTransport : IRaftTransport
         BinaryPrimitives.WriteInt32LittleEndian(frame, writer.Written.Length);
         writer.Written.CopyTo(frame.AsSpan(sizeof(int)));
         return frame;
-    }
-
-    private async Task AcceptAsync(TcpListener listener)
-    {
-        while (!_stop.IsCancellationRequested)
-        {
-            Socket socket;
-            try
-            {
-                socket = await listener.AcceptSocketAsync(_stop.Token);
-            }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException || (e is SocketException && _stop.IsCancellationRequested))
-            {
-                return;
-            }
-            catch (SocketException e)
-            {
-                // A connection that was gone before it was taken.
-                _log.LogWarning("A connection could not be accepted: {Reason}", e.Message);
-                continue;
-            }
-
-            var reader = Task.Run(() => ReadAsync(socket));
-            _readers.TryAdd(reader, 0);
-            _ = reader.ContinueWith(done => _readers.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        }
-    }
-
-    private async Task ReadAsync(Socket socket)
-    {
-        var from = socket.RemoteEndPoint?.ToString();
-        try
-        {
-            Prepare(socket);
-        }
-        catch (SocketException e)
-        {
-            _log.LogInformation("The connection from {Peer} ended: {Reason}", from, e.Message);
-            socket.Dispose();
-            return;
-        }
-
-        await using var stream = new BufferedStream(new NetworkStream(socket, ownsSocket: true), 64 * 1024);
-        await ServeAsync(stream, from, CancellationToken.None);
     }
 
     /// <summary>What a connection needs so that a silent peer which is gone gets noticed.</summary>

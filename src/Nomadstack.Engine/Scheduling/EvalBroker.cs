@@ -74,8 +74,6 @@ internal sealed class EvalBroker(Func<string> newToken)
     /// <summary>One that was delivered too often, for the leader to give up.</summary>
     public Delivery? DequeueFailed(DateTimeOffset now) => _failed.Count > 0 ? Deliver(_failed.Take(), now) : null;
 
-    public string? TokenOf(string evalId) => _outstanding.GetValueOrDefault(evalId)?.Token;
-
     /// <summary>The worker is alive and still at it. False when the evaluation is not its any more.</summary>
     public bool Extend(string evalId, string token, DateTimeOffset now)
     {

@@ -30,8 +30,6 @@ internal sealed class Heartbeats(Random random, TimeSpan? failoverTtl = null)
         foreach (var node in nodes.Where(n => !n.IsDown)) _expires[node.ID] = now + (failoverTtl ?? DefaultFailoverTtl);
     }
 
-    public void Stop() => _expires.Clear();
-
     /// <summary>A node has reported. The answer is in how long it should again: later in a large cluster, and not all at once.</summary>
     public TimeSpan Beat(string nodeId, DateTimeOffset now)
     {

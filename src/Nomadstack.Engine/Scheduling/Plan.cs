@@ -9,11 +9,6 @@ internal sealed record Plan
 {
     public required string EvalID { get; init; }
 
-    /// <summary>Of the delivery it was made for; a plan of an evaluation that was given to somebody else is refused.</summary>
-    public string EvalToken { get; init; } = "";
-
-    public int Priority { get; init; }
-
     /// <summary>Whether it counts as a whole or not at all.</summary>
     public bool AllAtOnce { get; init; }
 

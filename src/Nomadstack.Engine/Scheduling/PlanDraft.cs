@@ -67,7 +67,6 @@ internal sealed class PlanDraft(StateSnapshot state)
     public Plan ToPlan(Evaluation evaluation, Job? job) => new()
     {
         EvalID = evaluation.ID,
-        Priority = evaluation.Priority,
         AllAtOnce = job?.AllAtOnce ?? false,
         Job = job,
         NodeUpdate = _stopped.ToDictionary(n => n.Key, n => (IReadOnlyList<StoppedAllocation>)n.Value, StringComparer.Ordinal),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Raft;
 
 namespace Nomadstack.Engine.Server;
@@ -91,7 +92,7 @@ internal sealed class Autopilot(RaftHost raft, Membership members, Func<Autopilo
         }
 
         foreach (var server in servers.Where(s => s.Server.Suffrage == Suffrage.NonVoter && s.Healthy && time.GetUtcNow() - s.StableSince >= set.ServerStabilizationTime))
-            yield return ($"{Name(server)} is stable and gets a vote", (node, cancel) => node.AddVoterAsync(server.Server.Id, server.Server.Address, cancel));
+            yield return ($"{Name(server)} is stable and becomes a voter", (node, cancel) => node.AddVoterAsync(server.Server.Id, server.Server.Address, cancel));
 
         if (!set.CleanupDeadServers) yield break;
         var dead = servers.Where(s => !s.Leader && s.Member is null or { Status: MemberStatus.Failed } && time.GetUtcNow() - s.StableSince >= MemberTable.FailsAfter).ToList();
@@ -119,11 +120,11 @@ internal sealed class Autopilot(RaftHost raft, Membership members, Func<Autopilo
         {
             var outcome = await change(raft.Node!, both.Token);
             if (outcome is RaftOutcome.Done) log.LogInformation("{What}", what);
-            else log.LogInformation("{What}, which the raft does not take in yet: {Outcome}", what, outcome);
+            else log.LogInformation("Raft could not make a change yet: {What}: {Outcome}", what, outcome);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            log.LogInformation("{What}, which the raft has not taken in after {Seconds} s", what, s_changeDeadline.TotalSeconds);
+            log.LogInformation("Raft did not make a change within {Seconds} s: {What}", s_changeDeadline.TotalSeconds, what);
         }
     }
 }

@@ -48,7 +48,7 @@ internal sealed partial class LeaderSession
 
     private async Task GiveUpAsync(Delivery delivery, CancellationToken stop)
     {
-        _log.LogWarning("Evaluation {Evaluation} of {Job} was given up after {Times} deliveries; another follows later", delivery.Evaluation.ID, delivery.Evaluation.JobID, EvalBroker.DeliveryLimit);
+        _log.LogWarning("Evaluation {Evaluation} of {Job} failed after {Times} deliveries; a new evaluation follows later", delivery.Evaluation.ID, delivery.Evaluation.JobID, EvalBroker.DeliveryLimit);
         var written = await TryApplyAsync(EvaluationQueues.GiveUp(delivery.Evaluation, NewId, Random.Shared.NextDouble(), Now), stop);
         lock (_gate)
         {

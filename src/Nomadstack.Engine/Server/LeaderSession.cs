@@ -91,12 +91,6 @@ internal sealed partial class LeaderSession : IDisposable
         return ttl;
     }
 
-    /// <summary>How many evaluations are where; for <c>agent-info</c>.</summary>
-    public (int Ready, int Unacked, int Waiting, int Pending, int Blocked) Counts()
-    {
-        lock (_gate) return (_queues.Broker.ReadyCount, _queues.Broker.OutstandingCount, _queues.Broker.WaitingCount, _queues.Broker.BehindCount, _queues.Blocked.Count);
-    }
-
     /// <summary>Wakes only whom the command concerns: hundreds come in a second, and each wake costs a turn of the processor.</summary>
     private void Follow(Command command, StateSnapshot after)
     {
@@ -130,7 +124,7 @@ internal sealed partial class LeaderSession : IDisposable
         }
         catch (ServerException e)
         {
-            _log.LogInformation("A {Command} of the leader's was not applied: {Reason}", command.GetType().Name, e.Message);
+            _log.LogInformation("The leader's command {Command} was not applied: {Reason}", command.GetType().Name, e.Message);
             return false;
         }
     }

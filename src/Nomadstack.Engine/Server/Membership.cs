@@ -3,14 +3,13 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Configuration;
+using Nomadstack.Engine.Rpc;
 
 namespace Nomadstack.Engine.Server;
 
 /// <summary>Speaks to every other server once a second, and to the addresses of the configuration until one of them answers.</summary>
 internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp http, Func<RaftReport?> report, TimeProvider time, ILogger log)
 {
-    public const string Path = "/rpc/members";
-
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
 
@@ -32,7 +31,7 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
         var target = HostPort.Complete(address, config.Ports.Serf);
         var (answer, complaint) = await SpeakAsync(target, cancel);
         if (answer is null) return complaint;
-        if (answer.From.Name == table.Self.Name && answer.From.ID != table.Self.ID) return $"{address} has our name, {table.Self.Name}";
+        if (answer.From.Name == table.Self.Name && answer.From.ID != table.Self.ID) return $"{address} is another server with the name of this one, {table.Self.Name}";
         table.Hear(answer);
         return null;
     }
@@ -74,7 +73,7 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
                     // Having met only ourselves is no success.
                     if (All.Count > 1)
                     {
-                        log.LogInformation("Joined through {Address}: {Count} servers are known", address, All.Count);
+                        log.LogInformation("Joined the cluster through {Address}; {Count} servers are known", address, All.Count);
                         return;
                     }
                 }
@@ -96,7 +95,7 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
         using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{address}{Path}");
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{address}{RpcNames.Members}");
             request.Content = JsonContent.Create(table.ToTell(report()), MemberJson.Default.MemberExchange);
             using var response = await http.SendAsync(request, both.Token);
             response.EnsureSuccessStatusCode();

@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Raft;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Server;
@@ -43,7 +44,7 @@ internal sealed class NomadServer : IAsyncDisposable
             Incarnation = time.GetUtcNow().ToUnixTimeMilliseconds(),
         };
         Members = new Membership(config, new MemberTable(self, time), Http, Report, time, log);
-        Autopilot = new Autopilot(Raft, Members, () => AutopilotSettings.Of(State.Current, config.Autopilot), time, log);
+        Autopilot = new Autopilot(Raft, Members, () => AutopilotSettings, time, log);
     }
 
     public AgentConfig Config { get; }
@@ -52,6 +53,9 @@ internal sealed class NomadServer : IAsyncDisposable
     public LogWriter Writer { get; }
     public Membership Members { get; }
     public Autopilot Autopilot { get; }
+    /// <summary>What is in the state, and the configuration's until something is.</summary>
+    public AutopilotSettings AutopilotSettings => State.Current.AutopilotConfiguration is { } stored ? AutopilotSettings.Read(stored.Value) : Config.Autopilot;
+
     public PeerHttp Http { get; } = new();
     public TimeProvider Time => _time;
 
@@ -106,7 +110,7 @@ internal sealed class NomadServer : IAsyncDisposable
         {
             if (Raft.Node is { } node && node.Status.Configuration.Servers.Any(s => s.Id != node.Id))
             {
-                if (node.Status.Leads) _log.LogInformation("Leadership is handed over: {Outcome}", await node.TransferLeadershipAsync(null, both.Token));
+                if (node.Status.Leads) _log.LogInformation("Leadership transfer: {Outcome}", await node.TransferLeadershipAsync(null, both.Token));
                 Members.Table.Change(self => self with { Leaving = true });
                 await Members.RoundAsync(RaftAddresses(), both.Token);
                 await node.WaitUntilAsync(s => s.Configuration.Find(node.Id) is null, both.Token);
@@ -114,7 +118,7 @@ internal sealed class NomadServer : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            _log.LogWarning("The cluster did not let go of this server within {Seconds} s; it leaves all the same", s_leaveDeadline.TotalSeconds);
+            _log.LogWarning("The cluster did not remove this server within {Seconds} s; the server leaves anyway", s_leaveDeadline.TotalSeconds);
         }
 
         Members.Table.Change(self => self with { Leaving = true, Left = true });
@@ -191,7 +195,7 @@ internal sealed class NomadServer : IAsyncDisposable
             var equals = alive.Where(m => m.Expect == expect).ToList();
             if (equals.Count < expect) continue;
             Raft.Bootstrap(equals.Select(m => new RaftServer(m.ID, m.Rpc, Suffrage.Voter)));
-            _log.LogInformation("A cluster begins with {Servers}", string.Join(", ", equals.Select(m => m.Name)));
+            _log.LogInformation("A new cluster starts with {Servers}", string.Join(", ", equals.Select(m => m.Name)));
             return;
         }
         while (await timer.WaitForNextTickAsync(stop));
@@ -213,7 +217,7 @@ internal sealed class NomadServer : IAsyncDisposable
             }
             catch (OperationCanceledException) when (!stop.IsCancellationRequested)
             {
-                _log.LogInformation("Term {Term} of this leader is over, or its state was replaced", status.Term);
+                _log.LogInformation("This server no longer leads term {Term}, or its state was replaced", status.Term);
             }
             finally
             {
@@ -258,11 +262,11 @@ internal sealed class NomadServer : IAsyncDisposable
         if (State.Current.AutopilotConfiguration is not null) return;
         try
         {
-            await Writer.ApplyAsync(new SetAutopilotConfiguration(AutopilotSettings.Of(Config.Autopilot).ToElement(), OnlyAt: 0), stop);
+            await Writer.ApplyAsync(new SetAutopilotConfiguration(Config.Autopilot.ToElement(), OnlyAt: 0), stop);
         }
         catch (ServerException e)
         {
-            _log.LogInformation("The first settings of autopilot were not written: {Reason}", e.Message);
+            _log.LogInformation("The initial autopilot settings could not be written: {Reason}", e.Message);
         }
     }
 }

@@ -104,7 +104,7 @@ internal sealed class RaftHost(AgentConfig config, ServerState state, TimeProvid
         }
 
         File.Delete(peers);
-        log.LogInformation("The membership was recovered from {File}, which is deleted", peers);
+        log.LogInformation("The raft configuration was recovered from {File}; the file is now deleted", peers);
     }
 
     private static RaftConfiguration ReadPeers(string json)
@@ -122,8 +122,8 @@ internal sealed class RaftHost(AgentConfig config, ServerState state, TimeProvid
 
     private const string PeersInfo =
         """
-        A file peers.json in this folder replaces the membership of the raft when the server starts, and is deleted then. It is for a cluster that has
-        lost its majority for good. Stop all servers, write the same file on each that is left, and start them:
+        When the server starts, it reads peers.json from this folder, replaces the raft configuration by it, and deletes the file. Use it only for a
+        cluster that has lost its majority for good: stop all servers, write the same file on each remaining server, and start them:
 
         [{"id": "<server/node-id>", "address": "<ip>:<rpc port>", "non_voter": false}]
 

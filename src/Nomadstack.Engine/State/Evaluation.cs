@@ -84,32 +84,23 @@ internal sealed record Evaluation
     [JsonIgnore]
     public bool Terminal => Status is EvalStatus.Complete or EvalStatus.Failed or EvalStatus.Canceled;
 
-    public static Evaluation For(Job job, string trigger, string id, DateTimeOffset now) => new()
+    public static Evaluation For(Job job, string trigger, string id, DateTimeOffset now) =>
+        Pending(job.Key, job.Priority, job.Type, job.JobModifyIndex, trigger, id, now);
+
+    /// <summary>An evaluation that goes on where this one ends.</summary>
+    public Evaluation Follow(string trigger, string id, DateTimeOffset now) =>
+        Pending(JobKey, Priority, Type, JobModifyIndex, trigger, id, now) with { PreviousEval = ID };
+
+    private static Evaluation Pending(JobKey job, int priority, string type, long jobModifyIndex, string trigger, string id, DateTimeOffset now) => new()
     {
         ID = id,
         Namespace = job.Namespace,
-        Priority = job.Priority,
-        Type = job.Type,
+        Priority = priority,
+        Type = type,
         TriggeredBy = trigger,
         JobID = job.ID,
-        JobModifyIndex = job.JobModifyIndex,
+        JobModifyIndex = jobModifyIndex,
         Status = EvalStatus.Pending,
-        CreateTime = UnixNanoseconds.Of(now),
-        ModifyTime = UnixNanoseconds.Of(now),
-    };
-
-    /// <summary>An evaluation that goes on where this one ends.</summary>
-    public Evaluation Follow(string trigger, string id, DateTimeOffset now) => new()
-    {
-        ID = id,
-        Namespace = Namespace,
-        Priority = Priority,
-        Type = Type,
-        TriggeredBy = trigger,
-        JobID = JobID,
-        JobModifyIndex = JobModifyIndex,
-        Status = EvalStatus.Pending,
-        PreviousEval = ID,
         CreateTime = UnixNanoseconds.Of(now),
         ModifyTime = UnixNanoseconds.Of(now),
     };

@@ -10,8 +10,8 @@ namespace Nomadstack.Engine.State;
 internal sealed class StateStore
 {
     private readonly Lock _gate = new();
+    private readonly Signal _changed = new();
     private volatile StateSnapshot _current = StateSnapshot.Empty;
-    private TaskCompletionSource _changed = NewSignal();
 
     public StateSnapshot Current => _current;
 
@@ -27,15 +27,6 @@ internal sealed class StateStore
         }
     }
 
-    /// <summary>Log entries that are none of ours also move the index.</summary>
-    public void Advance(long index)
-    {
-        lock (_gate)
-        {
-            if (index > _current.Index) Publish(_current with { Index = index });
-        }
-    }
-
     /// <summary>
     /// A blocking query: the first snapshot in which <paramref name="indexOf"/> is above <paramref name="above"/>, or the one there is when the time is over.
     /// An index of 0 never waits.
@@ -48,9 +39,7 @@ internal sealed class StateStore
         while (true)
         {
             // The signal first: a change between the two would be missed the other way round.
-            Task changed;
-            StateSnapshot snapshot;
-            lock (_gate) (changed, snapshot) = (_changed.Task, _current);
+            var (changed, snapshot) = (_changed.Next, _current);
             if (indexOf(snapshot) > above) return snapshot;
             try
             {
@@ -99,10 +88,6 @@ internal sealed class StateStore
     private void Publish(StateSnapshot next)
     {
         _current = next;
-        var signal = _changed;
-        _changed = NewSignal();
-        signal.SetResult();
+        _changed.Raise();
     }
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -9,6 +9,7 @@ namespace Nomadstack.Api;
 /// <summary>Every record that crosses the agent's socket, and how it is spelled there and in <c>--json</c>: the same names in both.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(StatusDocument))]
+[JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(Operation))]
 [JsonSerializable(typeof(IReadOnlyList<Operation>), TypeInfoPropertyName = "Operations")]
 [JsonSerializable(typeof(IReadOnlyList<MemberStatus>), TypeInfoPropertyName = "Members")]

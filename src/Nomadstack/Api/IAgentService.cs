@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+
 namespace Nomadstack.Api;
 
 /// <summary>What the daemon offers on its local socket. Every refusal is a <see cref="Cluster.ProblemException"/>.</summary>
@@ -33,7 +34,8 @@ internal interface IAgentService
     Task StopEverythingAsync(CancellationToken cancel);
 }
 
-internal sealed record BootstrapRequest(int Servers = 3, bool Consul = true);
+/// <param name="Without">Products that the cluster is made without, by name.</param>
+internal sealed record BootstrapRequest(int Servers = 3, IReadOnlyList<string>? Without = null);
 
 internal sealed record DrainRequest(bool Disable = false, double DeadlineSeconds = 3600);
 
@@ -42,6 +44,13 @@ internal sealed record TokenCreated(string Id, string Token, DateTimeOffset? Exp
 
 internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked);
 
-/// <param name="NomadAddress">URL of this node's Nomad HTTP API, or of a server's while no client runs; null before bootstrap.</param>
-/// <param name="NomadProgram">Program and leading arguments that make up this cluster's <c>nomad</c> command.</param>
-internal sealed record Endpoints(string? NomadAddress, IReadOnlyList<string> NomadProgram, string? ConsulAddress, IReadOnlyList<string> ConsulProgram);
+/// <summary>How this node reaches the products of its cluster, by product.</summary>
+internal sealed record Endpoints(IReadOnlyDictionary<string, ProductEndpoint> Products)
+{
+    /// <summary>What is known of a product; nothing where the cluster has none of it.</summary>
+    public ProductEndpoint Of(string product) => Products.GetValueOrDefault(product) ?? new(null, []);
+}
+
+/// <param name="Address">URL of this node's HTTP API, or of a server's while no client runs; null before bootstrap.</param>
+/// <param name="Program">Program and leading arguments that make up this cluster's command line of the product; empty where there is none.</param>
+internal sealed record ProductEndpoint(string? Address, IReadOnlyList<string> Program);

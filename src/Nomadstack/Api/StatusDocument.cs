@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace Nomadstack.Api;
 
 /// <summary>What <c>nomadstack status --json</c> prints. Other tools rely on these names: fields may be added, never renamed.</summary>
@@ -6,7 +9,7 @@ internal sealed record StatusDocument(
     int Schema,
     NodeStatus Node,
     ClusterStatus Cluster,
-    EngineStatus Engine,
+    IReadOnlyDictionary<string, EngineVersion> Engine,
     IReadOnlyList<ServerStatus> Servers,
     IReadOnlyList<MemberStatus> Nodes,
     IReadOnlyList<Operation> Operations)
@@ -25,11 +28,12 @@ internal sealed record ClusterStatus(string Id, string State, string Reason, int
     public string InWords() => Reason.Length > 0 ? $"{State}: {Reason}" : State;
 }
 
-internal sealed record EngineStatus(EngineVersion Nomad, EngineVersion Consul);
-
-/// <param name="Kind"><c>nomad|embedded</c>, or <c>consul|none</c>.</param>
+/// <summary>What provides a product, filed under its name.</summary>
+/// <param name="Kind">The product's name, <c>embedded</c> or <c>none</c>.</param>
 internal sealed record EngineVersion(string Kind, string Version)
 {
+    public const string None = "none", Embedded = "embedded";
+
     /// <summary>The file that runs; empty where none does.</summary>
     public string Program { get; init; } = "";
 
@@ -42,6 +46,15 @@ internal sealed record EngineVersion(string Kind, string Version)
 internal sealed record ServerStatus(string Role, string Node, string Address, string ManagedBy, string State, bool Voter, bool Leader, bool Healthy, int? Pid);
 
 /// <param name="Agent"><c>reachable|unreachable</c>.</param>
-/// <param name="Nomad"><c>ready|down|starting</c>.</param>
-/// <param name="Consul"><c>alive|failed|none</c>.</param>
-internal sealed record MemberStatus(string Name, string Address, string Agent, string Nomad, string Consul, bool Eligible);
+internal sealed record MemberStatus(string Name, string Address, string Agent, bool Eligible)
+{
+    /// <summary>The state of a client where the cluster has none of that product.</summary>
+    public const string NoClient = "none";
+
+    /// <summary>The node's clients, each in its product's own word under its product's name: <c>"nomad":"ready"</c>.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement> Clients { get; set; } = [];
+
+    /// <summary>The state of the client of a product.</summary>
+    public string Client(string product) => Clients.TryGetValue(product, out var state) && state.ValueKind == JsonValueKind.String ? state.GetString()! : NoClient;
+}

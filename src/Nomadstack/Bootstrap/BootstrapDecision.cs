@@ -1,81 +1,78 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Bootstrap;
 
-/// <summary>One product's servers during bootstrap and pivot, as observed.</summary>
+/// <summary>One product's servers and its client on this node during bootstrap and pivot, as observed.</summary>
 /// <param name="BootstrapStarted">Its bootstrap server is recorded and its process runs.</param>
 /// <param name="LeaderKnown">Some server of the product knows a leader.</param>
-/// <param name="JobRegistered">The server job is in Nomad's state, with a count of at least one.</param>
+/// <param name="JobRegistered">The server job is in the scheduler's state, with a count of at least one.</param>
 /// <param name="JobServerCaughtUp">A job server is a healthy voter and has applied what the leader had.</param>
 /// <param name="LeaveIntended">The point of no return: the bootstrap server leaves, whatever happens.</param>
 /// <param name="BootstrapGone">No raft configuration names the bootstrap server, its process has ended, its folder is retired.</param>
-internal sealed record RoleFacts(bool BootstrapStarted, bool LeaderKnown, bool JobRegistered, bool JobServerCaughtUp, bool LeaveIntended, bool BootstrapGone);
+/// <param name="ClientRuns">This node's client runs; true also for a product that has none.</param>
+internal sealed record ProductFacts(bool BootstrapStarted, bool LeaderKnown, bool JobRegistered, bool JobServerCaughtUp, bool LeaveIntended, bool BootstrapGone, bool ClientRuns);
 
 /// <summary>One reading of everything the bootstrap works on.</summary>
-/// <param name="Consul">Null when the cluster has no Consul.</param>
-/// <param name="NodeReady">Nomad's state shows this node ready, with our driver healthy.</param>
+/// <param name="Products">The cluster's products, in the order of their bootstrap.</param>
+/// <param name="NodeReady">The scheduler's state shows this node ready, with our driver healthy.</param>
 /// <param name="TracesGone">No configuration file, member list or server list names a bootstrap port.</param>
-internal sealed record BootstrapFacts(bool ClusterMinted, RoleFacts Nomad, RoleFacts? Consul, bool ConsulClientRuns, bool NomadClientRuns, bool NodeReady, bool TracesGone);
+internal sealed record BootstrapFacts(bool ClusterMinted, IReadOnlyList<(Product Product, ProductFacts Facts)> Products, bool NodeReady, bool TracesGone);
 
-internal enum BootstrapStep
+internal enum BootstrapVerb
 {
     MintCluster,
-    StartConsulBootstrap,
-    StartNomadBootstrap,
-    StartConsulClient,
-    AwaitNomadLeader,
-    StartNomadClient,
+    StartServer,
+    StartClient,
+    AwaitLeader,
     AwaitNodeReady,
-    RegisterConsulJob,
-    RegisterNomadJob,
+    RegisterJob,
     AwaitJobServers,
-    RemoveConsulBootstrap,
-    RemoveNomadBootstrap,
+    RemoveServer,
     RemoveTraces,
     Done,
+}
+
+/// <summary>What to do, and for which product; null where it is for the cluster.</summary>
+internal sealed record BootstrapStep(BootstrapVerb Verb, Product? Product = null)
+{
+    /// <summary>The step in words for a person.</summary>
+    public string InWords => Verb switch
+    {
+        BootstrapVerb.MintCluster => "mint the cluster's identity",
+        BootstrapVerb.StartServer => $"start the {Product!.Title} bootstrap server",
+        BootstrapVerb.StartClient => $"start this node's {Product!.Title} client",
+        BootstrapVerb.AwaitLeader => $"elect the first {Product!.Title} leader",
+        BootstrapVerb.AwaitNodeReady => "register this node",
+        BootstrapVerb.RegisterJob => $"register the job {Product!.JobId}",
+        BootstrapVerb.AwaitJobServers => "bring the job servers into the quorum",
+        BootstrapVerb.RemoveServer => $"pivot: the {Product!.Title} bootstrap server leaves",
+        BootstrapVerb.RemoveTraces => "check that nothing names a bootstrap server",
+        BootstrapVerb.Done => "done",
+        _ => throw new InvalidOperationException($"unknown verb {Verb}"),
+    };
 }
 
 /// <summary>What to do next. Pure and total: the same facts give the same step, so a killed agent continues where the world is, not where it thought it was.</summary>
 internal static class BootstrapDecision
 {
-    public static BootstrapStep Next(BootstrapFacts f) => f switch
+    public static BootstrapStep Next(BootstrapFacts facts)
     {
-        { ClusterMinted: false } => BootstrapStep.MintCluster,
-        { Consul: { BootstrapStarted: false, BootstrapGone: false } c } when IsNeeded(c) => BootstrapStep.StartConsulBootstrap,
-        { Nomad: { BootstrapStarted: false, BootstrapGone: false } n } when IsNeeded(n) => BootstrapStep.StartNomadBootstrap,
-        { Consul: not null, ConsulClientRuns: false } => BootstrapStep.StartConsulClient,
-        { Nomad: { LeaderKnown: false, BootstrapGone: false } } => BootstrapStep.AwaitNomadLeader,
-        { NomadClientRuns: false } => BootstrapStep.StartNomadClient,
-        { NodeReady: false } => BootstrapStep.AwaitNodeReady,
-        { Consul.JobRegistered: false } => BootstrapStep.RegisterConsulJob,
-        { Nomad.JobRegistered: false } => BootstrapStep.RegisterNomadJob,
-        { Consul: { BootstrapGone: false } c } when c.JobServerCaughtUp || c.LeaveIntended => BootstrapStep.RemoveConsulBootstrap,
-        { Nomad: { BootstrapGone: false } n } when n.JobServerCaughtUp || n.LeaveIntended => BootstrapStep.RemoveNomadBootstrap,
-        { Nomad.BootstrapGone: false } or { Consul.BootstrapGone: false } => BootstrapStep.AwaitJobServers,
-        { TracesGone: false } => BootstrapStep.RemoveTraces,
-        _ => BootstrapStep.Done,
-    };
+        if (!facts.ClusterMinted) return new(BootstrapVerb.MintCluster);
+        if (First(facts, (_, f) => f is { BootstrapStarted: false, BootstrapGone: false } && IsNeeded(f)) is { } start) return new(BootstrapVerb.StartServer, start);
+        if (First(facts, (p, f) => !p.FencesClient && !f.ClientRuns) is { } free) return new(BootstrapVerb.StartClient, free);
+        if (First(facts, (p, f) => p.Schedules && f is { LeaderKnown: false, BootstrapGone: false }) is { } leaderless) return new(BootstrapVerb.AwaitLeader, leaderless);
+        if (First(facts, (_, f) => !f.ClientRuns) is { } fenced) return new(BootstrapVerb.StartClient, fenced);
+        if (!facts.NodeReady) return new(BootstrapVerb.AwaitNodeReady);
+        if (First(facts, (_, f) => !f.JobRegistered) is { } jobless) return new(BootstrapVerb.RegisterJob, jobless);
+        if (First(facts, (_, f) => !f.BootstrapGone && (f.JobServerCaughtUp || f.LeaveIntended)) is { } over) return new(BootstrapVerb.RemoveServer, over);
+        if (First(facts, (_, f) => !f.BootstrapGone) is not null) return new(BootstrapVerb.AwaitJobServers);
+        return new(facts.TracesGone ? BootstrapVerb.Done : BootstrapVerb.RemoveTraces);
+    }
+
+    private static Product? First(BootstrapFacts facts, Func<Product, ProductFacts, bool> condition) =>
+        facts.Products.FirstOrDefault(p => condition(p.Product, p.Facts)).Product;
 
     /// <summary>One that was leaving when it was stopped is started again only for its vote.</summary>
-    private static bool IsNeeded(RoleFacts role) => !role.LeaveIntended || !role.LeaderKnown;
-
-    /// <summary>The step in words for a person.</summary>
-    public static string Describe(BootstrapStep step) => step switch
-    {
-        BootstrapStep.MintCluster => "mint the cluster's identity",
-        BootstrapStep.StartConsulBootstrap => "start the Consul bootstrap server",
-        BootstrapStep.StartNomadBootstrap => "start the Nomad bootstrap server",
-        BootstrapStep.StartConsulClient => "start this node's Consul client",
-        BootstrapStep.AwaitNomadLeader => "elect the first Nomad leader",
-        BootstrapStep.StartNomadClient => "start this node's Nomad client",
-        BootstrapStep.AwaitNodeReady => "register this node",
-        BootstrapStep.RegisterConsulJob => "register the job consul-server",
-        BootstrapStep.RegisterNomadJob => "register the job nomad-server",
-        BootstrapStep.AwaitJobServers => "bring the job servers into the quorum",
-        BootstrapStep.RemoveConsulBootstrap => "pivot: the Consul bootstrap server leaves",
-        BootstrapStep.RemoveNomadBootstrap => "pivot: the Nomad bootstrap server leaves",
-        BootstrapStep.RemoveTraces => "check that nothing names a bootstrap server",
-        BootstrapStep.Done => "done",
-        _ => throw new ArgumentOutOfRangeException(nameof(step)),
-    };
+    private static bool IsNeeded(ProductFacts product) => !product.LeaveIntended || !product.LeaderKnown;
 }

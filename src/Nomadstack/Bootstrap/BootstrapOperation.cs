@@ -3,8 +3,8 @@ using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
-using Nomadstack.Nomad;
 using Nomadstack.Operations;
+using Nomadstack.Products;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Bootstrap;
@@ -34,7 +34,7 @@ internal sealed class BootstrapOperation(
     /// <summary>Runs to the end: done, or undone and failed. Cancellation leaves it running on disk, for the next agent to continue.</summary>
     public async Task RunAsync(OperationRun run, CancellationToken cancel)
     {
-        var request = ClusterRequest.From(run.Request);
+        var request = ClusterRequest.From(run.Request, context.Table);
         try
         {
             if (!run.Undoing)
@@ -45,39 +45,51 @@ internal sealed class BootstrapOperation(
                 return;
             }
         }
-        catch (ProblemException e) when (!PastTheCommitPoint())
+        catch (Exception e) when (Trouble.IsOfTheMachine(e) && !PastTheCommitPoint())
         {
-            _log.LogWarning("Bootstrap failed and is undone: {Problem}", e.Problem);
+            var problem = Trouble.Of(e);
+            _log.LogWarning("Bootstrap failed and is undone: {Problem}", problem);
             run.IntendUndo();
             await UndoAsync(run, cancel);
-            run.Fail(e.Problem);
+            run.Fail(problem);
             return;
         }
 
         await UndoAsync(run, cancel);
-        run.Fail(new Problem("bootstrap/undone", "The bootstrap had failed and was undone.", "The agent was stopped while it was undoing it; that is finished now.", "Look at the agent's log for the cause, then run `nomadstack bootstrap` again."));
+        run.Fail(BootstrapProblems.Undone());
     }
 
     private async Task ForwardAsync(OperationRun run, ClusterRequest request, CancellationToken cancel)
     {
-        var current = (BootstrapStep?)null;
+        BootstrapStep? current = null;
         var entered = context.Time.GetTimestamp();
         while (true)
         {
-            var facts = await ObserveAsync(request, run.WaitFor, cancel);
+            var facts = await ObserveAsync(run.WaitFor, cancel);
             var step = BootstrapDecision.Next(facts);
-            if (step == BootstrapStep.Done) return;
+            if (step.Verb == BootstrapVerb.Done) return;
             if (step != current)
             {
                 (current, entered) = (step, context.Time.GetTimestamp());
-                run.Step(BootstrapDecision.Describe(step));
+                run.Step(step.InWords);
             }
             else if (context.Time.GetElapsedTime(entered) > s_stepDeadline)
             {
-                throw new ProblemException(new("bootstrap/too-slow", $"The bootstrap did not get past \"{BootstrapDecision.Describe(step)}\" in {s_stepDeadline.TotalSeconds:0} s.", run.Current.Reason.Length > 0 ? $"It was waiting for {run.Current.Reason}." : "The step did not have the effect it should have.", $"Read the logs in {context.Paths.Log}, then run `nomadstack bootstrap` again: it starts from a clean state."));
+                throw new ProblemException(BootstrapProblems.TooSlow(step.InWords, s_stepDeadline, run.Current.Reason, context.Paths.Log));
             }
 
-            await ActAsync(step, request, run, cancel);
+            try
+            {
+                await ActAsync(step, request, run, cancel);
+            }
+            catch (Exception e) when (Trouble.IsOfTheMachine(e) && PastTheCommitPoint())
+            {
+                // There is only forward from here, and every act may be repeated.
+                run.WaitFor(Trouble.Of(e).ToString());
+                _log.LogError("Bootstrap cannot go on and tries again: {Problem}", Trouble.Of(e));
+                entered = context.Time.GetTimestamp();
+            }
+
             await Task.Delay(s_poll, context.Time, cancel);
         }
     }
@@ -86,83 +98,70 @@ internal sealed class BootstrapOperation(
     {
         switch (step)
         {
-            case BootstrapStep.MintCluster:
+            case { Verb: BootstrapVerb.MintCluster }:
                 run.WaitFor("agents of a cluster that takes this machine for one of its nodes");
                 await Fault.AroundAsync("mint-cluster", () => mint(request, cancel));
                 break;
-            case BootstrapStep.StartConsulBootstrap:
-                await bootstrap.StartAsync(Role.Consul, cancel);
+            case { Verb: BootstrapVerb.StartServer, Product: { } product }:
+                await bootstrap.StartAsync(product.Name, cancel);
                 break;
-            case BootstrapStep.StartNomadBootstrap:
-                await bootstrap.StartAsync(Role.Nomad, cancel);
-                break;
-            case BootstrapStep.StartConsulClient:
-                await clients.Consul.StartAsync(cancel);
-                break;
-            case BootstrapStep.StartNomadClient:
-                var starting = clients.Nomad.EnableAsync();
+            case { Verb: BootstrapVerb.StartClient, Product: { } product }:
+                var client = clients[product.Name];
+                var starting = client.EnableAsync();
                 if (starting.IsCompleted) await starting;
-                run.WaitFor(clients.Nomad.WaitsFor);
+                run.WaitFor(client.WaitsFor);
                 break;
-            case BootstrapStep.RegisterConsulJob:
-                await RegisterAsync(Role.Consul, cancel);
+            case { Verb: BootstrapVerb.RegisterJob, Product: { } product }:
+                await RegisterAsync(product, cancel);
                 break;
-            case BootstrapStep.RegisterNomadJob:
-                await RegisterAsync(Role.Nomad, cancel);
+            case { Verb: BootstrapVerb.RemoveServer, Product: { } product }:
+                await RemoveAsync(product, run, cancel);
                 break;
-            case BootstrapStep.RemoveConsulBootstrap:
-                await RemoveAsync(Role.Consul, run, cancel);
-                break;
-            case BootstrapStep.RemoveNomadBootstrap:
-                await RemoveAsync(Role.Nomad, run, cancel);
-                break;
-            case BootstrapStep.RemoveTraces:
+            case { Verb: BootstrapVerb.RemoveTraces }:
                 await RemoveTracesAsync(cancel);
                 break;
-            case BootstrapStep.AwaitNomadLeader or BootstrapStep.AwaitNodeReady or BootstrapStep.AwaitJobServers or BootstrapStep.Done:
+            case { Verb: BootstrapVerb.AwaitLeader or BootstrapVerb.AwaitNodeReady or BootstrapVerb.AwaitJobServers or BootstrapVerb.Done }:
                 break;
             default:
-                throw new ArgumentOutOfRangeException(nameof(step));
+                throw new InvalidOperationException($"unknown step {step}");
         }
     }
 
-    private async Task<BootstrapFacts> ObserveAsync(ClusterRequest request, Action<string> say, CancellationToken cancel)
+    private async Task<BootstrapFacts> ObserveAsync(Action<string> say, CancellationToken cancel)
     {
-        var minted = context.Membership.Current is not null;
-        if (!minted) return new(false, Nothing(), request.Consul ? Nothing() : null, false, false, false, false);
+        if (context.Membership.Current is null) return new(false, [], false, false);
         var api = await jobs.AnyServerAsync(cancel);
-        var nomad = await ObserveAsync(Role.Nomad, api, say, cancel);
-        var consul = request.Consul ? await ObserveAsync(Role.Consul, api, say, cancel) : null;
+        List<(Product, ProductFacts)> products = [];
+        foreach (var product in context.Products) products.Add((product, await ObserveAsync(product, api, say, cancel)));
         var ready = api is not null && (await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)
             && nodes.Any(n => n.Name == context.Node.Name && n.TakesServers);
-        if (api is not null && clients.Nomad.Runs && !ready) say("this node's Nomad client to register and find its task driver healthy");
-        var pivoted = nomad.BootstrapGone && consul is not { BootstrapGone: false };
-        return new(true, nomad, consul, clients.Consul.Runs, clients.Nomad.Runs, ready, pivoted && await TracesGoneAsync(request, cancel));
-
-        static RoleFacts Nothing() => new(false, false, false, false, false, false);
+        if (api is not null && clients.Scheduler.Runs && !ready) say($"this node's {context.Table.Scheduler.Title} client to register and find its task driver healthy");
+        var pivoted = products.All(p => p.Item2.BootstrapGone);
+        return new(true, products, ready, pivoted && await TracesGoneAsync(cancel));
     }
 
-    private async Task<RoleFacts> ObserveAsync(string role, NomadApi? api, Action<string> say, CancellationToken cancel)
+    private async Task<ProductFacts> ObserveAsync(Product product, IScheduler? api, Action<string> say, CancellationToken cancel)
     {
-        var temporary = bootstrap.Instance(role);
-        var job = host.Servers.FirstOrDefault(s => s.Record.Role == role);
-        var view = job.Instance is null ? null : await job.Instance.ObserveAsync(cancel);
+        var temporary = bootstrap.Instance(product.Name);
+        var job = host.Server(product.Name);
+        var view = job is null ? null : await job.Value.Instance.ObserveAsync(cancel);
         if (view is not { HasLeader: true } && temporary is not null) view = await temporary.ObserveAsync(cancel) ?? view;
-        var registered = api is not null && await ServerJobs.DesiredAsync(api, role, cancel) is > 0;
+        var registered = api is not null && await ServerJobs.DesiredAsync(api, product, cancel) is > 0;
         var caughtUp = false;
-        if (job.Instance is { } instance && view is not null)
+        if (job is var (record, instance) && view is not null)
         {
-            caughtUp = job.Record.WasVoter || await CaughtUpAsync(instance, temporary, view, cancel);
-            if (caughtUp) await host.MarkVoterAsync(role, cancel);
-            else if (registered) say($"the {role} job server to become a voter that has caught up (autopilot looks every 10 s)");
+            caughtUp = record.WasVoter || await CaughtUpAsync(instance, temporary, view, cancel);
+            if (caughtUp) await host.MarkVoterAsync(product.Name, cancel);
+            else if (registered) say($"the {product.Title} job server to become a voter that has caught up (autopilot looks every 10 s)");
         }
         else if (registered)
         {
-            say($"Nomad to place the job {Role.JobId(role)} on this node");
+            say($"{context.Table.Scheduler.Title} to place the job {product.JobId} on this node");
         }
 
-        return new(temporary?.Process.Pid is not null, view is { HasLeader: true }, registered, caughtUp, bootstrap.IsLeaving(role),
-            BootstrapGone: temporary is null && job.Record is { WasVoter: true });
+        return new(temporary?.Process.Pid is not null, view is { HasLeader: true }, registered, caughtUp, bootstrap.IsLeaving(product.Name),
+            BootstrapGone: temporary is null && job is { Record.WasVoter: true },
+            ClientRuns: !product.HasClient || clients[product.Name].Runs);
     }
 
     /// <summary>A healthy voter that has applied all the bootstrap server had when it was asked, and has copied the keys that are not in raft.</summary>
@@ -176,18 +175,18 @@ internal sealed class BootstrapOperation(
             && temporary.Product.KeysOnDisk(temporary.Site).IsSubsetOf(job.Product.KeysOnDisk(job.Site));
     }
 
-    private async Task RegisterAsync(string role, CancellationToken cancel)
+    private async Task RegisterAsync(Product product, CancellationToken cancel)
     {
         if (await jobs.AnyServerAsync(cancel) is not { } api) return;
-        await Fault.AroundAsync($"register-{role}-job", () => jobs.RegisterAsync(api, role, 1, cancel));
+        await Fault.AroundAsync($"register-{product.Name}-job", () => jobs.RegisterAsync(api, product, 1, cancel));
     }
 
-    private async Task RemoveAsync(string role, OperationRun run, CancellationToken cancel)
+    private async Task RemoveAsync(Product product, OperationRun run, CancellationToken cancel)
     {
-        if (!bootstrap.IsLeaving(role)) await bootstrap.IntendLeaveAsync(role);
-        // The Nomad client must know the job server before the bootstrap server is gone: it keeps its list in memory alone.
-        if (role == Role.Nomad) await clients.PointAtJobServersAsync(cancel);
-        await bootstrap.RemoveAsync(role, run.WaitFor, cancel);
+        if (!bootstrap.IsLeaving(product.Name)) await bootstrap.IntendLeaveAsync(product.Name);
+        // A client must know the job server before the bootstrap server is gone: it keeps its list in memory alone.
+        await clients.PointAtJobServersAsync(product, cancel);
+        await bootstrap.RemoveAsync(product.Name, run.WaitFor, cancel);
     }
 
     /// <summary>
@@ -198,11 +197,11 @@ internal sealed class BootstrapOperation(
     {
         await host.RefreshConfigurationsAsync(cancel);
         clients.Refresh();
-        await clients.PointAtJobServersAsync(cancel);
+        foreach (var product in context.Products) await clients.PointAtJobServersAsync(product, cancel);
         foreach (var (record, instance) in host.Servers)
         {
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
-            await instance.Api.ForceLeaveAsync(instance.Product.MemberName(context.Node.Name + "-bootstrap"), prune: true, s_callDeadline, cancel);
+            await instance.Api.ForgetMemberAsync(BootstrapMember(instance), prune: true, s_callDeadline, cancel);
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
             _log.LogInformation("Starting the {Role} job server anew: it comes up from its own disk, and gossip forgets the bootstrap server", record.Role);
             await Fault.AroundAsync($"rehearse-{record.Role}", async () =>
@@ -213,7 +212,7 @@ internal sealed class BootstrapOperation(
         }
     }
 
-    private async Task<bool> TracesGoneAsync(ClusterRequest request, CancellationToken cancel)
+    private async Task<bool> TracesGoneAsync(CancellationToken cancel)
     {
         foreach (var (record, instance) in host.Servers)
         {
@@ -222,15 +221,17 @@ internal sealed class BootstrapOperation(
             if (await GossipNamesBootstrapAsync(instance, cancel)) return false;
         }
 
-        return host.Servers.Count == (request.Consul ? 2 : 1) && await clients.NameNoBootstrapAsync(cancel);
+        return host.Servers.Count == context.Products.Count && await clients.NameNoBootstrapAsync(cancel);
     }
 
-    private async Task<bool> GossipNamesBootstrapAsync(ServerInstance instance, CancellationToken cancel) =>
-        !(await instance.Api.MembersAsync(s_callDeadline, cancel)).Try(out var members)
-        || members.Any(m => m.Name == instance.Product.MemberName(context.Node.Name + "-bootstrap"));
+    private Task<bool> GossipNamesBootstrapAsync(ServerInstance instance, CancellationToken cancel) =>
+        instance.Api.NamesMemberAsync(BootstrapMember(instance), s_callDeadline, cancel);
 
+    private string BootstrapMember(ServerInstance instance) => instance.Product.MemberName(ServerSite.BootstrapName(context.Node));
+
+    /// <summary>Some bootstrap server leaves or has left: from then on there is only forward.</summary>
     private bool PastTheCommitPoint() =>
-        bootstrap.IsLeaving(Role.Nomad) || bootstrap.IsLeaving(Role.Consul) || (!bootstrap.Exists(Role.Nomad) && host.Servers.Any(s => s.Record is { Role: Role.Nomad, WasVoter: true }));
+        context.Products.Any(p => bootstrap.IsLeaving(p.Name) || (!bootstrap.Exists(p.Name) && host.Server(p.Name) is { Record.WasVoter: true }));
 
     /// <summary>Stops all this bootstrap started and moves aside all it made. Ends with a node that has no cluster.</summary>
     private async Task UndoAsync(OperationRun run, CancellationToken cancel)
@@ -238,21 +239,26 @@ internal sealed class BootstrapOperation(
         run.Step("undo what was begun");
         await clients.StopAsync(cancel);
         await host.DropAllAsync(cancel);
-        foreach (var role in Role.All) await bootstrap.DropAsync(role, cancel);
+        foreach (var product in context.Table.Stack) await bootstrap.DropAsync(product.Name, cancel);
         clients.Retire();
         await Fault.AroundAsync("forget-cluster", () => context.Membership.ForgetAsync());
     }
 }
 
 /// <summary>What the operator asked the first cluster to be.</summary>
-internal sealed record ClusterRequest(int Servers, bool Consul)
+/// <param name="Products">Names of its products, the scheduler's among them.</param>
+internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Products)
 {
     public IReadOnlyDictionary<string, string> ToRequest() => new Dictionary<string, string>
     {
         ["servers"] = Servers.ToString(CultureInfo.InvariantCulture),
-        ["consul"] = Consul ? "true" : "false",
+        ["products"] = string.Join(',', Products),
     };
 
-    public static ClusterRequest From(IReadOnlyDictionary<string, string> request) =>
-        new(int.Parse(request.GetValueOrDefault("servers", "3"), CultureInfo.InvariantCulture), request.GetValueOrDefault("consul", "true") == "true");
+    /// <summary>Reads what an earlier agent wrote. The first release wrote no products, but whether Consul is among them, under that product's name.</summary>
+    public static ClusterRequest From(IReadOnlyDictionary<string, string> request, ProductTable table) => new(
+        int.Parse(request.GetValueOrDefault("servers", "3"), CultureInfo.InvariantCulture),
+        request.TryGetValue("products", out var products)
+            ? products.Split(',', StringSplitOptions.RemoveEmptyEntries)
+            : [.. table.Stack.Where(p => p.Schedules || request.GetValueOrDefault(p.Name, "true") == "true").Select(p => p.Name)]);
 }

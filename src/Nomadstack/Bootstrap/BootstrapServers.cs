@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
+using Nomadstack.Products;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
 
@@ -9,7 +10,7 @@ namespace Nomadstack.Bootstrap;
 /// The temporary servers that the first cluster starts on. Each is recorded before it is started and retired after it left,
 /// so that an agent killed at any moment knows what it had made.
 /// </summary>
-internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<string, IServerProduct> products, Func<ServerSite, IServerProduct, ServerInstance> instantiate)
+internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<string, IProduct> products, Func<ServerSite, IProduct, ServerInstance> instantiate)
 {
     private readonly Dictionary<string, (ServerRecord Record, ServerInstance Instance)> _servers = [];
 
@@ -95,7 +96,7 @@ internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<
         : null;
 
     private (ServerRecord Record, ServerInstance Instance) Remember(ServerRecord record) =>
-        _servers[record.Role] = (record, instantiate(ServerSite.OfBootstrap(context.Node, context.Paths, record.Role, record.RaftId), products[record.Role]));
+        _servers[record.Role] = (record, instantiate(ServerSite.OfBootstrap(products[record.Role].Row, context.Node, context.Paths, record.RaftId), products[record.Role]));
 
     private DurableFile<ServerRecord> File(string role) => ServerRecord.At(context.Paths.BootstrapServer(role));
 

@@ -30,10 +30,10 @@ internal static class Bundler
 
     /// <summary>A program as it may be packed: it runs here and says its version.</summary>
     /// <exception cref="ProblemException"><c>engine/*</c>.</exception>
-    public static async Task<(string Name, string Version, string File)> AskAsync(string name, string file, TimeProvider time, CancellationToken cancel)
+    public static async Task<(string Name, string Version, string File)> AskAsync(Product product, string file, TimeProvider time, CancellationToken cancel)
     {
-        var found = (await new ProgramProbe(time).ProbeAsync(name, file, null, null, cancel)).OrThrow();
-        return (name, found.Version.ToString(), found.Path);
+        var found = (await new ProgramProbe(time).ProbeAsync(product, file, null, null, cancel)).OrThrow();
+        return (product.Name, found.Version.ToString(), found.Path);
     }
 
     /// <param name="self">A nomadstack binary; the bundle it may carry already is left out.</param>

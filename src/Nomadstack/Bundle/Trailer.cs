@@ -22,7 +22,7 @@ internal sealed partial class BundleJson : JsonSerializerContext;
 
 /// <summary>
 /// The end of a bundle, by which it is known: programs, their index, and 64 bytes that say where both are. Everything before is a nomadstack binary without a
-/// bundle, byte for byte: the .NET host finds its own parts by an offset near its beginning, and does not look at what comes after them.
+/// bundle, byte for byte: the kernel loads what the headers at its beginning name, and does not look at what comes after.
 /// </summary>
 /// <param name="Start">Where the programs begin: the length of the plain binary.</param>
 /// <param name="IndexLength">Bytes of the index, right before the trailer.</param>

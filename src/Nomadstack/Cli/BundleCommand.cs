@@ -17,20 +17,17 @@ internal sealed class BundleCommand : Command
     public BundleCommand(Surroundings here, GlobalOptions global)
         : base("bundle", "Make one file that carries this program, Nomad and Consul; the same inputs give the same bytes")
     {
-        var nomad = Setting.Text(here, "--nomad", "FILE", "The nomad binary to carry");
-        var consul = Setting.Text(here, "--consul", "FILE", "The consul binary to carry");
+        var carried = new ProgramOptions(this, here, "", "to carry");
         var output = Setting.Text(here, "--output", "OUT", "The file to write");
         output.Aliases.Add("-o");
-        foreach (var option in new Option[] { nomad, consul, output }) Options.Add(option);
+        Options.Add(output);
         SetAction(async (parse, cancel) =>
         {
-            List<(string Name, string File)> named = [];
-            if (parse.GetValue(nomad) is { } nomadFile) named.Add(("nomad", nomadFile));
-            if (parse.GetValue(consul) is { } consulFile) named.Add(("consul", consulFile));
-            if (named.Count == 0) throw ExitCode.WrongUsage("It is not said what to carry.", "Name a binary with --nomad FILE, --consul FILE or both.");
-            var file = parse.GetValue(output) ?? throw ExitCode.WrongUsage("It is not said where to.", "Name the file to write with -o OUT.");
+            IReadOnlyList<(string Name, string File)> named = [.. carried.Read(parse).Select(p => (p.Key, p.Value))];
+            if (named.Count == 0) throw ExitCode.WrongUsage("No program to carry was named.", $"Name one or more: {string.Join(", ", ProductTable.Known.Shown.Select(p => $"--{p.Name} FILE"))}.");
+            var file = parse.GetValue(output) ?? throw ExitCode.WrongUsage("No file to write was named.", "Name it with -o OUT.");
             if (!IsOneFile(here.Self))
-                throw new ProblemException(new("bundle/not-published", "This nomadstack is not one file, so no bundle can be made of it.", $"It was started from a build folder ({AppContext.BaseDirectory}), where it is many.", "Publish it first and run that one: dotnet publish src/Nomadstack -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishTrimmed=true -p:PublishReadyToRun=true -o out"));
+                throw new ProblemException(new("bundle/not-published", "This nomadstack is not one file, so no bundle can be made of it.", $"It was started from a build folder ({AppContext.BaseDirectory}), where it is many.", "Publish it first and run that one: dotnet publish src/Nomadstack -c Release -r linux-x64 -o out"));
             if (named.FirstOrDefault(n => !File.Exists(n.File)) is { File: { } missing })
                 throw new ProblemException(new("bundle/not-a-program", $"There is no file {missing}.", "It does not exist, or a folder on the way to it cannot be read.", "Name the binary that is there."));
             Bundler.CheckMachines(here.Self, named);
@@ -39,7 +36,7 @@ internal sealed class BundleCommand : Command
             try
             {
                 List<(string, string, string)> programs = [];
-                foreach (var (name, path) in named) programs.Add(await Bundler.AskAsync(name, path, here.Time, cancel));
+                foreach (var (name, path) in named) programs.Add(await Bundler.AskAsync(ProductTable.Known[name], path, here.Time, cancel));
                 var bundled = await Bundler.WriteAsync(here.Self, programs, file, step => progress.Waiting(step, here.Time.GetElapsedTime(started)), cancel);
                 progress.Done($"{bundled.Path}: nomadstack, {string.Join(", ", bundled.Index.Programs.Select(p => $"{p.Name} {p.Version}"))}; {(bundled.Bytes >> 20).ToString(CultureInfo.InvariantCulture)} MiB", here.Time.GetElapsedTime(started));
                 progress.Note($"SHA-256 {bundled.Sha256}");

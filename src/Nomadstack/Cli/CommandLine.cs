@@ -53,8 +53,8 @@ internal static class CommandLine
         var root = new RootCommand("Turns Linux machines into a Nomad and Consul cluster that runs itself.\n\nEvery option is also an environment variable: --data-dir is NOMADSTACK_DATA_DIR.\nExit codes: 0 done, 1 failed, 2 usage, 3 not in time, 4 refused as unsafe, 5 agent not reachable.");
         root.Options.Add(global.DataDir);
         root.Options.Add(global.Json);
-        foreach (var command in new Command[]
-        {
+        foreach (var command in (Command[])
+        [
             new UpCommand(here, global),
             new AgentCommand(here, global),
             new BootstrapCommand(here, global),
@@ -64,15 +64,14 @@ internal static class CommandLine
             new Command("node", "The nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
             new Command("job", "Jobs, through the Nomad API") { new RunCommand(here, global), new StopCommand(here, global), new Job.StatusCommand(here, global) },
             new Command("dev", "The nodes of `up --dev-nodes`: pull their plugs") { new KillCommand(here, global), new PowerCutCommand(here, global), new PowerOnCommand(here, global) },
+            .. ProgramCommand.All(here, global),
             new DoctorCommand(here, global),
             new FetchCommand(here, global),
             new BundleCommand(here, global),
-            ProgramCommand.Nomad(here, global),
-            ProgramCommand.Consul(here, global),
             new CompletionCommand(here),
             new CompleteCommand(here, root),
             new VersionCommand(here, global),
-        }) root.Subcommands.Add(command);
+        ]) root.Subcommands.Add(command);
         // Into a file or a pager it would not be broken at all.
         foreach (var help in root.Options.OfType<HelpOption>()) ((HelpAction)help.Action!).MaxWidth = here.Width;
         foreach (var version in root.Options.OfType<VersionOption>()) version.Action = new VersionAction(here);

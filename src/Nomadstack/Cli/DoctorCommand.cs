@@ -13,13 +13,12 @@ internal sealed class DoctorCommand : Command
         : base("doctor", "Check this machine and its agent: what is wrong, why, and what to do; exit code 1 when something is")
     {
         var bind = Setting.Address(here, "--bind", "IP", "The address an agent would be given");
-        var nomad = Setting.Text(here, "--nomad-program", "FILE", "The nomad binary an agent would be given");
-        var consul = Setting.Text(here, "--consul-program", "FILE", "The consul binary an agent would be given");
-        foreach (var option in new Option[] { bind, nomad, consul }) Options.Add(option);
+        Options.Add(bind);
+        var programs = new ProgramOptions(this, here, "-program", "an agent would be given");
         SetAction(async (parse, cancel) =>
         {
             var paths = global.Paths(parse);
-            var facts = await DoctorFacts.ReadAsync(paths, new(parse.GetValue(bind), parse.GetValue(nomad), parse.GetValue(consul)), here.Time, cancel);
+            var facts = await DoctorFacts.ReadAsync(paths, new(parse.GetValue(bind), programs.Read(parse)), here.Time, cancel);
             var findings = Examination.Of(facts);
             var document = new DoctorDocument(1, paths.Data, findings.All(f => f.State != Finding.Fails), findings);
             if (parse.GetValue(global.Json)) Answer.Json(here, document, DoctorJson.Readable.DoctorDocument);

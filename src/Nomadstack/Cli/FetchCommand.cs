@@ -23,7 +23,7 @@ internal sealed class FetchCommand : Command
         (_here, _global) = (here, global);
         _from = Setting.Text(here, "--from", "URL|DIR", $"A mirror, or a folder with the files ({ReleaseSource.Default} unless given)");
         _key = Setting.Text(here, "--key", "FILE", "The OpenPGP public key of a mirror that signs itself (HashiCorp's unless given)");
-        _products.CompletionSources.Add([.. Product.All.Select(p => p.Name)]);
+        _products.CompletionSources.Add([.. ProductTable.Known.Rows.Select(p => p.Name)]);
         Arguments.Add(_products);
         Options.Add(_from);
         Options.Add(_key);
@@ -32,7 +32,7 @@ internal sealed class FetchCommand : Command
 
     private async Task<int> RunAsync(ParseResult parse, CancellationToken cancel)
     {
-        var wanted = parse.GetValue(_products)!.Select(Wanted.Parse).ToList();
+        var wanted = parse.GetValue(_products)!.Select(w => Wanted.Parse(w, ProductTable.Known)).ToList();
         var (from, keyFile) = (parse.GetValue(_from), parse.GetValue(_key));
         if (from is null && wanted.FirstOrDefault(w => !w.Product.IsHashiCorps) is { } foreign)
             throw new ProblemException(new("fetch/no-source", $"{foreign.Product.Name} is not published at {ReleaseSource.Default}.", "Its makers publish it in another layout and with another key.", "Name a mirror or folder that has HashiCorp's layout with --from, and its key with --key."));

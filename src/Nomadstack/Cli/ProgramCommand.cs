@@ -8,15 +8,15 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Cli;
 
 /// <summary>
-/// <c>nomadstack nomad ARGS...</c> and <c>nomadstack consul ARGS...</c>: becomes this cluster's own program, pointed at this cluster.
+/// <c>nomadstack nomad ARGS...</c> and its like: becomes this cluster's own program, pointed at this cluster.
 /// Arguments pass untouched, <c>--help</c> included; an address the user has set in the environment stays.
 /// </summary>
 internal sealed class ProgramCommand : Command
 {
     private readonly Argument<string[]> _arguments = new("ARGS") { CaptureRemainingTokens = true, Arity = ArgumentArity.ZeroOrMore, Description = "Passed on untouched; options of nomadstack itself come before the command" };
 
-    private ProgramCommand(string name, string description, string variable, Surroundings here, GlobalOptions global, Func<Endpoints, (IReadOnlyList<string> Program, string? Address)> choose)
-        : base(name, description)
+    public ProgramCommand(Product product, Surroundings here, GlobalOptions global)
+        : base(product.Name, $"{product.Title}'s own {product.Program} command, pointed at this cluster")
     {
         Arguments.Add(_arguments);
         SetAction(async (parse, cancel) =>
@@ -27,34 +27,35 @@ internal sealed class ProgramCommand : Command
             {
                 where = await agent.EndpointsAsync(cancel);
             }
-            catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode && Trailer.Read(here.Self)?.Index.Programs.Any(p => p.Name == name) == true)
+            catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode && Trailer.Read(here.Self)?.Index.Programs.Any(p => p.Name == product.Name) == true)
             {
                 // A bundle has the program with it, and much of it needs no cluster of ours: `version`, `job validate`, another cluster's address.
                 var folder = await new BundleStore(global.Paths(parse), here.Time).UnpackAsync(here.Self, cancel);
-                return here.Become(new ProgramImage(Path.Combine(folder!, name), parse.GetValue(_arguments) ?? [], new Dictionary<string, string>()));
+                return here.Become(new ProgramImage(Path.Combine(folder!, product.Program), parse.GetValue(_arguments) ?? [], new Dictionary<string, string>()));
             }
 
-            var (program, address) = choose(where);
+            var (address, program) = where.Of(product.Name);
+            var variable = product.AddressVariable;
             if (program.Count == 0)
-                throw new ProblemException(new("program/none", $"This cluster has no {name}.", "It was made without it, or the agent has found no such program.", "See the engine line of `nomadstack status`."));
+                throw new ProblemException(new("program/none", $"This cluster has no {product.Program}.", "It was made without it, or the agent has found no such program.", "See the engine line of `nomadstack status`."));
             var isSet = !string.IsNullOrEmpty(here.Variable(variable));
             if (!isSet && address is null)
-                throw new ProblemException(new("program/no-cluster", $"There is no {name} to talk to yet.", "This node is no member of a cluster.", $"Make one with `nomadstack bootstrap`, or set {variable} to talk to another."));
+                throw new ProblemException(new("program/no-cluster", $"There is no {product.Title} to talk to yet.", "This node is no member of a cluster.", $"Make one with `nomadstack bootstrap`, or set {variable} to talk to another."));
             return here.Become(new ProgramImage(program[0], [.. program.Skip(1), .. parse.GetValue(_arguments) ?? []], isSet ? new Dictionary<string, string>() : new() { [variable] = address! }));
         });
     }
 
-    public static ProgramCommand Nomad(Surroundings here, GlobalOptions global) =>
-        new("nomad", "HashiCorp's nomad command, pointed at this cluster", "NOMAD_ADDR", here, global, e => (e.NomadProgram, e.NomadAddress));
+    /// <summary>One for each product that the stack runs.</summary>
+    public static IEnumerable<ProgramCommand> All(Surroundings here, GlobalOptions global) => ProductTable.Known.Shown.Select(p => new ProgramCommand(p, here, global));
 
-    public static ProgramCommand Consul(Surroundings here, GlobalOptions global) =>
-        new("consul", "HashiCorp's consul command, pointed at this cluster", "CONSUL_HTTP_ADDR", here, global, e => (e.ConsulProgram, e.ConsulAddress));
-
-    /// <summary>Puts <c>--</c> behind the word nomad or consul, so that what follows is theirs, not ours; and behind complete, whose words are about to be ours.</summary>
+    /// <summary>Puts <c>--</c> behind a product's name, so that what follows is theirs, not ours; and behind complete, whose words are about to be ours.</summary>
     public static IReadOnlyList<string> Guard(IReadOnlyList<string> args)
     {
         var i = 0;
         while (i < args.Count && args[i].StartsWith('-')) i += args[i] == "--data-dir" ? 2 : 1;
-        return i < args.Count && args[i] is ("nomad" or "consul" or "complete") ? [.. args.Take(i + 1), "--", .. args.Skip(i + 1)] : args;
+        return i < args.Count && (args[i] == "complete" || IsProduct(args[i])) ? [.. args.Take(i + 1), "--", .. args.Skip(i + 1)] : args;
     }
+
+    /// <summary>Whether a word is the name of a product that the stack runs.</summary>
+    public static bool IsProduct(string word) => ProductTable.Known.Stack.Any(p => p.Name == word);
 }

@@ -29,7 +29,7 @@ internal sealed class UpCommand : Command
         Options.Add(devNodes);
         SetAction((parse, interrupt) =>
         {
-            var options = node.Read(parse, cluster.Servers(parse), cluster.Consul(parse));
+            var options = node.Read(parse, cluster.Servers(parse), cluster.Without(parse));
             return parse.GetValue(devNodes) is > 0 and var count ? RunDevAsync(parse, options, count, interrupt) : RunAsync(parse, options, interrupt);
         });
     }
@@ -80,9 +80,8 @@ internal sealed class UpCommand : Command
             throw new ProblemException(new("dev/is-a-node", $"{paths.Data} is the data folder of a node.", "Dev nodes have a folder to themselves.", "Give another one with --data-dir.") { Unsafe = true });
         // Every node would fetch for itself.
         var arguments = new List<string> { "--engine", options.Engine, "--fetch-from", Nomadstack.Node.ProgramDownload.Never };
-        if (options.NomadProgram is { } nomad) arguments.AddRange(["--nomad-program", nomad]);
-        if (options.ConsulProgram is { } consul) arguments.AddRange(["--consul-program", consul]);
-        return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Consul, arguments), parse.GetValue(_global.DataDir)).RunAsync(interrupt);
+        foreach (var (product, program) in options.Programs) arguments.AddRange([$"--{product}-program", program]);
+        return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Without, arguments), parse.GetValue(_global.DataDir)).RunAsync(interrupt);
     }
 
     private static async Task<bool> IsAnsweredAsync(AgentClient agent, CancellationToken cancel)

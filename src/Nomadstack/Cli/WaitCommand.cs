@@ -100,6 +100,6 @@ internal sealed class WaitCommand : Command
     /// <summary>Every role that has servers has a leader now.</summary>
     private static bool HasQuorum(StatusDocument status) =>
         status.Cluster.State is not ("none" or "no-quorum")
-        && status.Servers.Any(s => s.Role == Role.Nomad)
+        && status.Servers.Any(s => s.Role == ProductTable.Known.Scheduler.Name)
         && status.Servers.GroupBy(s => s.Role).All(role => role.Any(s => s.Leader && s.State is ("running" or "lingering")));
 }

@@ -1,64 +1,75 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Nomadstack.Cluster;
-using Nomadstack.Nomad;
-using Nomadstack.Servers;
+using Nomadstack.Products;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Clients;
 
-/// <summary>The two member processes of this node, as the operations see them.</summary>
-internal sealed class NodeClients(NodeContext context, NomadClientKeeper nomad, ConsulClientKeeper consul, Func<Uri, NomadApi> api)
+/// <summary>The clients of this node, one of each product that has any, as the operations see them.</summary>
+/// <param name="keepers">In the order in which they start.</param>
+internal sealed class NodeClients(NodeContext context, ISchedulerProduct scheduler, IReadOnlyDictionary<string, IProduct> products, IReadOnlyList<ClientKeeper> keepers)
 {
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
 
-    public NomadClientKeeper Nomad { get; } = nomad;
+    /// <summary>Those of the cluster's products, in the order in which they start.</summary>
+    public IEnumerable<ClientKeeper> OfCluster => keepers.Where(k => context.Products.Contains(k.Product));
 
-    public ConsulClientKeeper Consul { get; } = consul;
+    /// <summary>The client that runs the jobs.</summary>
+    public ClientKeeper Scheduler { get; } = keepers.Single(k => k.Product.Schedules);
 
-    /// <summary>What the Nomad client knows of servers, kept up to date.</summary>
-    public ServerList Servers => field ??= new(context, api, () => ClientApi, () => Nomad.Runs);
+    public ClientKeeper this[string product] => keepers.Single(k => k.Product.Name == product);
 
-    private NomadApi ClientApi => api(new Uri("http://" + HostPort.Join(context.Node.Address, context.Node.Ports.NomadClientHttp)));
+    /// <summary>What the scheduler's client knows of servers, kept up to date.</summary>
+    public ServerList Servers => field ??= new(context, scheduler, () => Scheduler.Runs);
 
-    /// <summary>Writes both configurations anew with today's servers, for the next start.</summary>
+    /// <summary>Writes the configurations anew with today's servers, for the next start.</summary>
     public void Refresh()
     {
-        Nomad.Refresh();
-        if (context.Membership.Current is { Consul: true }) Consul.Refresh();
+        foreach (var client in OfCluster) client.Refresh();
     }
 
-    /// <summary>Gives the running Nomad client the job servers, so that it knows no others. It keeps its list in memory alone.</summary>
-    public async Task PointAtJobServersAsync(CancellationToken cancel)
+    /// <summary>Gives the product's running client the job servers, so that it knows no others. It keeps its list in memory alone; one that finds servers by itself needs nothing.</summary>
+    public async Task PointAtJobServersAsync(Product product, CancellationToken cancel)
     {
-        var servers = KnownServer.Of(context.Membership.Current, Role.Nomad).Where(s => !s.IsBootstrap).Select(s => s.Rpc).ToList();
-        if (servers.Count > 0 && Nomad.Runs) await ClientApi.SetServersAsync(servers, s_callDeadline, cancel);
+        if (!product.HasClient || !this[product.Name].Runs || ClientApi(product) is not { } client) return;
+        var servers = KnownServer.Of(context.Membership.Current, product.Name).Where(s => !s.IsBootstrap).Select(s => s.At(products[product.Name].ClientFinds)).ToList();
+        if (servers.Count > 0) await client.SetServersAsync(servers, s_callDeadline, cancel);
     }
 
-    /// <summary>Whether neither a configuration file nor the client's own server list names a bootstrap port.</summary>
+    /// <summary>Whether neither a configuration file nor a client's own server list names a bootstrap port.</summary>
     public async Task<bool> NameNoBootstrapAsync(CancellationToken cancel)
     {
-        int[] ports = [context.Node.Ports.NomadBootstrapRpc, context.Node.Ports.NomadBootstrapSerf, context.Node.Ports.ConsulBootstrapRpc, context.Node.Ports.ConsulBootstrapSerf];
-        var suffixes = ports.Select(p => ":" + p.ToString(CultureInfo.InvariantCulture)).ToList();
-        foreach (var file in new[] { context.Paths.Client(Role.Nomad), context.Paths.Client(Role.Consul), context.Paths.Server(Role.Nomad), context.Paths.Server(Role.Consul) }.Select(f => Path.Combine(f, "config.json")).Where(File.Exists))
+        var suffixes = context.Products.SelectMany(p => p.Ports).Where(p => p.Holder == ProductPort.Bootstrap && p.Purpose != ProductPort.Http)
+            .Select(p => ":" + context.Node.Ports[p].ToString(CultureInfo.InvariantCulture)).ToList();
+        foreach (var file in context.Products.SelectMany(p => new[] { context.Paths.Client(p.Name), context.Paths.Server(p.Name) }).Select(f => Path.Combine(f, "config.json")).Where(File.Exists))
         {
             var text = await File.ReadAllTextAsync(file, cancel);
             if (suffixes.Any(text.Contains)) return false;
         }
 
-        return (await ClientApi.AgentSelfAsync(s_callDeadline, cancel)).Try(out var self) && !self.KnownServers.Any(s => suffixes.Any(s.EndsWith));
+        foreach (var client in OfCluster.Select(k => ClientApi(k.Product)).OfType<IClientApi>())
+        {
+            if (await client.ServersAsync(s_callDeadline, cancel) is not { } servers || servers.Any(s => suffixes.Any(s.EndsWith))) return false;
+        }
+
+        return true;
     }
 
-    /// <summary>Stops both, Nomad first.</summary>
+    /// <summary>Stops all, the last to start first.</summary>
     public async Task StopAsync(CancellationToken cancel)
     {
-        await Nomad.StopAsync(cancel);
-        await Consul.StopAsync(cancel);
+        foreach (var keeper in keepers.Reverse()) await keeper.StopAsync(cancel);
     }
 
-    /// <summary>Moves both folders aside: they belong to a cluster that was undone.</summary>
+    /// <summary>Lets go of all: they run on, for the next agent to adopt.</summary>
+    public Task DetachAsync() => Task.WhenAll(keepers.Select(k => k.DetachAsync()));
+
+    /// <summary>Moves the folders aside: they belong to a cluster that was undone.</summary>
     public void Retire()
     {
-        foreach (var product in Role.All) Retirement.Retire(context.Paths, context.Paths.Client(product), product + "-client", context.Time.GetUtcNow());
+        foreach (var keeper in keepers) Retirement.Retire(context.Paths, context.Paths.Client(keeper.Product.Name), keeper.ProcessName, context.Time.GetUtcNow());
     }
+
+    private IClientApi? ClientApi(Product product) => products[product.Name].Client(context.Endpoints.OfClient(product, context.Node));
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Servers;
+using Nomadstack.Products;
 
 namespace Nomadstack.Clients;
 
-/// <summary>A Nomad server of the membership.</summary>
+/// <summary>A server of the scheduler that the membership records.</summary>
 /// <param name="Rpc"><c>ip:rpcport</c>.</param>
 /// <param name="Stays">Whether it is expected to stay; one that lingers may lead still.</param>
 /// <param name="Standing">What it says of itself; null when it does not answer.</param>

@@ -12,6 +12,9 @@ internal static class Fault
 {
     private static readonly string? s_armed = Environment.GetEnvironmentVariable("NOMADSTACK_FAULT");
 
+    /// <summary>What a test makes of each point instead: null for nothing, or what the effect fails with. It holds for the test's own flow alone.</summary>
+    public static AsyncLocal<Func<string, Exception?>?> Plan { get; } = new();
+
     /// <summary>Runs <paramref name="effect"/>, an act that may safely be repeated, between its two fault points.</summary>
     public static async Task AroundAsync(string name, Func<Task> effect)
     {
@@ -20,9 +23,10 @@ internal static class Fault
         At("after:" + name);
     }
 
-    /// <summary>Dies here when a test armed this point; otherwise does nothing.</summary>
+    /// <summary>Dies or fails here when a test armed this point; otherwise does nothing.</summary>
     public static void At(string point)
     {
+        if (Plan.Value?.Invoke(point) is { } failure) throw failure;
         if (s_armed == point) Process.GetCurrentProcess().Kill();
         else if (s_armed?.StartsWith("trace:", StringComparison.Ordinal) == true) File.AppendAllText(s_armed["trace:".Length..], point + "\n");
     }

@@ -1,39 +1,90 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace Nomadstack.Cluster;
 
-/// <summary>Every static port of one node (design: "Ports"). A server that returns on its node returns at the same address.</summary>
-internal sealed record PortPlan
+/// <summary>
+/// Every static port of one node (design: "Ports"), by name: a server that returns on its node returns at the same address. A port that is not named has its default;
+/// one that this release does not know is kept. In JSON an object of numbers, as the first release wrote it.
+/// </summary>
+[JsonConverter(typeof(PortPlanJson))]
+internal sealed class PortPlan : IEquatable<PortPlan>
 {
-    public int Peers { get; set; } = 4640;
+    private const string PeersKey = "peers";
+    private const int DefaultPeers = 4640;
 
-    public int NomadClientHttp { get; set; } = 4646;
-    public int NomadServerHttp { get; set; } = 4649;
-    public int NomadServerRpc { get; set; } = 4647;
-    public int NomadServerSerf { get; set; } = 4648;
-    public int NomadBootstrapHttp { get; set; } = 14646;
-    public int NomadBootstrapRpc { get; set; } = 14647;
-    public int NomadBootstrapSerf { get; set; } = 14648;
+    private readonly SortedDictionary<string, int> _ports;
 
-    public int ConsulClientHttp { get; set; } = 8500;
-    public int ConsulClientSerf { get; set; } = 8301;
-    public int ConsulClientDns { get; set; } = 8600;
-    public int ConsulServerHttp { get; set; } = 8510;
-    public int ConsulServerRpc { get; set; } = 8300;
-    public int ConsulServerSerf { get; set; } = 8311;
-    public int ConsulBootstrapHttp { get; set; } = 18500;
-    public int ConsulBootstrapRpc { get; set; } = 18300;
-    public int ConsulBootstrapSerf { get; set; } = 18301;
+    public PortPlan()
+        : this(new Dictionary<string, int>())
+    {
+    }
+
+    /// <param name="ports">By <see cref="ProductPort.Key"/>, or <c>peers</c>.</param>
+    public PortPlan(IEnumerable<KeyValuePair<string, int>> ports) =>
+        _ports = new SortedDictionary<string, int>(ports.ToDictionary(p => p.Key, p => p.Value), StringComparer.Ordinal);
+
+    /// <summary>Where the agents talk to each other.</summary>
+    public int Peers
+    {
+        get => _ports.GetValueOrDefault(PeersKey, DefaultPeers);
+        init => _ports[PeersKey] = value;
+    }
+
+    /// <summary>What is named, by name.</summary>
+    public IReadOnlyDictionary<string, int> Named => _ports;
+
+    public int this[ProductPort port] => _ports.GetValueOrDefault(port.Key, port.Default);
+
+    /// <summary>The port of a product's client, server or bootstrap server; 0 when the product has none for that purpose.</summary>
+    public int Of(Product product, string holder, string purpose) => product.FindPort(holder, purpose) is { } port ? this[port] : 0;
+
+    public PortPlan With(ProductPort port, int value) => With(port.Key, value);
+
+    public PortPlan WithPeers(int value) => With(PeersKey, value);
+
+    /// <summary>With the defaults of these products written out, so that what a node takes stands in its file and in the membership.</summary>
+    public PortPlan WithDefaultsOf(IEnumerable<Product> products) =>
+        new([new(PeersKey, Peers), .. products.SelectMany(p => p.Ports).Select(p => new KeyValuePair<string, int>(p.Key, this[p])), .. _ports.Where(p => p.Key != PeersKey && !products.Any(of => of.Ports.Any(port => port.Key == p.Key)))]);
+
+    public bool Equals(PortPlan? other) => other is not null && _ports.SequenceEqual(other._ports);
+
+    public override bool Equals(object? obj) => Equals(obj as PortPlan);
+
+    public override int GetHashCode() => _ports.Aggregate(0, (sofar, port) => HashCode.Combine(sofar, port.Key, port.Value));
+
+    public override string ToString() => string.Join(", ", _ports.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Key} {p.Value}")));
+
+    public static bool operator ==(PortPlan? a, PortPlan? b) => Equals(a, b);
+
+    public static bool operator !=(PortPlan? a, PortPlan? b) => !Equals(a, b);
+
+    private PortPlan With(string key, int value) => new(_ports.Where(p => p.Key != key).Append(new(key, value)));
 }
 
-/// <summary>The two products whose servers we run, named as the driver's <c>role</c> and the job's prefix name them.</summary>
-internal static class Role
+/// <summary>A <see cref="PortPlan"/> as an object of numbers. What is none is refused by its name.</summary>
+internal sealed class PortPlanJson : JsonConverter<PortPlan>
 {
-    public const string Nomad = "nomad";
-    public const string Consul = "consul";
+    public override PortPlan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject) throw new JsonException("ports must be an object of numbers");
+        Dictionary<string, int> ports = [];
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString()!;
+            if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var port)) throw new JsonException($"port {name} must be a number");
+            ports[name] = port;
+        }
 
-    public static IReadOnlyList<string> All { get; } = [Nomad, Consul];
+        return new(ports);
+    }
 
-    public static bool IsKnown(string role) => role is Nomad or Consul;
-
-    public static string JobId(string role) => role + "-server";
+    public override void Write(Utf8JsonWriter writer, PortPlan value, JsonSerializerOptions options)
+    {
+        writer.WriteStartObject();
+        foreach (var (name, port) in value.Named) writer.WriteNumber(name, port);
+        writer.WriteEndObject();
+    }
 }

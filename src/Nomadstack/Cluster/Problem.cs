@@ -24,3 +24,15 @@ internal sealed class ProblemException(Problem problem, Exception? inner = null)
 {
     public Problem Problem { get; } = problem;
 }
+
+/// <summary>Failures of the machine below us that an operator can mend, as problems.</summary>
+internal static class Trouble
+{
+    /// <summary>The disk, the kernel or a peer said no or nothing. What is none of these is a bug.</summary>
+    public static bool IsOfTheMachine(Exception e) => e is ProblemException or IOException or UnauthorizedAccessException or TimeoutException or System.ComponentModel.Win32Exception;
+
+    /// <summary>The problem that an exception carries, or its own words.</summary>
+    public static Problem Of(Exception e) => e is ProblemException { Problem: var problem }
+        ? problem
+        : new("machine/failed", "The machine refused something the agent needs.", e.Message.TrimEnd('.') + ".", "Look at the disk, its space and its permissions, and at the limits of open files. The agent tries again by itself.");
+}

@@ -29,7 +29,7 @@ internal abstract record Gate
     /// <summary>Pure and total.</summary>
     public static Gate Decide(GateFacts facts)
     {
-        if (facts.Servers.Count == 0) return new Closed("a Nomad server: none is recorded in the membership yet", NoQuorum: true);
+        if (facts.Servers.Count == 0) return new Closed("a server: none is recorded in the membership yet", NoQuorum: true);
         var answering = facts.Servers.Where(s => s.Applied is not null).ToList();
         // A leader that was cut off may still believe in itself: the one that is further is the one.
         if (answering.Where(s => s.Leads).MaxBy(s => s.Applied) is not { } leader)

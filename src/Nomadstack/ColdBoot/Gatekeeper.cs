@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Serialization;
-using Nomadstack.Cluster;
-using Nomadstack.Nomad;
-using Nomadstack.Servers;
+using Nomadstack.Products;
 using Nomadstack.Storage;
 
 namespace Nomadstack.ColdBoot;
@@ -22,12 +20,12 @@ internal sealed record SeenIndex : IHasSchema
 internal sealed partial class ColdBootJson : JsonSerializerContext;
 
 /// <summary>Reads what <see cref="Gate"/> decides on, and holds the Nomad client back until it opens.</summary>
-internal sealed class Gatekeeper(NodeContext context, Func<Uri, NomadApi> nomad)
+internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct scheduler)
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(3);
 
-    private readonly DurableFile<SeenIndex> _file = new(Path.Combine(context.Paths.Data, "nomad", "seen.json"), 1, ColdBootJson.Default.SeenIndex);
+    private readonly DurableFile<SeenIndex> _file = new(Path.Combine(context.Paths.Data, scheduler.Row.Name, "seen.json"), 1, ColdBootJson.Default.SeenIndex);
     private SeenIndex? _seen;
 
     /// <summary>The last verdict; null before the first look.</summary>
@@ -59,17 +57,16 @@ internal sealed class Gatekeeper(NodeContext context, Func<Uri, NomadApi> nomad)
     /// <summary>One look at all recorded servers.</summary>
     public async Task<Gate> LookAsync(CancellationToken cancel)
     {
-        var servers = KnownServer.Of(context.Membership.Current, Role.Nomad);
-        var views = await Task.WhenAll(servers.Select(async s => (Server: s, View: await RaftStanding.AskAsync(nomad(s.Http), cancel))));
+        var servers = KnownServer.Of(context.Membership.Current, scheduler.Row.Name);
+        var views = await Task.WhenAll(servers.Select(async s => (Server: s, View: await Api(s).StandingAsync(cancel))));
         long? read = null;
         var known = true;
         if (views.Where(v => v.View is { Leads: true }).OrderByDescending(v => v.View!.AppliedIndex).FirstOrDefault() is { View: not null } leader)
         {
-            var api = nomad(leader.Server.Http);
             // The barrier proves that this leader still leads a majority and has applied its whole log.
-            if ((await api.BarrierAsync(s_callDeadline, cancel)).IsOk)
+            if ((await Api(leader.Server).BarrierAsync(s_callDeadline, cancel)).IsOk)
             {
-                var nodes = await api.NodesAsync(s_callDeadline, cancel);
+                var nodes = await scheduler.Scheduler(context.Endpoints.Of(scheduler.Row, leader.Server)).NodesAsync(s_callDeadline, cancel);
                 if (nodes.Try(out var list))
                 {
                     read = nodes.IndexSeen;
@@ -92,6 +89,8 @@ internal sealed class Gatekeeper(NodeContext context, Func<Uri, NomadApi> nomad)
         _file.Write(next);
         _seen = next;
     }
+
+    private IServerApi Api(KnownServer server) => scheduler.Server(context.Endpoints.Of(scheduler.Row, server));
 
     private static GateServer Describe(KnownServer server, RaftStanding? view) =>
         new(server.NodeName, server.Rpc, view?.AppliedIndex, view?.LastLogIndex, view is { Leads: true }, view is { HasLeader: true });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
-using Nomadstack.Products;
+using Nomadstack.HashiCorp;
 
 namespace Nomadstack.Consul;
 

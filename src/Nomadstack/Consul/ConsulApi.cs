@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Serialization;
+using Nomadstack.Ground.Http;
+using Nomadstack.HashiCorp;
 using Nomadstack.Products;
 
 namespace Nomadstack.Consul;
@@ -8,8 +10,9 @@ namespace Nomadstack.Consul;
 /// The calls we make to one Consul agent, and no more; the same for every Consul from 1.8 on.
 /// A server that is down, leaderless or unwilling is an answer, never an exception.
 /// </summary>
-/// <param name="baseAddress">Such as <c>http://10.0.0.1:8500</c>; a client's agent passes on what needs a server.</param>
-internal sealed class ConsulApi(string baseAddress, TimeProvider time, HttpMessageInvoker? transport = null) : IServerApi
+/// <param name="endpoint">A server's, or a client's: it passes on what needs a server.</param>
+internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
+    : HashiCorpServerApi(endpoint, "X-Consul-Index", time, transport)
 {
     /// <summary>For calls an agent answers by itself.</summary>
     public static readonly TimeSpan Quick = TimeSpan.FromSeconds(2);
@@ -20,62 +23,47 @@ internal sealed class ConsulApi(string baseAddress, TimeProvider time, HttpMessa
     /// <summary>For <see cref="LeaveAsync"/>: it answers when the server is gone, 5 s of drain included.</summary>
     public static readonly TimeSpan Leaving = TimeSpan.FromSeconds(30);
 
-    private readonly ProductHttp _http = new(baseAddress, "X-Consul-Index", time, transport);
+    protected override string SnapshotPath => "/v1/snapshot";
 
-    private OperatorApi Operator => new(_http);
-
-    public string Role => Cluster.Role.Consul;
-
-    public string BaseAddress => _http.BaseAddress;
-
-    public async Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
-        (await _http.GetAsync("/v1/agent/self", ConsulJson.Default.SelfReply, deadline, cancel)).Map(self => self.ToSelf());
-
-    public Task<string?> LeaderAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => Operator.LeaderAsync(stale, deadline, cancel);
-
-    public Task<Answer<RaftConfiguration>> RaftConfigurationAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => Operator.RaftConfigurationAsync(stale, deadline, cancel);
-
-    public Task<Answer<Done>> RemovePeerAsync(string id, TimeSpan deadline, CancellationToken cancel) => Operator.RemovePeerAsync(id, deadline, cancel);
+    public override async Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/agent/self", ConsulJson.Default.SelfReply, deadline, cancel)).Map(self => self.ToSelf());
 
     /// <summary>Exists since Consul 1.15.</summary>
-    public Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
-        Operator.TransferLeadershipAsync(HttpMethod.Post, "/v1/operator/raft/transfer-leader", id, deadline, cancel);
+    public override Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
+        TransferLeadershipAsync(HttpMethod.Post, "/v1/operator/raft/transfer-leader", id, deadline, cancel);
 
-    public Task<Answer<AutopilotHealth>> AutopilotHealthAsync(TimeSpan deadline, CancellationToken cancel) => Operator.AutopilotHealthAsync(deadline, cancel);
+    /// <summary>Of servers and clients alike: a server's name is never a node's.</summary>
+    public override async Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await MembersAsync(deadline, cancel)).Try(out var members)
+            ? [.. members.Where(m => !m.Server).Select(m => new SeenClient(m.Name, m.Status == ConsulProduct.Alive ? m.Status : ConsulProduct.Failed, m.Status == ConsulProduct.Alive))]
+            : [];
 
-    public Task<Answer<AutopilotConfiguration>> GetAutopilotConfigurationAsync(TimeSpan deadline, CancellationToken cancel) => Operator.GetAutopilotConfigurationAsync(deadline, cancel);
-
-    public Task<Answer<bool>> PutAutopilotConfigurationAsync(AutopilotConfiguration configuration, TimeSpan deadline, CancellationToken cancel) =>
-        Operator.PutAutopilotConfigurationAsync(configuration, deadline, cancel);
-
-    public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => Operator.BarrierAsync(deadline, cancel);
-
-    public async Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) =>
-        (await _http.GetAsync("/v1/agent/members", ConsulJson.Default.IReadOnlyListMemberReply, deadline, cancel))
+    public override async Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/agent/members", ConsulJson.Default.IReadOnlyListMemberReply, deadline, cancel))
             .Map<IReadOnlyList<GossipMember>>(all => [.. all.Select(m => m.ToMember())]);
 
-    public Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, "/v1/agent/join/" + Uri.EscapeDataString(address), null, deadline, cancel);
+    public override Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Put, "/v1/agent/join/" + Uri.EscapeDataString(address), null, deadline, cancel);
 
     /// <param name="member">The node name.</param>
-    public Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave/" + Uri.EscapeDataString(member) + (prune ? "?prune" : ""), null, deadline, cancel);
+    public override Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave/" + Uri.EscapeDataString(member) + (prune ? "?prune" : ""), null, deadline, cancel);
 
     /// <summary>
     /// This agent leaves the cluster and its process ends. A broken connection is a success in the making, so look at the process and at raft, not at this answer.
     /// Never for the last server: Consul does not refuse it.
     /// </summary>
-    public Task<Answer<Done>> LeaveAsync(TimeSpan deadline, CancellationToken cancel) => _http.DoAsync(HttpMethod.Put, "/v1/agent/leave", null, deadline, cancel);
+    public Task<Answer<Done>> LeaveAsync(TimeSpan deadline, CancellationToken cancel) => Http.DoAsync(HttpMethod.Put, "/v1/agent/leave", null, deadline, cancel);
 
     /// <summary>The value of a key, or null when there is none. Read through a leader that has proved it still leads.</summary>
     public async Task<Answer<string?>> GetKeyAsync(string key, TimeSpan deadline, CancellationToken cancel)
     {
-        var answer = await _http.SendAsync(HttpMethod.Get, $"/v1/kv/{Key(key)}?raw&consistent", null, deadline, cancel);
+        var answer = await Http.SendAsync(HttpMethod.Get, $"/v1/kv/{Key(key)}?raw&consistent", null, deadline, cancel);
         return answer.IsNotFound ? new Answer<string?>.Ok(null) : answer.Map<string?>(reply => reply.Body);
     }
 
     public async Task<Answer<bool>> PutKeyAsync(string key, string value, TimeSpan deadline, CancellationToken cancel) =>
-        await _http.JsonAsync(HttpMethod.Put, "/v1/kv/" + Key(key), value, ConsulJson.Default.Boolean, deadline, cancel);
+        await Http.JsonAsync(HttpMethod.Put, "/v1/kv/" + Key(key), value, ConsulJson.Default.Boolean, deadline, cancel);
 
     private static string Key(string key) => string.Join('/', key.Split('/').Select(Uri.EscapeDataString));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
-using Nomadstack.Products;
+using Nomadstack.HashiCorp;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Consul;
 
@@ -25,13 +26,13 @@ internal sealed record ConsulClientConfig
 
     public string Datacenter { get; init; } = "dc1";
 
-    public static ConsulClientConfig For(string name, string address, PortPlan ports, string dataFolder) => new()
+    public static ConsulClientConfig For(Product row, NodeFile node, string dataFolder) => new()
     {
-        Name = name,
-        Address = address,
-        Http = ports.ConsulClientHttp,
-        Serf = ports.ConsulClientSerf,
-        Dns = ports.ConsulClientDns,
+        Name = node.Name,
+        Address = node.Address,
+        Http = node.Ports[row.Port(ProductPort.Client, ProductPort.Http)],
+        Serf = node.Ports[row.Port(ProductPort.Client, ProductPort.Serf)],
+        Dns = node.Ports[row.Port(ProductPort.Client, ProductPort.Dns)],
         DataFolder = dataFolder,
     };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
+using Nomadstack.HashiCorp;
 using Nomadstack.Products;
-using Nomadstack.Programs;
 
 namespace Nomadstack.Consul;
 
@@ -39,29 +39,17 @@ internal sealed record ConsulServerConfig
     /// <summary>Ten years: whether a server's data is still the cluster's is for raft to say, not for the calendar.</summary>
     private const string LongestAway = "87600h";
 
-    /// <summary>A server that is a job, on the permanent ports.</summary>
-    public static ConsulServerConfig Job(string name, string address, PortPlan ports, string dataFolder, SemVer version) => new()
+    /// <param name="join">Gossip of the other servers.</param>
+    public static ConsulServerConfig For(ServerSite site, IReadOnlyList<string> join, SemVer version) => new()
     {
-        Name = name,
-        Address = address,
-        Http = ports.ConsulServerHttp,
-        Rpc = ports.ConsulServerRpc,
-        Serf = ports.ConsulServerSerf,
-        DataFolder = dataFolder,
+        Name = site.Name,
+        Address = site.Address,
+        Http = site.Http,
+        Rpc = site.Rpc,
+        Serf = site.Serf,
+        DataFolder = site.DataFolder,
         Version = version,
-    };
-
-    /// <summary>A temporary server. It joins the node's job server as soon as that one listens, so that no permanent file ever names a bootstrap port.</summary>
-    public static ConsulServerConfig Temporary(string name, string address, PortPlan ports, string dataFolder, SemVer version) => new()
-    {
-        Name = name,
-        Address = address,
-        Http = ports.ConsulBootstrapHttp,
-        Rpc = ports.ConsulBootstrapRpc,
-        Serf = ports.ConsulBootstrapSerf,
-        DataFolder = dataFolder,
-        Version = version,
-        Join = [ConfigText.Endpoint(address, ports.ConsulServerSerf)],
+        Join = join,
     };
 
     public string Render()

@@ -41,8 +41,7 @@ internal sealed record DoctorFacts(
     int Cgroups,
     User User,
     Version Kernel,
-    ProgramFinding Nomad,
-    ProgramFinding Consul,
+    IReadOnlyDictionary<string, ProgramFinding> Programs,
     BundleIndex? Bundle)
 {
     /// <summary>Version 2's tree is there with all that Nomad wants of it, and cannot be changed by us.</summary>
@@ -63,6 +62,8 @@ internal sealed record DoctorFacts(
         // Without the memory of what programs said: a doctor writes no files.
         var bundle = new BundleStore(paths, time).Unpacked(Environment.ProcessPath!);
         var probe = new ProgramProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
+        Dictionary<string, ProgramFinding> programs = [];
+        foreach (var product in ProductTable.Known.Shown) programs[product.Name] = await probe.ProbeAsync(product, request.Programs.GetValueOrDefault(product.Name), null, null, cancel);
         return new(
             paths,
             request.Bind ?? node?.Address ?? AddressGuess.Default()?.Address.ToString(),
@@ -81,8 +82,7 @@ internal sealed record DoctorFacts(
             File.Exists("/sys/fs/cgroup/cgroup.controllers") ? 2 : Directory.Exists("/sys/fs/cgroup/memory") ? 1 : 0,
             User.OfThisProcess(),
             Environment.OSVersion.Version,
-            await probe.ProbeAsync(EngineKind.Nomad, request.NomadProgram, null, null, cancel),
-            await probe.ProbeAsync(EngineKind.Consul, request.ConsulProgram, null, null, cancel),
+            programs,
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
             CgroupsClosed = Limits.CgroupsClosed(),
@@ -126,12 +126,8 @@ internal sealed record DoctorFacts(
         foreach (var pid in ProcFs.Pids())
         {
             if (own.Contains(pid) || ProcFs.CommandLine(pid) is not [var program, ..] line) continue;
-            var isAgent = Path.GetFileName(program) switch
-            {
-                "nomad" or "consul" => line.Contains("agent"),
-                "nomadstack" => line.Skip(1).Any(word => word is "agent" or "up"),
-                _ => false,
-            };
+            var name = Path.GetFileName(program);
+            var isAgent = ProductTable.Known.Stack.Any(p => p.Program == name) ? line.Contains("agent") : name == "nomadstack" && line.Skip(1).Any(word => word is "agent" or "up");
             if (isAgent) others.Add($"pid {pid}: {string.Join(' ', line)}");
         }
 

@@ -2,4 +2,5 @@
 namespace Nomadstack.Doctor;
 
 /// <summary>What an agent here would be told: the same words as its options.</summary>
-internal sealed record DoctorRequest(string? Bind, string? NomadProgram, string? ConsulProgram);
+/// <param name="Programs">Paths of products' programs, by product; the others are looked for.</param>
+internal sealed record DoctorRequest(string? Bind, IReadOnlyDictionary<string, string> Programs);

@@ -28,8 +28,7 @@ internal static class Examination
         Agent(facts),
         .. Cluster(facts),
         .. Bundle(facts),
-        .. Engine(facts, EngineKind.Nomad, "Nomad", facts.Nomad),
-        .. Engine(facts, EngineKind.Consul, "Consul", facts.Consul),
+        .. ProductTable.Known.Shown.Select(p => Program(facts, p, facts.Programs[p.Name])),
         .. Network(facts),
         .. Data(facts),
         Disk(facts),
@@ -65,18 +64,15 @@ internal static class Examination
     private static IEnumerable<Finding> Bundle(DoctorFacts facts) =>
         facts.Bundle is { } bundle ? [Finding.Ok("bundle", "this program carries " + string.Join(" and ", bundle.Programs.Select(p => $"{p.Name} {p.Version}")) + ", used where PATH has none")] : [];
 
-    private static IEnumerable<Finding> Engine(DoctorFacts facts, string kind, string title, ProgramFinding finding)
+    private static Finding Program(DoctorFacts facts, Product product, ProgramFinding finding) => finding switch
     {
-        yield return finding switch
-        {
-            ProgramFinding.Found found => Finding.Ok(kind, $"{title} {found.Program.Version}, {found.Program.Path} ({InstalledPrograms.Origin(facts.Paths, found.Program.Path)})"),
-            // Not unpacked yet: the first agent does that.
-            ProgramFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == kind) is { } carried => Finding.Ok(kind, $"{title} {carried.Version}, in the bundle"),
-            ProgramFinding.Missing missing => Finding.Warning(kind, missing.Problem),
-            ProgramFinding.Unusable unusable => Finding.Problem(kind, unusable.Problem),
-            _ => throw new InvalidOperationException("a finding of a fourth kind"),
-        };
-    }
+        ProgramFinding.Found found => Finding.Ok(product.Name, $"{product.Title} {found.Program.Version}, {found.Program.Path} ({InstalledPrograms.Origin(facts.Paths, found.Program.Path)})"),
+        // Not unpacked yet: the first agent does that.
+        ProgramFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == product.Name) is { } carried => Finding.Ok(product.Name, $"{product.Title} {carried.Version}, in the bundle"),
+        ProgramFinding.Missing missing => Finding.Warning(product.Name, missing.Problem),
+        ProgramFinding.Unusable unusable => Finding.Problem(product.Name, unusable.Problem),
+        _ => throw new InvalidOperationException($"unknown finding {finding}"),
+    };
 
     private static IEnumerable<Finding> Network(DoctorFacts facts)
     {
@@ -86,12 +82,12 @@ internal static class Examination
             yield break;
         }
 
-        var request = new PreflightRequest(facts.Address, PortUse.Of(facts.Ports, consul: HasConsul(facts), bootstrap: !facts.IsMember), facts.Paths.Data, OwnPids: facts.OwnPids);
+        var request = new PreflightRequest(facts.Address, PortUse.Of(facts.Ports, ProductTable.Known.Shown.Where(p => p.Schedules || IsHere(facts, p)), bootstrap: !facts.IsMember), facts.Paths.Data, OwnPids: facts.OwnPids);
         foreach (var finding in Each("address", PreflightChecks.Address(request, facts.Host), $"{facts.Address} ({AddressGuess.InterfaceOf(facts.Address)})")) yield return finding;
         foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or held by our own processes")) yield return finding;
     }
 
-    private static bool HasConsul(DoctorFacts facts) => facts.Consul is not ProgramFinding.Missing || facts.Bundle?.Programs.Any(p => p.Name == EngineKind.Consul) == true;
+    private static bool IsHere(DoctorFacts facts, Product product) => facts.Programs[product.Name] is not ProgramFinding.Missing || facts.Bundle?.Programs.Any(p => p.Name == product.Name) == true;
 
     private static List<Finding> Data(DoctorFacts facts)
     {
@@ -123,9 +119,11 @@ internal static class Examination
     }
 
     /// <summary>No warning: on a laptop it is what one wants.</summary>
-    private static Finding User(DoctorFacts facts) => Finding.Ok("user", Privileges.Missing(facts.User, facts.Nomad is ProgramFinding.Found { Program: var nomad } ? nomad.Kind : EngineKind.Embedded, Version(facts)) is { } missing ? missing : facts.User.Name);
+    private static Finding User(DoctorFacts facts) => Finding.Ok("user", Privileges.Missing(facts.User, Scheduler(facts)?.Kind ?? EngineKind.Embedded, Version(facts)) is { } missing ? missing : facts.User.Name);
 
-    private static string Version(DoctorFacts facts) => facts.Nomad is ProgramFinding.Found { Program: var nomad } ? nomad.Version.ToString() : "";
+    private static string Version(DoctorFacts facts) => Scheduler(facts)?.Version.ToString() ?? "";
+
+    private static ProductProgram? Scheduler(DoctorFacts facts) => (facts.Programs[ProductTable.Known.Scheduler.Name] as ProgramFinding.Found)?.Program;
 
     private static Finding Kernel(DoctorFacts facts) => facts.Kernel >= s_oldestKernel
         ? Finding.Ok("kernel", $"Linux {facts.Kernel.ToString(3)}")
@@ -133,7 +131,7 @@ internal static class Examination
 
     private static Finding Cgroups(DoctorFacts facts) => facts.Cgroups switch
     {
-        2 when facts is { CgroupsClosed: true, User.IsRoot: true, Nomad: ProgramFinding.Found { Program: { Kind: EngineKind.Nomad } nomad } } && nomad.Version.AtLeast(1, 7) => Finding.Problem("cgroups", new("doctor/cgroups-closed", $"Nomad {nomad.Version} starts no client here.", "As root it makes control groups of its own, and those of this container are read-only or cannot be divided.", "Start the container with the host's (--privileged --cgroupns=host), run the agent as another user than root, or use Nomad 1.6.")),
+        2 when facts is { CgroupsClosed: true, User.IsRoot: true } && Scheduler(facts) is { } scheduler && scheduler.Version.AtLeast(1, 7) => Finding.Problem("cgroups", new("doctor/cgroups-closed", $"Nomad {scheduler.Version} starts no client here.", "As root it makes control groups of its own, and those of this container are read-only or cannot be divided.", "Start the container with the host's (--privileged --cgroupns=host), run the agent as another user than root, or use Nomad 1.6.")),
         2 => Finding.Ok("cgroups", "version 2"),
         1 => Finding.Ok("cgroups", "version 1"),
         _ => Finding.Warning("cgroups", new("doctor/no-cgroups", "No control groups are mounted.", "/sys/fs/cgroup is empty, so Nomad cannot limit or clean up after its tasks; drivers other than raw_exec do not work.", "Mount them (systemd does at boot); in a container, start it with the host's cgroup namespace.")),

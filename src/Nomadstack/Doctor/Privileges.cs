@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
+using Nomadstack.Cluster;
 using Nomadstack.Ground.Kernel;
 using Nomadstack.Programs;
 
@@ -25,15 +26,15 @@ internal static class Privileges
     public static string? Missing(User user, string engine, string version)
     {
         if (user.IsRoot) return null;
-        var nomad = engine == EngineKind.Nomad;
+        var real = engine != EngineKind.Embedded;
         var ports = user.LowestPort > 1 ? string.Create(CultureInfo.InvariantCulture, $"ports below {user.LowestPort}") : null;
         string?[] more =
         [
-            nomad ? "the task drivers exec and java" : null,
-            nomad ? "tasks of other users" : "tasks as root",
+            real ? "the task drivers exec and java" : null,
+            real ? "tasks of other users" : "tasks as root",
             ports,
             // Decision 114: only root may move the kernel's counter.
-            nomad && SemVer.Parse(version)?.AtLeast(1, 9, 2) == false ? "protection from pids of the last boot (decision 114)" : null,
+            real && SemVer.Parse(version)?.AtLeast(1, 9, 2) == false ? "protection from pids of the last boot (decision 114)" : null,
         ];
         return $"not root: jobs run as {user.Name}, by raw_exec. Root would add {Listed([.. more.OfType<string>()])}.";
     }

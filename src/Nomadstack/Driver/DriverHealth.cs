@@ -9,10 +9,11 @@ internal sealed class DriverHealth
     private readonly Dictionary<string, string> _attributes;
     private TaskCompletionSource _replaced;
 
+    /// <param name="roles">Whose servers may be asked for.</param>
     /// <param name="version">Version of this product; jobs may constrain on <c>driver.nomadstack.version</c>.</param>
-    public DriverHealth(string version)
+    public DriverHealth(string version, IEnumerable<string> roles)
     {
-        _attributes = new(StringComparer.Ordinal) { [Prefix + "version"] = version, [Prefix + "roles"] = string.Join(',', ServerRequest.KnownRoles) };
+        _attributes = new(StringComparer.Ordinal) { [Prefix + "version"] = version, [Prefix + "roles"] = string.Join(',', roles.Order(StringComparer.Ordinal)) };
         _replaced = NewReplaced();
         Now = new(true, "ready", _attributes, _replaced.Task);
     }

@@ -34,7 +34,7 @@ internal sealed class DriverServer : IAsyncDisposable
     public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, KeyValuePair<string, string> keeperMark, string version, TimeProvider time, ILoggerFactory logs)
     {
         (_pluginFolder, _lifelineFolder, _socketPath) = (pluginFolder, lifelineFolder, socketPath);
-        _health = new(version);
+        _health = new(version, host.Roles);
         _lifelines = new(lifelineFolder, socketPath, time, logs.CreateLogger<Lifelines>());
         _driver = new(host, _health, lifelineFolder, keeperMark, time, logs.CreateLogger<TaskDriver>());
         _calls = new(_driver, new(version), new(_lifelines), logs.CreateLogger<DriverCalls>(), _stop.Token);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+
 namespace Nomadstack.Driver;
 
 /// <summary>An allocation's claim on the server of one role on this node. The server belongs to the node; the claim comes and goes.</summary>
@@ -9,6 +10,9 @@ internal sealed record ServerClaim(string TaskId, string AllocId, string TaskNam
 /// <summary>What the task driver asks of the servers of this node. Each call may be repeated with the same arguments.</summary>
 internal interface IServerHost
 {
+    /// <summary>The roles whose servers this node can run.</summary>
+    IReadOnlyCollection<string> Roles { get; }
+
     /// <summary>
     /// Claims the server of <see cref="ServerClaim.Role"/>: adopts the running process when its spec is the same, starts it when none runs,
     /// changes it through a hand-over when the spec differs. Replaces an older claim on the same role, whose <see cref="ReleasedAsync"/> then completes.

@@ -8,10 +8,9 @@ namespace Nomadstack.Driver;
 /// <summary>What a task's <c>config</c> block asks for: the server of a role, perhaps of a version. Never holds an unknown role.</summary>
 internal sealed record ServerRequest(string Role, string? Version)
 {
-    public static IReadOnlyList<string> KnownRoles { get; } = [Cluster.Role.Consul, Cluster.Role.Nomad];
-
+    /// <param name="roles">The known ones.</param>
     /// <exception cref="RpcException">The configuration is not what the schema promised, or the role is unknown; a restart would not help.</exception>
-    public static ServerRequest Decode(ReadOnlySpan<byte> msgpack)
+    public static ServerRequest Decode(ReadOnlySpan<byte> msgpack, IReadOnlyCollection<string> roles)
     {
         string? role = null, version = null;
         try
@@ -35,14 +34,14 @@ internal sealed record ServerRequest(string Role, string? Version)
             throw new RpcException(new(StatusCode.InvalidArgument, $"The task's config cannot be read: {e.Message}. It takes `role` and, if wanted, `version`.", e));
         }
 
-        return Checked(role, version);
+        return Checked(role, version, roles);
     }
 
-    public static ServerRequest Checked(string? role, string? version) =>
-        role is { Length: > 0 } && Cluster.Role.IsKnown(role)
+    public static ServerRequest Checked(string? role, string? version, IReadOnlyCollection<string> roles) =>
+        role is { Length: > 0 } && roles.Contains(role)
             ? new(role, version is { Length: > 0 } ? version : null)
             : throw new RpcException(new(StatusCode.InvalidArgument, (role is { Length: > 0 } ? $"There is no server role \"{role}\"." : "The task's config names no server role.")
-                + $" Set `role` to one of: {string.Join(", ", KnownRoles)}."));
+                + $" Set `role` to one of: {string.Join(", ", roles.Order(StringComparer.Ordinal))}."));
 }
 
 /// <summary>What StartTask leaves in Nomad's handle. Nomad never updates it, and gives a restored handle without the task's config.</summary>

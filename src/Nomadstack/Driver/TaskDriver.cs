@@ -48,7 +48,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
     public override async Task<StartTaskResponse> StartTask(StartTaskRequest request, ServerCallContext context)
     {
         var config = request.Task ?? throw Refused(StatusCode.InvalidArgument, "StartTask without a task.");
-        var wanted = ServerRequest.Decode(config.MsgpackDriverConfig.Span);
+        var wanted = ServerRequest.Decode(config.MsgpackDriverConfig.Span, host.Roles);
         var startedAt = time.GetUtcNow();
         try
         {
@@ -75,7 +75,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         var state = DriverState.FromBytes(handle.DriverState.Span);
         // A claim that ended in this agent's life is not taken again: a newer one may hold the server. WaitTask tells Nomad of the end.
         if (_tasks.TryGetValue(handle.Config.Id, out var known) && known.Ended.IsCompleted) return new();
-        await ClaimAsync(handle.Config, ServerRequest.Checked(state.Role, state.Version), state.StartedAt, context.CancellationToken);
+        await ClaimAsync(handle.Config, ServerRequest.Checked(state.Role, state.Version, host.Roles), state.StartedAt, context.CancellationToken);
         return new();
     }
 

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Kernel;
-using Nomadstack.Programs;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Fetch;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
-using Nomadstack.Programs;
 
 namespace Nomadstack.Fetch;
 

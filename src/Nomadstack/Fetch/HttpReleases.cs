@@ -3,7 +3,6 @@ using System.Net;
 using System.Text.Json;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
-using Nomadstack.Programs;
 
 namespace Nomadstack.Fetch;
 

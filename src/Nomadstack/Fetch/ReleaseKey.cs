@@ -83,7 +83,7 @@ internal sealed class ReleaseKey
         if (!s_strong.Contains(signature.HashAlgorithm)) return $"it rests on {signature.HashAlgorithm}, which can be forged";
         // By the time of the signature, not by today's: what was good when it was published stays so.
         if (key.GetValidSeconds() is > 0 and var seconds && signature.CreationTime > key.CreationTime.AddSeconds(seconds)) return $"it was made after the key {key.KeyId:X16} had expired";
-        if (key.IsRevoked()) return $"the key {key.KeyId:X16} was revoked";
+        if (key.HasRevocation()) return $"the key {key.KeyId:X16} was revoked";
         signature.InitVerify(key);
         signature.Update(content);
         return signature.Verify() ? null : "it does not fit the file";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Programs;
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Fetch;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Servers;
+using Nomadstack.Cluster;
+using Nomadstack.Products;
 
 namespace Nomadstack.Health;
 
@@ -7,18 +8,22 @@ namespace Nomadstack.Health;
 internal sealed record SeenServer(KnownServer Server, RaftView? View, int? Pid);
 
 /// <summary>One node as seen from here.</summary>
-/// <param name="NomadStatus"><c>ready|down|starting</c>.</param>
-/// <param name="ConsulStatus"><c>alive|failed|none</c>.</param>
-internal sealed record SeenNode(string Name, string Address, bool Reachable, string NomadStatus, string ConsulStatus, bool Eligible);
+/// <param name="Clients">Its clients, by product.</param>
+internal sealed record SeenNode(string Name, string Address, bool Reachable, IReadOnlyDictionary<string, SeenClient> Clients, bool Eligible)
+{
+    /// <summary>Whether this node's client of a product is in the good state.</summary>
+    public bool Serves(string product) => Clients.TryGetValue(product, out var client) && client.Serves;
+}
 
 /// <summary>Everything the verdict on a cluster depends on.</summary>
-/// <param name="Desired">By role: what the job asks for, or what it asked for when last seen.</param>
-/// <param name="ClientWaitsFor">What this node's Nomad client is held back for; empty when it runs.</param>
+/// <param name="Products">The cluster's, in the order in which people read them: the scheduler first.</param>
+/// <param name="Desired">By product: what the job asks for, or what it asked for when last seen.</param>
+/// <param name="ClientWaitsFor">What this node's client of the scheduler is held back for; empty when it runs.</param>
 /// <param name="QuorumLostFor">How long no leader has been seen; null while there is one.</param>
 internal sealed record StatusFacts(
     bool HasCluster,
     bool Bootstrapping,
-    IReadOnlyList<string> Roles,
+    IReadOnlyList<Product> Products,
     IReadOnlyDictionary<string, int> Desired,
     IReadOnlyList<SeenServer> Servers,
     IReadOnlyList<SeenNode> Nodes,

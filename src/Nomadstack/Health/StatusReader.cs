@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
 using Nomadstack.Api;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
-using Nomadstack.Nomad;
 using Nomadstack.Operations;
 using Nomadstack.Peers;
 using Nomadstack.Products;
+using Nomadstack.Programs;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Health;
@@ -19,8 +20,9 @@ internal sealed class StatusReader(
     ServerHost host,
     NodeClients clients,
     OperationLog operations,
-    IReadOnlyDictionary<string, IServerProduct> products,
-    Func<Uri, NomadApi> nomad)
+    NodePrograms programs,
+    ISchedulerProduct scheduler,
+    IReadOnlyDictionary<string, IProduct> products)
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
 
@@ -30,9 +32,6 @@ internal sealed class StatusReader(
 
     /// <summary>Which peers answer; set once the peers' part runs.</summary>
     public Func<string, bool> IsReachable { get; set; } = _ => false;
-
-    /// <summary>Asked at each reading: what a node drives is settled when it becomes a member.</summary>
-    public Func<EngineStatus> Engine { get; set; } = () => new(new("none", ""), new("none", ""));
 
     public required string Version { get; init; }
 
@@ -46,10 +45,10 @@ internal sealed class StatusReader(
         return new(
             1,
             new(context.Node.Name, context.Node.Id, context.Node.Address, Version),
-            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(Role.Nomad, cluster is null ? 0 : 1)),
-            cluster is { Consul: false } && Engine() is { Consul.Kind: not "none" } engine ? engine with { Consul = new("none", "") { Why = "this cluster was made without it" } } : Engine(),
+            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1)),
+            context.Table.Shown.ToDictionary(p => p.Name, p => Engine(p, cluster)),
             [.. facts.Servers.Select(Describe)],
-            [.. facts.Nodes.Select(n => new MemberStatus(n.Name, n.Address, n.Reachable ? "reachable" : "unreachable", n.NomadStatus, n.ConsulStatus, n.Eligible))],
+            [.. facts.Nodes.Select(n => Member(n))],
             operations.All);
 
         ServerStatus Describe(SeenServer seen)
@@ -61,58 +60,86 @@ internal sealed class StatusReader(
         }
     }
 
+    /// <summary>What provides a product. Asked at each reading: what a node drives is settled when it becomes a member.</summary>
+    private EngineVersion Engine(Product product, ClusterDocument? cluster)
+    {
+        if (cluster is not null && !context.Products.Contains(product)) return new(EngineKind.None, "") { Why = "this cluster was made without it" };
+        return programs.Find(product) is { } program
+            ? new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why }
+            : new(EngineKind.None, "") { Why = programs.Without.GetValueOrDefault(product.Name, "") };
+    }
+
+    private MemberStatus Member(SeenNode node) => new(node.Name, node.Address, node.Reachable ? "reachable" : "unreachable", node.Eligible)
+    {
+        Clients = context.Table.Shown.Where(p => p.HasClient).ToDictionary(p => p.Name, p => JsonSerializer.SerializeToElement(node.Clients.TryGetValue(p.Name, out var client) ? client.State : MemberStatus.NoClient, ApiJson.Default.String)),
+    };
+
     private async Task<StatusFacts> ObserveAsync(ClusterDocument? cluster, CancellationToken cancel)
     {
         var bootstrapping = operations.Unfinished("bootstrap") is not null;
         if (cluster is null) return new(false, bootstrapping, [], _desired, [], [], "", null);
-        IReadOnlyList<string> roles = cluster.Consul ? Role.All : [Role.Nomad];
-        var servers = await Task.WhenAll(roles.SelectMany(r => KnownServer.Of(cluster, r)).Select(async s =>
-            new SeenServer(s, await RaftView.AskAsync(products[s.Entry.Role].Api(s.Http), cancel), PidOf(s))));
+        IReadOnlyList<Product> shown = [.. context.Table.Shown.Where(context.Products.Contains)];
+        var servers = await Task.WhenAll(shown.SelectMany(p => KnownServer.Of(cluster, p.Name)).Select(async s => new SeenServer(s, await Reach(s).ObserveAsync(cancel), PidOf(s))));
         IReadOnlyList<NodeFacts> nodes = [];
-        IReadOnlyList<GossipMember> gossip = [];
-        if (servers.FirstOrDefault(s => s.Server.Entry.Role == Role.Nomad && s.View is { HasLeader: true }) is { } led)
+        Dictionary<string, IReadOnlyList<SeenClient>> seen = [];
+        foreach (var product in shown)
         {
-            var api = nomad(led.Server.Http);
+            // One that knows no leader may still know the clients.
+            if (servers.Where(s => s.Server.Entry.Role == product.Name && s.View is not null).OrderByDescending(s => s.View!.HasLeader).FirstOrDefault() is not { } asked) continue;
+            if (product is { HasClient: true, Schedules: false }) seen[product.Name] = await Reach(asked.Server).ClientsAsync(s_deadline, cancel);
+            if (!product.Schedules || !asked.View!.HasLeader) continue;
+            var api = scheduler.Scheduler(context.Endpoints.Of(product, asked.Server));
+            // Its clients are the nodes: one question for both.
             if ((await api.NodesAsync(s_deadline, cancel)).Try(out var list)) nodes = list;
-            foreach (var role in roles) await ReadDesiredAsync(api, role, cancel);
+            seen[product.Name] = [.. nodes.GroupBy(n => n.Name).Select(same => same.MaxBy(n => n.ModifyIndex)!).Select(n => new SeenClient(n.Name, n.ClientState, n.Ready))];
+            foreach (var each in shown) await ReadDesiredAsync(api, each, cancel);
         }
 
-        if (servers.FirstOrDefault(s => s.Server.Entry.Role == Role.Consul && s.View is not null) is { } consul
-            && (await products[Role.Consul].Api(consul.Server.Http).MembersAsync(s_deadline, cancel)).Try(out var members)) gossip = members;
-        var noLeader = roles.Any(r => !servers.Any(s => s.Server.Entry.Role == r && s.View is { HasLeader: true }));
+        var noLeader = shown.Any(p => !servers.Any(s => s.Server.Entry.Role == p.Name && s.View is { HasLeader: true }));
         _quorumLost = noLeader ? _quorumLost ?? context.Time.GetUtcNow() : null;
         return new(
             true,
             bootstrapping,
-            roles,
+            shown,
             Desired(),
             servers,
-            [.. cluster.Nodes.Values.Where(n => !n.Removed).OrderBy(n => n.Name).Select(n => Describe(n, nodes, gossip, cluster.Consul))],
-            clients.Nomad.WaitsFor,
+            [.. cluster.Nodes.Values.Where(n => !n.Removed).OrderBy(n => n.Name).Select(n => See(n, shown, nodes, seen))],
+            clients.Scheduler.WaitsFor,
             context.Time.GetUtcNow() - _quorumLost)
         {
             MostServers = cluster.MaxServers,
         };
     }
 
-    private SeenNode Describe(NodeEntry entry, IReadOnlyList<NodeFacts> nodes, IReadOnlyList<GossipMember> gossip, bool consul)
+    private SeenNode See(NodeEntry entry, IReadOnlyList<Product> shown, IReadOnlyList<NodeFacts> nodes, Dictionary<string, IReadOnlyList<SeenClient>> seen)
     {
         var own = entry.Id == context.Node.Id;
-        var facts = nodes.Where(n => n.Name == entry.Name).OrderByDescending(n => n.ModifyIndex).FirstOrDefault();
-        var starting = own && !clients.Nomad.Runs;
-        var status = starting || facts is null || facts.Status == "initializing" ? "starting" : facts.Ready ? "ready" : "down";
-        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), status, !consul ? "none" : gossip.Any(m => m.Name == entry.Name && m.Status == "alive") ? "alive" : "failed", facts?.Eligible ?? false);
+        var facts = nodes.Where(n => n.Name == entry.Name).MaxBy(n => n.ModifyIndex);
+        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false);
+
+        SeenClient Client(Product product)
+        {
+            // What a server remembers of this node's client is of yesterday while that waits at the gate.
+            var waits = own && product.FencesClient && !clients.Scheduler.Runs;
+            return (waits ? null : seen.GetValueOrDefault(product.Name)?.FirstOrDefault(c => c.Node == entry.Name)) ?? new(entry.Name, products[product.Name].UnknownClient, Serves: false);
+        }
     }
 
-    private async Task ReadDesiredAsync(NomadApi api, string role, CancellationToken cancel)
+    private async Task ReadDesiredAsync(IScheduler api, Product product, CancellationToken cancel)
     {
-        if (!(await api.JobAsync(Role.JobId(role), s_deadline, cancel)).Try(out var job) || job is null || job.Stop) return;
-        lock (_lock) _desired[role] = job.Count;
+        if (!(await api.JobAsync(product.JobId, s_deadline, cancel)).Try(out var job) || job is null || job.Stop) return;
+        lock (_lock) _desired[product.Name] = job.Count;
     }
 
     private Dictionary<string, int> Desired()
     {
         lock (_lock) return new(_desired);
+    }
+
+    private IServerApi Reach(KnownServer server)
+    {
+        var product = products[server.Entry.Role];
+        return product.Server(context.Endpoints.Of(product.Row, server));
     }
 
     private int? PidOf(KnownServer server) =>

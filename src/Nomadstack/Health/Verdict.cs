@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
+using Nomadstack.Cluster;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Health;
@@ -12,20 +13,24 @@ internal sealed record Verdict(string State, string Reason)
     {
         if (!facts.HasCluster) return facts.Bootstrapping ? new("bootstrapping", "the cluster is being made") : new("none", "this node belongs to no cluster: run `nomadstack bootstrap` here, or start the agent with --join");
         if (facts.Bootstrapping) return new("bootstrapping", "the cluster is being made");
-        foreach (var role in facts.Roles)
+        foreach (var product in facts.Products)
         {
-            if (LostQuorum(facts, role) is { } lost) return new("no-quorum", lost);
+            if (LostQuorum(facts, product.Name) is { } lost) return new("no-quorum", lost);
         }
 
-        foreach (var role in facts.Roles)
+        foreach (var product in facts.Products)
         {
-            if (Missing(facts, role) is { } missing) return new("degraded", missing);
+            if (Missing(facts, product) is { } missing) return new("degraded", missing);
         }
 
         if (facts.Nodes.FirstOrDefault(n => !n.Reachable) is { } silent) return new("degraded", $"the agent on {silent.Name} does not answer");
-        if (facts.Nodes.FirstOrDefault(n => n.NomadStatus != "ready") is { } notReady)
-            return new("degraded", facts.ClientWaitsFor.Length > 0 ? $"the Nomad client on {notReady.Name} is {notReady.NomadStatus}; here it waits for {facts.ClientWaitsFor}" : $"the Nomad client on {notReady.Name} is {notReady.NomadStatus}");
-        if (facts.Nodes.FirstOrDefault(n => n.ConsulStatus == "failed") is { } failed) return new("degraded", $"the Consul client on {failed.Name} is failed");
+        foreach (var product in facts.Products.Where(p => p.HasClient))
+        {
+            if (facts.Nodes.FirstOrDefault(n => !n.Serves(product.Name)) is not { } idle) continue;
+            var state = $"the {product.Title} client on {idle.Name} is {idle.Clients.GetValueOrDefault(product.Name)?.State ?? "unknown"}";
+            return new("degraded", product.FencesClient && facts.ClientWaitsFor.Length > 0 ? $"{state}; here it waits for {facts.ClientWaitsFor}" : state);
+        }
+
         return new("healthy", "");
     }
 
@@ -41,8 +46,9 @@ internal sealed record Verdict(string State, string Reason)
             : $"no {role} leader{since}; {servers.Count - silent.Count} of {servers.Count} servers answer, missing: {string.Join(", ", silent)}";
     }
 
-    private static string? Missing(StatusFacts facts, string role)
+    private static string? Missing(StatusFacts facts, Product product)
     {
+        var role = product.Name;
         var servers = facts.Servers.Where(s => s.Server.Entry.Role == role).ToList();
         if (servers.FirstOrDefault(s => s.Server.IsBootstrap) is { } temporary) return $"the {role} bootstrap server on {temporary.Server.NodeName} has not left yet";
         if (servers.FirstOrDefault(s => s.View is null) is { } silent) return $"the {role} server on {silent.Server.NodeName} does not answer";
@@ -51,7 +57,7 @@ internal sealed record Verdict(string State, string Reason)
         var behind = claimed.Where(s => view.Member(s.Server.Entry.RaftId) is not { Voter: true, Healthy: true }).Select(s => s.Server.NodeName).ToList();
         var voters = claimed.Count - behind.Count;
         var desired = facts.Desired.GetValueOrDefault(role, Math.Max(1, claimed.Count));
-        var target = DesiredServers.For(facts.Nodes.Count(n => n is { NomadStatus: "ready", Eligible: true }), desired, facts.MostServers);
+        var target = DesiredServers.For(facts.Nodes.Count(n => n.Eligible && facts.Products.Where(p => p.Schedules).All(p => n.Serves(p.Name))), desired, facts.MostServers);
         if (target > desired) return $"the {role} servers are about to be raised from {desired} to {target}";
         if (voters < desired || behind.Count > 0) return $"{voters} of {desired} {role} servers are caught-up voters{(behind.Count > 0 ? $"; not yet: {string.Join(", ", behind)}" : "")}";
         if (servers.FirstOrDefault(s => !s.Server.IsClaimed) is { } lingering) return $"the {role} server on {lingering.Server.NodeName} lingers until it can be handed over";

@@ -7,17 +7,16 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
-using Nomadstack.Bundle;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
 using Nomadstack.Driver;
-using Nomadstack.Fetch;
 using Nomadstack.Health;
-using Nomadstack.Nomad;
+using Nomadstack.Life;
 using Nomadstack.Operations;
 using Nomadstack.Peers;
 using Nomadstack.Processes;
+using Nomadstack.Products;
 using Nomadstack.Programs;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
@@ -46,14 +45,14 @@ internal static class AgentProgram
         Folders.Create(paths);
         using var owner = DataFolderLock.Take(paths.Data);
         using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time)], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
-        var recorded = Role.All.Any(role => ServerRecord.At(paths.Server(role)).Exists);
+        var recorded = ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists);
         var node = NodeIdentity.ReadOrMint(paths, options, recorded, alone: up);
         var membership = new Membership(paths, node, time);
         membership.Load();
-        var context = new NodeContext(node, paths, membership, time, logs);
-        var programs = await FindProgramsAsync(options, context, cancel);
+        var context = new NodeContext(node, paths, membership, ProductTable.Known, time, logs);
+        var programs = await new ProgramChoice(options, context).MakeAsync(cancel);
         // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
-        var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current?.Consul ?? programs.Find(Role.Consul) is not null, bootstrap: membership.Current is null && options.Join is null), cancel);
+        var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current is null ? context.Table.Stack.Where(p => programs.Find(p) is not null) : context.Products, bootstrap: membership.Current is null && options.Join is null), cancel);
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
         var supervised = new ConcurrentBag<SupervisedProcess>();
@@ -63,32 +62,36 @@ internal static class AgentProgram
         if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
         parts.Operations.Load();
         parts.Host.Load();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        await using var life = new Lifetime(time, logs.CreateLogger<Lifetime>(), cancel);
+        var stop = new StopRequest();
         var daemon = new Daemon(parts, options, up);
-        var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), _ => StopEverythingAsync(parts, stop, cancel), stop.Token);
+        var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), stop, life);
         // Before the sockets are open: what asks over them can wait, a quorum cannot.
         if (daemon.IsReturning)
         {
-            await parts.Host.StartRecordedAsync(stop.Token);
-            await parts.Host.WaitUntilListeningAsync(s_serversFirst, stop.Token);
+            await parts.Host.StartRecordedAsync(life.Ending);
+            await parts.Host.WaitUntilListeningAsync(s_serversFirst, life.Ending);
         }
 
         var driverSocket = DriverSocket.Of(paths);
         await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, driverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
         await using var web = BuildWeb(paths, driver, driverSocket, service);
-        await web.StartAsync(stop.Token);
+        await web.StartAsync(life.Ending);
         driver.Start();
         try
         {
-            await daemon.RunAsync(stop.Token);
+            await daemon.RunAsync(life, stop.Asked);
             return 0;
         }
         finally
         {
+            // First all that could start something, then what was started.
+            await life.EndAsync();
+            await stop.CarryOutAsync(() => StopProcessesAsync(parts));
             await driver.StopAsync();
             await web.StopAsync(CancellationToken.None);
             await parts.Peers.StopAsync();
-            await parts.Clients.Nomad.DetachAsync();
+            await parts.Clients.DetachAsync();
             // Before the watcher goes: none of them may take its end for the end of a process.
             await Task.WhenAll(supervised.Select(process => process.DetachAsync()));
         }
@@ -103,101 +106,37 @@ internal static class AgentProgram
 
     private static DaemonParts Wire(NodeContext context, NodePrograms programs, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
     {
-        var (node, paths, membership, time, logs) = context;
+        var (node, paths, membership, table, time, logs) = context;
         var processLog = logs.CreateLogger("Nomadstack.Processes");
-        NomadApi Nomad(Uri http) => new(http.GetLeftPart(UriPartial.Authority), time);
-        Dictionary<string, IServerProduct> products = new() { [Role.Nomad] = new NomadServers(context, programs) };
-        if (programs.Find(Role.Consul) is not null) products[Role.Consul] = new ConsulServers(context, programs);
+        var code = ProductCode.All(context, programs);
+        var scheduler = (ISchedulerProduct)code[table.Scheduler.Name];
 
         ServerHost? host = null;
-        ServerInstance Instantiate(ServerSite site, IServerProduct product) => new(site, product, supervise(site.ProcessName, null, e =>
+        ServerInstance Instantiate(ServerSite site, IProduct product) => new(site, product, context.Endpoints, supervise(site.ProcessName, null, e =>
         {
             LogEvent(e);
             if (!site.Bootstrap && e.Kind is ProcessEventKind.Exited or ProcessEventKind.Started) host?.Tell(site.Role, e.Message);
         }), time);
-        host = new ServerHost(node, paths, membership, products, Instantiate, time, logs.CreateLogger<ServerHost>());
+        host = new ServerHost(node, paths, membership, code, Instantiate, time, logs.CreateLogger<ServerHost>());
 
         var operations = new OperationLog(paths, time);
-        var temporary = new BootstrapServers(context, products, Instantiate);
-        var jobs = new ServerJobs(context, Nomad);
-        var gate = new Gatekeeper(context, Nomad);
-        var nomadClient = new NomadClientKeeper(context, before => supervise(NomadClientKeeper.ProcessName, before, LogEvent), gate, servers => ClientProcesses.Nomad(context, programs, servers), () => StalePidGuard.Protect(context, programs));
-        var consulClient = new ConsulClientKeeper(context, supervise("consul-client", null, LogEvent), servers => ClientProcesses.Consul(context, programs, servers));
-        var clients = new NodeClients(context, nomadClient, consulClient, Nomad);
-        var keeper = new ServerKeeper(context, host, jobs, operations, products);
+        var temporary = new BootstrapServers(context, code, Instantiate);
+        var jobs = new ServerJobs(context, scheduler);
+        var gate = new Gatekeeper(context, scheduler);
+        var clients = new NodeClients(context, scheduler, code, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(context, code[p.Name], (name, before) => supervise(name, before, LogEvent), p.FencesClient ? gate : null))]);
+        var jobKeeper = new JobKeeper(context, jobs, operations);
+        IReadOnlyList<ServerKeeper> keepers = [.. table.Stack.Select(p => new ServerKeeper(context, code[p.Name], host, jobs, jobKeeper, operations))];
         var peers = new NodePeers(context, BuildVersion.Text, programs);
         var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync);
-        var status = new StatusReader(context, host, clients, operations, products, Nomad)
+        var status = new StatusReader(context, host, clients, operations, programs, scheduler, code)
         {
             Version = BuildVersion.Text,
-            Engine = () => new(Describe(programs.Find(Role.Nomad), ""), Describe(programs.Find(Role.Consul), programs.WithoutConsul)),
             IsReachable = peers.IsReachable,
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
-        return new(context, programs, operations, host, temporary, jobs, gate, clients, keeper, bootstrap, peers, status);
+        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, clients, keepers, bootstrap, peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
-        static EngineVersion Describe(ProductProgram? program, string without) =>
-            program is null ? new("none", "") { Why = without } : new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why };
-    }
-
-    private static async Task<NodePrograms> FindProgramsAsync(AgentOptions options, NodeContext context, CancellationToken cancel)
-    {
-        var (paths, membership) = (context.Paths, context.Membership);
-        var bundle = await new BundleStore(paths, context.Time).UnpackAsync(Environment.ProcessPath!, cancel);
-        var probe = new ProgramProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
-        var log = context.Logs.CreateLogger(typeof(AgentProgram));
-        var download = new ProgramDownload(paths, options.FetchFrom, ReleaseKey.HashiCorp, options.Fetching ?? (_ => { }), context.Time);
-        // A cluster has its programs, and its versions, already; only a new one is free to take the newest, and a rehearsal does without.
-        var free = membership.Current is null && options.Join is null;
-        var nomad = await FindNomadAsync(options, membership.Current?.Engine, product => LookAsync(product, null, free && options.Engine == EngineKind.Auto), probe, log, cancel);
-        // A cluster that has Consul cannot run without its program; a new one can do without when none is there and none was named.
-        var (consul, whence) = membership.Current?.Consul ?? options.Consul
-            ? await LookAsync(EngineKind.Consul, options.ConsulProgram, free && options.Engine != EngineKind.Embedded)
-            : ((ProgramFinding?)null, membership.Current is null ? "not asked for" : "this cluster was made without it");
-        if (consul is ProgramFinding.Missing && membership.Current is null && options.ConsulProgram is null) consul = null;
-        var programs = new NodePrograms(paths, nomad, consul is null ? null : consul.OrThrow() with { Why = whence }, () => membership.Current?.Engine) { WithoutConsul = whence };
-        programs.RequireClusters();
-        return programs;
-
-        async Task<(ProgramFinding Finding, string Why)> LookAsync(string product, string? named, bool mayFetch)
-        {
-            var found = await probe.ProbeAsync(product, named, null, null, cancel);
-            if (found is ProgramFinding.Found { Program.Path: var path }) return (found, named is null ? InstalledPrograms.Origin(paths, path) : "named");
-            if (found is not ProgramFinding.Missing) return (found, "");
-            var why = $"no {product} program was found";
-            if (named is not null || !mayFetch) return (found, why);
-            var (fetched, whyNot) = await download.TryAsync(product, cancel);
-            if (fetched is null) return (found, $"{why}, and {whyNot}");
-            log.LogInformation("Fetched {Product} {Version}, licence {Licence}", fetched.Product, fetched.Version, fetched.Licence);
-            return (await probe.ProbeAsync(product, fetched.Path, null, null, cancel), $"fetched, {fetched.Licence}");
-        }
-    }
-
-    /// <summary>What could provide Nomad here, the preferred first: a nomad program where there is one, and otherwise this program itself.</summary>
-    private static async Task<IReadOnlyList<ProductProgram>> FindNomadAsync(AgentOptions options, string? ofCluster, Func<string, Task<(ProgramFinding Finding, string Why)>> look, ProgramProbe probe, ILogger log, CancellationToken cancel)
-    {
-        if (options.Engine == EngineKind.Embedded)
-        {
-            if (options.NomadProgram is not null) throw new ProblemException(new("engine/two", $"Both the embedded engine and {options.NomadProgram} were asked for.", "A node has one engine.", "Leave --engine or --nomad-program away."));
-            return [await EmbeddedAsync("asked for")];
-        }
-
-        if (options.NomadProgram is { } named) return [(await probe.ProbeAsync(EngineKind.Nomad, named, null, null, cancel)).OrThrow() with { Why = "named" }];
-        var (found, why) = await look(EngineKind.Nomad);
-        if (options.Engine == EngineKind.Auto && found is ProgramFinding.Missing)
-        {
-            log.LogInformation("Nomad is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad: {Why}", why);
-            return [await EmbeddedAsync(why)];
-        }
-
-        var program = found.OrThrow() with { Why = why };
-        if (options.Engine == EngineKind.Nomad) return [program];
-        if (ofCluster == EngineKind.Embedded) log.LogInformation("This cluster was made with nomadstack's embedded engine and goes on with it, although a nomad program was found");
-        // Whom it joins may have the other one.
-        return options.Join is not null || ofCluster == EngineKind.Embedded ? [program, await EmbeddedAsync("this cluster was made with it")] : [program];
-
-        async Task<ProductProgram> EmbeddedAsync(string because) => (await probe.ProbeEmbeddedAsync(cancel)).OrThrow() with { Why = because };
     }
 
     private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service)
@@ -224,18 +163,18 @@ internal static class AgentProgram
 
     /// <summary>
     /// Clients first, servers last: nothing asks for what is gone already. A Nomad client leaves its tasks running, with whatever runs and logs them;
-    /// a node that is stopped has none. Then the agent itself ends.
+    /// a node that is stopped has none.
     /// </summary>
-    private static async Task StopEverythingAsync(DaemonParts parts, CancellationTokenSource stop, CancellationToken cancel)
+    private static async Task StopProcessesAsync(DaemonParts parts)
     {
+        // To the end, whoever asked for it and went away: what is half stopped is worse than either.
+        var cancel = CancellationToken.None;
         await parts.Clients.StopAsync(cancel);
-        foreach (var name in new[] { NomadClientKeeper.ProcessName, KeeperName }) await MarkedProcesses.EndAsync(parts.Context.Paths.Data, name, s_taskGrace, parts.Context.Time, cancel);
+        foreach (var name in new[] { parts.Clients.Scheduler.ProcessName, KeeperName }) await MarkedProcesses.EndAsync(parts.Context.Paths.Data, name, s_taskGrace, parts.Context.Time, cancel);
         await parts.Host.StopAllAsync(cancel);
-        foreach (var role in Role.All)
+        foreach (var product in parts.Context.Table.Stack)
         {
-            if (parts.Temporary.Instance(role) is { } temporary) await temporary.StopAsync(cancel);
+            if (parts.Temporary.Instance(product.Name) is { } temporary) await temporary.StopAsync(cancel);
         }
-
-        await stop.CancelAsync();
     }
 }

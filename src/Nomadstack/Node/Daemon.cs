@@ -2,12 +2,12 @@
 using Microsoft.Extensions.Logging;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
+using Nomadstack.Clients;
 using Nomadstack.Cluster;
-using Nomadstack.Ground.Kernel;
+using Nomadstack.Life;
 using Nomadstack.Operations;
-using Nomadstack.Processes;
+using Nomadstack.Products;
 using Nomadstack.Servers;
-using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
@@ -17,14 +17,7 @@ namespace Nomadstack.Node;
 /// </summary>
 internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 {
-    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan s_maintenance = TimeSpan.FromSeconds(15);
-
-    /// <summary>A node without a server asks for the index every five minutes: 500 of them are two questions a second.</summary>
-    private const int RoundsBetweenAsking = 20;
-
-    /// <summary>The first minute is not yet a rest.</summary>
-    private const int RoundsBetweenReleases = 20, FirstRelease = 4;
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250), s_longestPause = TimeSpan.FromSeconds(30);
 
     private readonly ILogger _log = parts.Context.Logs.CreateLogger<Daemon>();
     private TaskCompletionSource<OperationRun> _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -51,32 +44,28 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
                 throw new ProblemException(new("bootstrap/joining", $"This agent is joining the cluster of {host}.", "It was started with --join.", "Start the agent without --join to make a cluster of its own.") { Unsafe = true });
             if (request.Servers is not (1 or 3 or 5))
                 throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "A quorum of an even number tolerates no more failures than one server less.", "Ask for 1, 3 or 5."));
-            if (request.Consul) parts.Programs.For(Role.Consul, null);
-            var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, request.Consul).ToRequest());
+            var products = Context.Table.Stack.Where(p => p.Schedules || !(request.Without ?? []).Contains(p.Name)).ToList();
+            foreach (var product in products) parts.Programs.For(product, null);
+            var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, [.. products.Select(p => p.Name)]).ToRequest());
             _bootstrapAsked.TrySetResult(run);
             return run.Current;
         }
     }
 
-    /// <summary>Runs until cancelled, or until a part fails in a way the agent cannot mend.</summary>
-    public async Task RunAsync(CancellationToken cancel)
+    /// <summary>Runs until the lifetime ends or the agent is asked to stop everything, or until a part fails in a way the agent cannot mend.</summary>
+    public async Task RunAsync(Lifetime life, Task stopAsked)
     {
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        List<Task> tasks = [LiveAsync(both.Token), MaintainAsync(both.Token)];
-        // Whichever ends first ends all: none of them ends without a reason.
-        var first = await Task.WhenAny(tasks);
-        await both.CancelAsync();
-        try
-        {
-            await Task.WhenAll(tasks);
-        }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested && first.IsCanceled)
-        {
-            // Told to end.
-        }
+        var live = life.Begin("the agent's start", ending => LiveAsync(life, ending));
+        var maintenance = new Maintenance(parts);
+        _ = life.Loop("maintenance", maintenance.RoundAsync);
+        var told = Task.Delay(Timeout.InfiniteTimeSpan, Context.Time, life.Ending);
+        // The start ends when all loops run; that it failed ends the agent.
+        await Task.WhenAny(live, stopAsked, told);
+        if (live.IsFaulted) await live;
+        await Task.WhenAny(stopAsked, told);
     }
 
-    private async Task LiveAsync(CancellationToken cancel)
+    private async Task LiveAsync(Lifetime life, CancellationToken cancel)
     {
         Settle();
         var interrupted = parts.Operations.Unfinished(BootstrapOperation.Kind);
@@ -93,23 +82,23 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         var booted = Context.Membership.Current is not null && interrupted is not null;
         while (Context.Membership.Current is null)
         {
-            if (up) Bootstrap(new BootstrapRequest(options.Servers, options.Consul && parts.Programs.Find(Role.Consul) is not null));
+            if (up) Bootstrap(new BootstrapRequest(options.Servers, [.. Context.Table.Stack.Where(p => options.Without.Contains(p.Name) || parts.Programs.Find(p) is null).Select(p => p.Name)]));
             var asked = await _bootstrapAsked.Task.WaitAsync(cancel);
             _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
             await BootstrapAsync(asked, cancel);
             booted = true;
         }
 
-        if (!booted)
-        {
-            await BootAsync(cancel);
-        }
+        if (!booted) await BootAsync(life, cancel);
+        else KeepServers(life);
+        _ = life.Loop("the client's list of servers", parts.Clients.Servers.RoundAsync);
+        _ = life.Loop("the exchange with peers", parts.Peers.RunAsync);
+    }
 
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        List<Task> tasks = [parts.Keeper.RunAsync(() => parts.Clients.Nomad.Runs, both.Token), parts.Clients.Servers.RunAsync(both.Token), parts.Peers.RunAsync(both.Token)];
-        await Task.WhenAny(tasks);
-        await both.CancelAsync();
-        await Task.WhenAll(tasks);
+    /// <summary>One keeper for each product, none of which waits for another.</summary>
+    private void KeepServers(Lifetime life)
+    {
+        foreach (var keeper in parts.Keepers) _ = life.Loop($"the keeper of the {keeper.Title} servers", ending => keeper.RoundAndWaitAsync(parts.Clients.Scheduler.Runs, ending));
     }
 
     /// <summary>Ends operations whose agent was killed between their last effect and their end, or while it only followed.</summary>
@@ -155,78 +144,49 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         }
     }
 
-    /// <summary>Cold boot, or the agent's own restart: whatever runs is adopted, whatever does not is started, the client only through the gate.</summary>
-    private async Task BootAsync(CancellationToken cancel)
+    /// <summary>Cold boot, or the agent's own restart: whatever runs is adopted, whatever does not is started, a fenced client only through the gate.</summary>
+    private async Task BootAsync(Lifetime life, CancellationToken cancel)
     {
         var run = parts.Operations.Unfinished("cold-boot") ?? parts.Operations.Begin("cold-boot");
         run.Step("start the recorded servers");
         // At once and side by side: peers that are silent must not hold up a server that others may be waiting for.
         await Task.WhenAll(parts.Host.StartRecordedAsync(cancel), parts.Peers.StartAsync(cancel));
-        if (Context.Membership.Current!.Consul)
+        // The servers need their keepers while a client waits: one that was leaving may be needed for its vote.
+        KeepServers(life);
+        foreach (var client in parts.Clients.OfCluster)
         {
-            run.Step("start the Consul client");
-            await parts.Clients.Consul.StartAsync(cancel);
+            run.Step($"start the {client.Product.Title} client");
+            await StartAsync(client, run, cancel);
         }
 
-        run.Step("start the Nomad client");
-        var starting = parts.Clients.Nomad.EnableAsync();
-        while (!starting.IsCompleted)
-        {
-            run.WaitFor(parts.Clients.Nomad.WaitsFor);
-            // The servers need their keeper while the client waits: one that was leaving may be needed for its vote.
-            await parts.Keeper.RoundAsync(clientRuns: false, cancel);
-            await Task.WhenAny(starting, Task.Delay(s_poll, Context.Time, cancel));
-            cancel.ThrowIfCancellationRequested();
-        }
-
-        await starting;
         run.Finish();
     }
 
-    /// <summary>What wants to be done now and then. None of it is worth the agent's life: what fails is logged when it is new, and tried again.</summary>
-    private async Task MaintainAsync(CancellationToken cancel)
+    /// <summary>Waits until the client runs, however often its start fails: a member has nothing better to do, and says what is wrong.</summary>
+    private async Task StartAsync(ClientKeeper client, OperationRun run, CancellationToken cancel)
     {
-        var rotation = new LogRotation();
-        var known = Context.Membership.Current;
-        var trouble = "";
-        for (var round = 0; ; round++)
+        for (var pause = s_poll; ; pause = pause < s_longestPause ? pause * 2 : pause)
         {
-            await Task.Delay(s_maintenance, Context.Time, cancel);
+            var starting = client.EnableAsync();
+            while (!starting.IsCompleted)
+            {
+                run.WaitFor(client.WaitsFor);
+                await Task.WhenAny(starting, Task.Delay(s_poll, Context.Time, cancel));
+                cancel.ThrowIfCancellationRequested();
+            }
+
             try
             {
-                foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log")) rotation.RotateIfNeeded(file);
-                if (Context.Membership.Current is null || parts.Operations.Unfinished(BootstrapOperation.Kind) is not null) continue;
-                if (!ReferenceEquals(known, Context.Membership.Current))
-                {
-                    known = Context.Membership.Current;
-                    await parts.Host.RefreshConfigurationsAsync(cancel);
-                    parts.Clients.Refresh();
-                }
-
-                if (parts.Clients.Nomad.Runs) await RememberIndexAsync(round, cancel);
-                if (round % RoundsBetweenReleases == FirstRelease)
-                {
-                    foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and is removed", folder, Retirement.Kept.TotalDays);
-                    MemoryAtRest.Release();
-                }
-
-                trouble = "";
+                await starting;
+                return;
             }
-            catch (Exception e) when (e is ProblemException or IOException)
+            catch (ProblemException e) when (!e.Problem.Lasting)
             {
-                if (trouble != e.Message) _log.LogWarning("Maintenance failed and is tried again: {Trouble}", e.Message);
-                trouble = e.Message;
+                run.WaitFor(e.Problem.ToString());
+                _log.LogError("The {Product} client could not be started; next try in {Pause} s: {Problem}", client.Product.Title, pause.TotalSeconds, e.Problem);
             }
-        }
-    }
 
-    /// <summary>How far the cluster has come, for the gate of the next boot: from this node's own server, or now and then from another's.</summary>
-    private async Task RememberIndexAsync(int round, CancellationToken cancel)
-    {
-        var own = parts.Host.Servers.FirstOrDefault(s => s.Record.Role == Role.Nomad).Instance;
-        if (own is null && round % RoundsBetweenAsking != 0) return;
-        var server = own?.Http ?? KnownServer.Of(Context.Membership.Current, Role.Nomad).Where(s => s.IsClaimed).MinBy(_ => Random.Shared.Next())?.Http;
-        if (server is not null && await RaftStanding.AskAsync(parts.Host.Product(Role.Nomad).Api(server), cancel) is { HasLeader: true } standing)
-            parts.Gate.Remember(standing.AppliedIndex, registered: true);
+            await Task.Delay(pause, Context.Time, cancel);
+        }
     }
 }

@@ -4,6 +4,7 @@ using Nomadstack.Clients;
 using Nomadstack.ColdBoot;
 using Nomadstack.Health;
 using Nomadstack.Operations;
+using Nomadstack.Products;
 using Nomadstack.Programs;
 using Nomadstack.Servers;
 
@@ -13,13 +14,15 @@ namespace Nomadstack.Node;
 internal sealed record DaemonParts(
     NodeContext Context,
     NodePrograms Programs,
+    IReadOnlyDictionary<string, IProduct> Products,
+    ISchedulerProduct Scheduler,
     OperationLog Operations,
     ServerHost Host,
     BootstrapServers Temporary,
     ServerJobs Jobs,
     Gatekeeper Gate,
     NodeClients Clients,
-    ServerKeeper Keeper,
+    IReadOnlyList<ServerKeeper> Keepers,
     BootstrapOperation Bootstrap,
     NodePeers Peers,
     StatusReader Status);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Api;
 using Nomadstack.Cluster;
-using Nomadstack.Nomad;
 using Nomadstack.Operations;
+using Nomadstack.Products;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
@@ -54,11 +54,11 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
 
                 if (await NobodyCanTakeThemAsync(api, node, left, cancel))
                 {
-                    run.Finish($"{string.Join(" and ", left)} stay on {node.Name} until another node can take them: the cluster wants that many servers and has no other eligible node");
+                    run.Finish($"{string.Join(" and ", left.Select(p => p.Title))} stay on {node.Name} until another node can take them: the cluster wants that many servers and has no other eligible node");
                     return;
                 }
 
-                run.WaitFor($"the {string.Join(" and ", left)} server to be taken over");
+                run.WaitFor($"the {string.Join(" and ", left.Select(p => p.Title))} server to be taken over");
             }
             else
             {
@@ -69,16 +69,16 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
         }
     }
 
-    private List<string> ServersOn(string node) =>
-        [.. Role.All.Where(role => KnownServer.Of(context.Membership.Current, role).Any(s => s.NodeName == node))];
+    private List<Product> ServersOn(string node) =>
+        [.. context.Products.Where(p => KnownServer.Of(context.Membership.Current, p.Name).Any(s => s.NodeName == node))];
 
-    private static async Task<bool> NobodyCanTakeThemAsync(NomadApi api, NodeFacts node, List<string> roles, CancellationToken cancel)
+    private static async Task<bool> NobodyCanTakeThemAsync(IScheduler api, NodeFacts node, List<Product> products, CancellationToken cancel)
     {
         if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) return false;
         var others = nodes.Count(n => n.TakesServers && n.ID != node.ID);
-        foreach (var role in roles)
+        foreach (var product in products)
         {
-            if (await ServerJobs.DesiredAsync(api, role, cancel) is not { } desired || others >= desired) return false;
+            if (await ServerJobs.DesiredAsync(api, product, cancel) is not { } desired || others >= desired) return false;
         }
 
         return true;

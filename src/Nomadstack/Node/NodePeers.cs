@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: MPL-2.0
+using Microsoft.Extensions.Logging;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
 using Nomadstack.Peers;
+using Nomadstack.Products;
 using Nomadstack.Programs;
-using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
 
 /// <summary>
 /// This node's part in the membership: mints it at bootstrap, is let into it at a join, and keeps in touch with the others while the agent runs.
 /// </summary>
-internal sealed class NodePeers(NodeContext context, string version, NodePrograms programs) : IDisposable
+internal sealed partial class NodePeers(NodeContext context, string version, NodePrograms programs) : IDisposable
 {
     private static readonly TimeSpan s_renewalCheck = TimeSpan.FromHours(1);
 
     private readonly AgentIdentity _identity = AgentIdentity.Mint(version);
+    private readonly ILogger _log = context.Logs.CreateLogger<NodePeers>();
+    private bool _listens;
     private Pki? _pki;
     private Peering? _peering;
     private Task _exchange = Task.CompletedTask;
     private CancellationTokenSource _stop = new();
+
+    /// <summary>The cluster's secrets, as far as this node is a server node.</summary>
+    public SecretStore Secrets { get; } = new(context.Membership);
 
     /// <summary>Mints certificate authority, certificate and cluster document, in this order: the document makes it count. Repeatable.</summary>
     /// <exception cref="ProblemException"><c>bootstrap/known-elsewhere</c>: a cluster counts this machine among its nodes already.</exception>
@@ -34,9 +40,9 @@ internal sealed class NodePeers(NodeContext context, string version, NodeProgram
                 ClusterId = pki.ClusterId,
                 CreatedAt = context.Time.GetUtcNow(),
                 CaPin = pki.CaPin,
-                MaxServers = request.Servers,
-                Consul = request.Consul,
-                Engine = programs.For(Role.Nomad, null).Kind,
+                FirstMaxServers = request.Servers,
+                FirstWhole = context.Table.Stack.Where(p => p is { InFirstRelease: true, Schedules: false }).All(p => request.Products.Contains(p.Name)),
+                FirstEngine = programs.For(context.Table.Scheduler, null).Kind,
                 Nodes = new Dictionary<string, NodeEntry> { [context.Node.Id] = Self(pki) },
             });
         }
@@ -68,13 +74,15 @@ internal sealed class NodePeers(NodeContext context, string version, NodeProgram
     public async Task StartAsync(CancellationToken cancel)
     {
         if (_peering is not null) return;
+        Listen();
         _pki = Pki.Load(context.Paths, context.Node, context.Time);
-        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next());
+        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), Secrets);
         await peering.CheckIdentityAsync(cancel);
         await peering.StartAsync(cancel);
         _peering = peering;
         // The address may have changed while this node held no servers, and nomadstack itself may be a newer one.
         context.Membership.UpdateSelf(self => self with { Address = context.Node.Address, Ports = context.Node.Ports, Version = version });
+        context.Membership.Vouch();
         _exchange = peering.RunAsync(_stop.Token);
     }
 
@@ -120,6 +128,21 @@ internal sealed class NodePeers(NodeContext context, string version, NodeProgram
     public void RevokeToken(string id) => context.Membership.RevokeToken(id);
 
     public void Remove(string nodeId) => context.Membership.RemoveNode(nodeId);
+
+    /// <summary>Into the log goes what peers sent and was not taken, and what the file held and was put aside.</summary>
+    private void Listen()
+    {
+        if (_listens) return;
+        _listens = true;
+        foreach (var entry in context.Membership.Quarantined) LogPutAside(_log, entry.Name, entry.Key, entry.Why, context.Paths.Quarantine);
+        context.Membership.Refusals.Told += problem => LogRefused(_log, problem.What, problem.Why, problem.Fix);
+    }
+
+    [LoggerMessage(EventName = "peers-refused", Level = LogLevel.Warning, Message = "{What} {Why} {Fix}")]
+    private static partial void LogRefused(ILogger log, string what, string why, string fix);
+
+    [LoggerMessage(EventName = "membership-entry-put-aside", Level = LogLevel.Warning, Message = "The entry of {Name} in cluster.json cannot be used ({Key}: {Why}). It was put aside in {File}; the agent runs without it.")]
+    private static partial void LogPutAside(ILogger log, string name, string key, string why, string file);
 
     private NodeEntry Self(Pki pki) => new()
     {

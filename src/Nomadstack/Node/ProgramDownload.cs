@@ -18,9 +18,8 @@ internal sealed class ProgramDownload(NodePaths paths, string? from, Func<Releas
 
     private string? _noSource;
 
-    /// <param name="product"><c>nomad|consul</c>.</param>
     /// <returns>What was fetched, or else why nothing was.</returns>
-    public async Task<(Fetched? Program, string WhyNot)> TryAsync(string product, CancellationToken cancel)
+    public async Task<(Fetched? Program, string WhyNot)> TryAsync(Product product, CancellationToken cancel)
     {
         if (from == Never) return (null, "none is to be fetched");
         if (Fetcher.ArchitectureHere is not { } architecture) return (null, "none is published for this machine's processor");
@@ -29,7 +28,7 @@ internal sealed class ProgramDownload(NodePaths paths, string? from, Func<Releas
         using var source = ReleaseSource.At(from ?? ReleaseSource.Default, time);
         try
         {
-            return (await new Fetcher(paths, source, key(), architecture).FetchAsync(Wanted.Parse(product), progress, cancel), "");
+            return (await new Fetcher(paths, source, key(), architecture).FetchAsync(new Wanted(product, null), progress, cancel), "");
         }
         catch (ProblemException e)
         {

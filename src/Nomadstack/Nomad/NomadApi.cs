@@ -2,6 +2,9 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
+using Nomadstack.HashiCorp;
 using Nomadstack.Products;
 
 namespace Nomadstack.Nomad;
@@ -10,8 +13,9 @@ namespace Nomadstack.Nomad;
 /// The calls we make to one Nomad agent, and no more; the same for every Nomad from 1.1 on.
 /// A server that is down, leaderless or unwilling is an answer, never an exception.
 /// </summary>
-/// <param name="baseAddress">Such as <c>http://10.0.0.1:4646</c>; a client's agent passes on what needs a server.</param>
-internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessageInvoker? transport = null) : IServerApi
+/// <param name="endpoint">A server's, or a client's: it passes on what needs a server.</param>
+internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
+    : HashiCorpServerApi(endpoint, "X-Nomad-Index", time, transport), IScheduler, IClientApi
 {
     /// <summary>For calls an agent answers by itself: self, members, and everything stale.</summary>
     public static readonly TimeSpan Quick = TimeSpan.FromSeconds(2);
@@ -19,47 +23,26 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
     /// <summary>For calls that need a leader: a server holds them for 5 s while there is none.</summary>
     public static readonly TimeSpan WithLeader = TimeSpan.FromSeconds(8);
 
-    private readonly ProductHttp _http = new(baseAddress, "X-Nomad-Index", time, transport);
+    protected override string SnapshotPath => "/v1/operator/snapshot";
 
-    private OperatorApi Operator => new(_http);
-
-    public string Role => Cluster.Role.Nomad;
-
-    public string BaseAddress => _http.BaseAddress;
-
-    public async Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
-        (await _http.GetAsync("/v1/agent/self", NomadJson.Default.SelfReply, deadline, cancel)).Map(self => self.ToSelf());
-
-    public Task<string?> LeaderAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => Operator.LeaderAsync(stale, deadline, cancel);
-
-    public Task<Answer<RaftConfiguration>> RaftConfigurationAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => Operator.RaftConfigurationAsync(stale, deadline, cancel);
-
-    public Task<Answer<Done>> RemovePeerAsync(string id, TimeSpan deadline, CancellationToken cancel) => Operator.RemovePeerAsync(id, deadline, cancel);
+    public override async Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/agent/self", NomadJson.Default.SelfReply, deadline, cancel)).Map(self => self.ToSelf());
 
     /// <summary>Exists since Nomad 1.7.</summary>
-    public Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
-        Operator.TransferLeadershipAsync(HttpMethod.Put, "/v1/operator/raft/transfer-leadership", id, deadline, cancel);
+    public override Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
+        TransferLeadershipAsync(HttpMethod.Put, "/v1/operator/raft/transfer-leadership", id, deadline, cancel);
 
-    public Task<Answer<AutopilotHealth>> AutopilotHealthAsync(TimeSpan deadline, CancellationToken cancel) => Operator.AutopilotHealthAsync(deadline, cancel);
-
-    public Task<Answer<AutopilotConfiguration>> GetAutopilotConfigurationAsync(TimeSpan deadline, CancellationToken cancel) => Operator.GetAutopilotConfigurationAsync(deadline, cancel);
-
-    public Task<Answer<bool>> PutAutopilotConfigurationAsync(AutopilotConfiguration configuration, TimeSpan deadline, CancellationToken cancel) =>
-        Operator.PutAutopilotConfigurationAsync(configuration, deadline, cancel);
-
-    public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => Operator.BarrierAsync(deadline, cancel);
-
-    public async Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) =>
-        (await _http.GetAsync("/v1/agent/members", NomadJson.Default.MembersReply, deadline, cancel)).Map(reply => reply.ToMembers());
+    public override async Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/agent/members", NomadJson.Default.MembersReply, deadline, cancel)).Map(reply => reply.ToMembers());
 
     /// <param name="member">The name with its region, as gossip has it: <c>n1.global</c>.</param>
-    public Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member) + (prune ? "&prune=true" : ""), null, deadline, cancel);
+    public override Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member) + (prune ? "&prune=true" : ""), null, deadline, cancel);
 
-    public async Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel)
+    public override async Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel)
     {
         // A join that failed is answered with status 200 and the reason inside.
-        var answer = await _http.JsonAsync(HttpMethod.Put, "/v1/agent/join?address=" + Uri.EscapeDataString(address), null, NomadJson.Default.JoinReply, deadline, cancel);
+        var answer = await Http.JsonAsync(HttpMethod.Put, "/v1/agent/join?address=" + Uri.EscapeDataString(address), null, NomadJson.Default.JoinReply, deadline, cancel);
         return answer switch
         {
             Answer<JoinReply>.Ok { Value.NumJoined: 0 } failed => new Answer<Done>.Refused(200, failed.Value.Error ?? "no member joined"),
@@ -69,26 +52,34 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
 
     /// <summary>
     /// A read through the leader, which answers only after it has applied all that was in the log when it was elected. The value is the index of the nodes table.
-    /// A leader cut off less than half a second ago could still answer; <see cref="BarrierAsync"/> leaves no such doubt.
+    /// A leader cut off less than half a second ago could still answer; <see cref="IServerApi.BarrierAsync"/> leaves no such doubt.
     /// </summary>
     public async Task<Answer<long>> ConsistentReadAsync(TimeSpan deadline, CancellationToken cancel)
     {
         // The prefix keeps the answer empty however many nodes there are; the index is the same.
-        var answer = await _http.SendAsync(HttpMethod.Get, "/v1/nodes?prefix=00000000-0000-0000-0000-000000000000", null, deadline, cancel);
+        var answer = await Http.SendAsync(HttpMethod.Get, "/v1/nodes?prefix=00000000-0000-0000-0000-000000000000", null, deadline, cancel);
         return answer.Map(reply => reply.Index);
     }
 
     /// <summary>Gives a client its servers (<c>ip:rpcport</c>). Nomad pings each and refuses the list when none answers.</summary>
     public Task<Answer<Done>> SetServersAsync(IEnumerable<string> servers, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, "/v1/agent/servers?" + string.Join('&', servers.Select(s => "address=" + Uri.EscapeDataString(s))), null, deadline, cancel);
+        Http.DoAsync(HttpMethod.Put, "/v1/agent/servers?" + string.Join('&', servers.Select(s => "address=" + Uri.EscapeDataString(s))), null, deadline, cancel);
+
+    public async Task<IReadOnlyList<string>?> ServersAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await AgentSelfAsync(deadline, cancel)).Try(out var self) ? self.KnownServers : null;
+
+    public override async Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await NodesAsync(deadline, cancel)).Try(out var nodes)
+            ? [.. nodes.GroupBy(n => n.Name).Select(same => same.MaxBy(n => n.ModifyIndex)!).Select(n => new SeenClient(n.Name, n.ClientState, n.Ready))]
+            : [];
 
     /// <summary>The job, or a null value when the cluster has none of this id.</summary>
     public async Task<Answer<JobFacts?>> JobAsync(string id, TimeSpan deadline, CancellationToken cancel)
     {
-        var answer = await _http.SendAsync(HttpMethod.Get, Job(id), null, deadline, cancel);
+        var answer = await Http.SendAsync(HttpMethod.Get, Job(id), null, deadline, cancel);
         if (answer.IsNotFound) return new Answer<JobFacts?>.Ok(null);
         if (answer is not Answer<HttpReply>.Ok { Value.Body: var body }) return answer.Map<JobFacts?>(_ => null);
-        return JobFacts.TryParse(body) is { } job
+        return JobReply.TryParse(body) is { } job
             ? new Answer<JobFacts?>.Ok(job)
             : new Answer<JobFacts?>.Refused(200, "the job came in an unknown shape");
     }
@@ -98,7 +89,7 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
     /// <param name="enforceIndex">Null: whatever is there. 0: only when there is no such job. Otherwise only when the job still has this JobModifyIndex.</param>
     public async Task<JobRegistration> RegisterJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel)
     {
-        var answer = await _http.JsonAsync(HttpMethod.Put, "/v1/jobs", Envelope(jobJson, enforceIndex), NomadJson.Default.JobRegisterReply, deadline, cancel);
+        var answer = await Http.JsonAsync(HttpMethod.Put, "/v1/jobs", Envelope(jobJson, enforceIndex), NomadJson.Default.JobRegisterReply, deadline, cancel);
         return answer switch
         {
             Answer<JobRegisterReply>.Ok ok => new JobRegistration.Registered(ok.Value.EvalID ?? "", ok.Value.JobModifyIndex, ok.Value.Warnings ?? ""),
@@ -108,38 +99,41 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
         };
     }
 
+    public Task<JobRegistration> RegisterServerJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel) =>
+        ServerJobLint.Check(jobJson) is [var first, ..] ? throw new ProblemException(first) : RegisterJobAsync(jobJson, enforceIndex, deadline, cancel);
+
     /// <summary>Stops a job; with <paramref name="purge"/> forgets it too. Ok also when there is no such job.</summary>
     public async Task<Answer<Done>> StopJobAsync(string id, bool purge, TimeSpan deadline, CancellationToken cancel)
     {
-        var answer = await _http.DoAsync(HttpMethod.Delete, $"{Job(id)}?purge={(purge ? "true" : "false")}", null, deadline, cancel);
+        var answer = await Http.DoAsync(HttpMethod.Delete, $"{Job(id)}?purge={(purge ? "true" : "false")}", null, deadline, cancel);
         return answer.IsNotFound ? new Answer<Done>.Ok(default) : answer;
     }
 
     /// <summary>The allocations of a job as the leader has them, the stopped ones that are not yet garbage-collected included.</summary>
     public async Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) =>
-        (await _http.GetAsync(Job(jobId) + "/allocations", NomadJson.Default.IReadOnlyListAllocationReply, deadline, cancel))
+        (await Http.GetAsync(Job(jobId) + "/allocations", NomadJson.Default.IReadOnlyListAllocationReply, deadline, cancel))
             .Map<IReadOnlyList<AllocationFacts>>(all => [.. all.Select(a => a.ToFacts())]);
 
     /// <summary>Evaluates a job anew, for the scheduler to place what is missing. The value is the evaluation's id.</summary>
     public async Task<Answer<string>> EvaluateJobAsync(string id, bool forceReschedule, TimeSpan deadline, CancellationToken cancel)
     {
         var body = new JsonObject { ["JobID"] = id, ["EvalOptions"] = new JsonObject { ["ForceReschedule"] = forceReschedule } };
-        return (await _http.JsonAsync(HttpMethod.Put, Job(id) + "/evaluate", body.ToJsonString(), NomadJson.Default.JobRegisterReply, deadline, cancel)).Map(reply => reply.EvalID ?? "");
+        return (await Http.JsonAsync(HttpMethod.Put, Job(id) + "/evaluate", body.ToJsonString(), NomadJson.Default.JobRegisterReply, deadline, cancel)).Map(reply => reply.EvalID ?? "");
     }
 
     /// <summary>Ids of the root keys that the cluster has, those no longer used for anything new included. Exists since Nomad 1.4.</summary>
     public async Task<Answer<IReadOnlyList<string>>> KeyringAsync(TimeSpan deadline, CancellationToken cancel) =>
-        (await _http.GetAsync("/v1/operator/keyring/keys", NomadJson.Default.IReadOnlyListKeyReply, deadline, cancel))
+        (await Http.GetAsync("/v1/operator/keyring/keys", NomadJson.Default.IReadOnlyListKeyReply, deadline, cancel))
             .Map<IReadOnlyList<string>>(keys => [.. keys.Select(k => k.KeyID ?? "")]);
 
     /// <summary>Every node the cluster knows, asked of the leader.</summary>
     public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) =>
-        _http.GetAsync("/v1/nodes", NomadJson.Default.IReadOnlyListNodeFacts, deadline, cancel);
+        Http.GetAsync("/v1/nodes", NomadJson.Default.IReadOnlyListNodeFacts, deadline, cancel);
 
     /// <summary>One node with its metadata, by full id, or a null value when the cluster has none such.</summary>
     public async Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel)
     {
-        var answer = await _http.GetAsync(Node(id), NomadJson.Default.NodeFacts, deadline, cancel);
+        var answer = await Http.GetAsync(Node(id), NomadJson.Default.NodeFacts, deadline, cancel);
         return answer.IsNotFound ? new Answer<NodeFacts?>.Ok(null) : answer.Map<NodeFacts?>(node => node);
     }
 
@@ -151,20 +145,20 @@ internal sealed class NomadApi(string baseAddress, TimeProvider time, HttpMessag
             ["DrainSpec"] = spec is null ? null : new JsonObject { ["Deadline"] = spec.Nanoseconds, ["IgnoreSystemJobs"] = spec.IgnoreSystemJobs },
             ["MarkEligible"] = markEligible,
         };
-        return _http.DoAsync(HttpMethod.Post, Node(nodeId) + "/drain", body.ToJsonString(), deadline, cancel);
+        return Http.DoAsync(HttpMethod.Post, Node(nodeId) + "/drain", body.ToJsonString(), deadline, cancel);
     }
 
     public Task<Answer<Done>> EligibilityAsync(string nodeId, bool eligible, TimeSpan deadline, CancellationToken cancel)
     {
         var body = new JsonObject { ["NodeID"] = nodeId, ["Eligibility"] = eligible ? "eligible" : "ineligible" };
-        return _http.DoAsync(HttpMethod.Post, Node(nodeId) + "/eligibility", body.ToJsonString(), deadline, cancel);
+        return Http.DoAsync(HttpMethod.Post, Node(nodeId) + "/eligibility", body.ToJsonString(), deadline, cancel);
     }
 
     /// <summary>Forgets a node that will never return, its allocations with it.</summary>
     public Task<Answer<Done>> PurgeNodeAsync(string nodeId, TimeSpan deadline, CancellationToken cancel) =>
-        _http.DoAsync(HttpMethod.Put, Node(nodeId) + "/purge", null, deadline, cancel);
+        Http.DoAsync(HttpMethod.Put, Node(nodeId) + "/purge", null, deadline, cancel);
 
-    public Task<Answer<Done>> SystemGcAsync(TimeSpan deadline, CancellationToken cancel) => _http.DoAsync(HttpMethod.Put, "/v1/system/gc", null, deadline, cancel);
+    public Task<Answer<Done>> SystemGcAsync(TimeSpan deadline, CancellationToken cancel) => Http.DoAsync(HttpMethod.Put, "/v1/system/gc", null, deadline, cancel);
 
     private static string Job(string id) => "/v1/job/" + Uri.EscapeDataString(id);
 

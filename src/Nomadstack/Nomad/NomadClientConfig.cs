@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
-using Nomadstack.Products;
+using Nomadstack.HashiCorp;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Nomad;
 
@@ -35,15 +36,14 @@ internal sealed record NomadClientConfig
     public string Region { get; init; } = "global";
     public string Datacenter { get; init; } = "dc1";
 
-    public static NomadClientConfig For(string name, string nodeId, string address, PortPlan ports, string dataFolder, string pluginFolder, bool consul) => new()
+    public static NomadClientConfig For(Product row, NodeFile node, string dataFolder, string pluginFolder) => new()
     {
-        Name = name,
-        NodeId = nodeId,
-        Address = address,
-        Http = ports.NomadClientHttp,
+        Name = node.Name,
+        NodeId = node.Id,
+        Address = node.Address,
+        Http = node.Ports[row.Port(ProductPort.Client, ProductPort.Http)],
         DataFolder = dataFolder,
         PluginFolder = pluginFolder,
-        Consul = consul ? ConfigText.Endpoint(address, ports.ConsulClientHttp) : null,
     };
 
     public string Render()

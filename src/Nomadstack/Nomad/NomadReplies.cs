@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Serialization;
+using Nomadstack.HashiCorp;
 using Nomadstack.Products;
 
 namespace Nomadstack.Nomad;

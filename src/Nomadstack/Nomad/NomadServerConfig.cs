@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
-using Nomadstack.Cluster;
+using Nomadstack.HashiCorp;
 using Nomadstack.Products;
 
 namespace Nomadstack.Nomad;
@@ -26,7 +26,7 @@ internal sealed record NomadServerConfig
     /// <summary>True for the one server that makes a new cluster; with existing raft data it does nothing.</summary>
     public bool Bootstrap { get; init; }
 
-    /// <summary>Autopilot removes no dead server below this many voters. Only the first value counts: later ones go through <see cref="NomadApi.PutAutopilotConfigurationAsync"/>.</summary>
+    /// <summary>Autopilot removes no dead server below this many voters. Only the first value counts: later ones go through <see cref="IServerApi.KeepQuorumAsync"/>.</summary>
     public int MinQuorum { get; init; }
 
     /// <summary>How long a new server must be stable before it votes. As for <see cref="MinQuorum"/>, the first value counts.</summary>
@@ -35,27 +35,16 @@ internal sealed record NomadServerConfig
     public string Region { get; init; } = "global";
     public string Datacenter { get; init; } = "dc1";
 
-    /// <summary>A server that is a job, on the permanent ports.</summary>
-    public static NomadServerConfig Job(string name, string address, PortPlan ports, string dataFolder) => new()
+    /// <param name="join">Gossip of the other servers.</param>
+    public static NomadServerConfig For(ServerSite site, IReadOnlyList<string> join) => new()
     {
-        Name = name,
-        Address = address,
-        Http = ports.NomadServerHttp,
-        Rpc = ports.NomadServerRpc,
-        Serf = ports.NomadServerSerf,
-        DataFolder = dataFolder,
-    };
-
-    /// <summary>A temporary server. It joins the node's job server as soon as that one listens, so that no permanent file ever names a bootstrap port.</summary>
-    public static NomadServerConfig Temporary(string name, string address, PortPlan ports, string dataFolder) => new()
-    {
-        Name = name,
-        Address = address,
-        Http = ports.NomadBootstrapHttp,
-        Rpc = ports.NomadBootstrapRpc,
-        Serf = ports.NomadBootstrapSerf,
-        DataFolder = dataFolder,
-        Join = [ConfigText.Endpoint(address, ports.NomadServerSerf)],
+        Name = site.Name,
+        Address = site.Address,
+        Http = site.Http,
+        Rpc = site.Rpc,
+        Serf = site.Serf,
+        DataFolder = site.DataFolder,
+        Join = join,
     };
 
     public string Render()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
+using Nomadstack.HashiCorp;
 using Nomadstack.Products;
 
 namespace Nomadstack.Nomad;
@@ -18,8 +19,8 @@ internal sealed record ServerJob
 
     public const string GroupName = "server";
 
-    /// <summary><see cref="Cluster.Role"/>.</summary>
-    public required string Role { get; init; }
+    /// <summary>Whose servers it places.</summary>
+    public required Product Product { get; init; }
 
     public required int Count { get; init; }
     public required PortPlan Ports { get; init; }
@@ -35,13 +36,13 @@ internal sealed record ServerJob
     /// <summary>The same settings always render to the same text.</summary>
     public string Render()
     {
-        var config = new JsonObject { ["role"] = Role };
+        var config = new JsonObject { ["role"] = Product.Name };
         if (Version is not null) config["version"] = Version;
 
         return ConfigText.Of(new JsonObject
         {
-            ["ID"] = Cluster.Role.JobId(Role),
-            ["Name"] = Cluster.Role.JobId(Role),
+            ["ID"] = Product.JobId,
+            ["Name"] = Product.JobId,
             [nameof(Region)] = Region,
             ["Datacenters"] = new JsonArray(Datacenter),
             ["Type"] = "service",
@@ -89,9 +90,7 @@ internal sealed record ServerJob
         });
     }
 
-    private JsonArray StaticPorts() => Role == Cluster.Role.Consul
-        ? new(Port("http", Ports.ConsulServerHttp), Port("rpc", Ports.ConsulServerRpc), Port("serf", Ports.ConsulServerSerf))
-        : new(Port("http", Ports.NomadServerHttp), Port("rpc", Ports.NomadServerRpc), Port("serf", Ports.NomadServerSerf));
+    private JsonArray StaticPorts() => [.. Product.Ports.Where(p => p.Holder == ProductPort.Server).Select(p => (JsonNode)Port(p.Purpose, Ports[p]))];
 
     private static JsonObject Port(string label, int port) => new() { ["Label"] = label, ["Value"] = port };
 

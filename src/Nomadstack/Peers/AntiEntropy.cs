@@ -12,18 +12,16 @@ namespace Nomadstack.Peers;
 /// The three are a window over all peers in random order that slides by one, so that connections are used a few times
 /// before they rest, and two attempts that fail follow each other.
 /// </remarks>
-internal sealed class AntiEntropy(Membership membership, PeerClient client, PeerHealth health, TimeProvider time, int seed)
+internal sealed class AntiEntropy(Membership membership, PeerClient client, PeerHealth health, SecretStore secrets, TimeProvider time, int seed)
 {
     private const int FanOut = 3;
-
-    /// <summary>Steps of one exchange, each up to <see cref="SyncLimits.Entries"/> entries either way; what remains waits for the next.</summary>
-    private const int MaxSteps = 32;
 
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
     /// <summary>Shortest time between two rounds, so that a burst of changes travels together.</summary>
     private static readonly TimeSpan s_gap = TimeSpan.FromMilliseconds(50);
 
+    private readonly SecretDesk _secretDesk = new(membership, secrets);
     private readonly Random _random = new(seed);
     private readonly List<string> _order = [];
     private int _at;
@@ -69,7 +67,10 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
     {
         try
         {
-            await ReconcileAsync(peer, cancel);
+            secrets.Reseal();
+            var answer = await Exchange.RunAsync(membership, peer, secrets.Digest, request => AskAsync(peer, request, cancel));
+            if (secrets.Digest is { } ours && answer?.Secrets is { } theirs && ours != theirs && membership.Current?.Nodes.GetValueOrDefault(peer) is { } node && SecretDesk.IsServer(node))
+                await _secretDesk.ExchangeAsync(peer, request => client.SecretsAsync(peer, request, cancel));
         }
         catch (ProblemException e) when (e.Problem.Code == "peers/unreachable")
         {
@@ -83,31 +84,12 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
         {
             // Says nothing about the peer.
         }
-    }
-
-    private async Task ReconcileAsync(string peer, CancellationToken cancel)
-    {
-        ClusterDocument? push = null;
-        for (var step = 0; step < MaxSteps; step++)
+        catch (Exception e)
         {
-            if (membership.Current is not { } document) return;
-            var digests = Digests.Of(document);
-            var answer = await AskAsync(peer, new SyncRequest(digests.Whole) { Push = push }, cancel);
-            push = null;
-            if (answer.Same)
-            {
-                // A change that came meanwhile may have found this exchange under way and counted on it.
-                if (ReferenceEquals(document, membership.Current)) return;
-                continue;
-            }
-
-            var (buckets, versions) = Differing(digests, answer.Buckets ?? []);
-            if (buckets.Count == 0) return;
-            answer = await AskAsync(peer, new SyncRequest(digests.Whole) { Buckets = buckets, Versions = versions }, cancel);
-            if (answer.Same) continue;
-            var news = answer.Newer is { } newer && membership.Merge(newer);
-            push = Digests.Part(membership.Current ?? document, (answer.Want ?? []).Take(SyncLimits.Entries));
-            if (!news && push.Nodes.Count + push.Tokens.Count == 0) return;
+            // A bug of ours that this peer brings out. The exchange with all the others goes on, and this one is tried again.
+            var problem = new Problem("peers/exchange-failed", $"The exchange with {membership.Current?.Nodes.GetValueOrDefault(peer)?.Name ?? peer} failed in a way nobody foresaw.", $"{e.GetType().Name}: {e.Message}", "Report this as a bug, with the agent's log. The exchange with the other peers goes on.");
+            health.Refused(peer, problem);
+            membership.Refusals.Tell(peer, problem.Why, problem);
         }
     }
 
@@ -116,22 +98,6 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
         var answer = await client.SyncAsync(peer, request, cancel);
         health.Heard(peer);
         return answer;
-    }
-
-    /// <summary>The first buckets that differ, as many as one message may describe.</summary>
-    private static (List<int> Buckets, Dictionary<string, string> Versions) Differing(Digests ours, IReadOnlyList<string> theirs)
-    {
-        List<int> buckets = [];
-        Dictionary<string, string> versions = [];
-        for (var i = 0; i < Math.Min(Digests.BucketCount, theirs.Count); i++)
-        {
-            if (ours.Buckets[i] == theirs[i]) continue;
-            if (buckets.Count > 0 && versions.Count + ours.Bucket(i).Count > SyncLimits.Versions) break;
-            buckets.Add(i);
-            foreach (var (key, version) in ours.Bucket(i)) versions[key] = version;
-        }
-
-        return (buckets, versions);
     }
 
     private IEnumerable<string> NextPeers()

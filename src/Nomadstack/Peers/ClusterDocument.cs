@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Nomadstack.Cluster;
 using Nomadstack.Storage;
 
@@ -8,9 +10,13 @@ namespace Nomadstack.Peers;
 /// <c>cluster.json</c>: the membership, the same on every node once peers have met. Facts only, no decisions.
 /// Every node writes its own entry alone; between two versions of an entry the higher incarnation wins.
 /// </summary>
+[JsonConverter(typeof(ClusterDocumentJson))]
 internal sealed record ClusterDocument : IHasSchema
 {
     public const int CurrentSchema = 1;
+
+    /// <summary>Of a document that does not say, as the oldest ones do not.</summary>
+    public const string DefaultEngine = "nomad";
 
     public int Schema { get; init; } = CurrentSchema;
 
@@ -22,14 +28,37 @@ internal sealed record ClusterDocument : IHasSchema
     /// <summary>SHA-256 of the CA's public key (SPKI), lower-case hex: what join tokens pin.</summary>
     public required string CaPin { get; init; }
 
-    /// <summary>Most servers this cluster may have: 1, 3 or 5. Chosen at bootstrap.</summary>
-    public int MaxServers { get; set; } = 3;
+    /// <summary>First value of the setting <see cref="SettingNames.MaxServers"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
+    public int FirstMaxServers { get; set; } = 3;
 
-    /// <summary>Whether the stack has Consul. Chosen at bootstrap.</summary>
-    public bool Consul { get; set; } = true;
+    /// <summary>Whether the stack was made whole, as release 0.1.0 knew it, or of its scheduler alone: first value of the setting <see cref="SettingNames.Products"/>; what release 0.1.0 reads.</summary>
+    public bool FirstWhole { get; set; } = true;
 
-    /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines do not read each other's raft, nor speak it. Chosen at bootstrap.</summary>
-    public string Engine { get; set; } = "nomad";
+    /// <summary>First value of the setting <see cref="SettingNames.Engine"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
+    public string FirstEngine { get; set; } = DefaultEngine;
+
+    /// <summary>Settings that were written, by name; read them through <see cref="Settings"/>.</summary>
+    public IReadOnlyDictionary<string, Setting> Registers { get; set; } = new Dictionary<string, Setting>();
+
+    /// <summary>Fields of newer releases, by name, in canonical JSON: kept and passed on.</summary>
+    public IReadOnlyDictionary<string, string> Unknown { get; set; } = new Dictionary<string, string>();
+
+    /// <summary>What could not be taken when this document was read; never written.</summary>
+    public IReadOnlyList<RefusedEntry> Refused { get; set; } = [];
+
+    /// <summary>What is wrong with the document itself; such a one is of no use. Never written.</summary>
+    public string? Complaint { get; set; }
+
+    public ClusterSettings Settings => new(this);
+
+    /// <summary>Most servers of each product this cluster may have: 1, 3 or 5.</summary>
+    public int MaxServers => Settings.MaxServers;
+
+    /// <summary>The products of the stack, by name.</summary>
+    public IReadOnlyList<string> Products => Settings.Products;
+
+    /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines do not read each other's raft, nor speak it.</summary>
+    public string Engine => Settings.Engine;
 
     /// <summary>By node id.</summary>
     public IReadOnlyDictionary<string, NodeEntry> Nodes { get; set; } = new Dictionary<string, NodeEntry>();
@@ -60,15 +89,37 @@ internal sealed record NodeEntry
 
     /// <summary>True once an operator removed the node; its certificate is refused from then on.</summary>
     public bool Removed { get; set; }
+
+    /// <summary><see cref="NodeKind"/> its key was certified for; null where its agent does not sign, as those of release 0.1.0 do not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Kind { get; set; }
+
+    /// <summary>Whether its agent is of release 0.1.0, as far as anybody knows: what it says of itself is not signed.</summary>
+    [JsonIgnore]
+    public bool IsReleased => !Removed && (Signed is null || Kind is null);
+
+    [JsonIgnore]
+    public bool IsServer => Kind is null or NodeKind.Server;
+
+    /// <summary>By the node itself, or by a server node that let it in or removed it. Null from an agent of release 0.1.0.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EntrySignature? Signed { get; set; }
+
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>A server recorded on a node: where its peers and clients reach it.</summary>
-/// <param name="Role"><see cref="Cluster.Role"/>.</param>
+/// <param name="Role">The name of its product.</param>
 /// <param name="RaftId">The server's node-id file, its id in the raft configuration.</param>
 /// <param name="ManagedBy"><c>job</c> or <c>bootstrap</c>.</param>
 /// <param name="State"><c>running</c>, or <c>lingering</c> once no allocation claims it any more.</param>
 /// <param name="Keys">Ids of the keys on the server's disk that are not in raft, in order, with commas between; empty for none, and from an agent that does not tell.</param>
-internal sealed record ServerEntry(string Role, string RaftId, string ManagedBy, string State, int Http, int Rpc, int Serf, string Keys = "");
+internal sealed record ServerEntry(string Role, string RaftId, string ManagedBy, string State, int Http, int Rpc, int Serf, string Keys = "")
+{
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
+}
 
 /// <summary>A join token as every node knows it: only the hash of its secret.</summary>
 internal sealed record TokenEntry
@@ -82,4 +133,21 @@ internal sealed record TokenEntry
     public DateTimeOffset? ExpiresAt { get; set; }
     public bool Revoked { get; set; }
     public long Incarnation { get; set; } = 1;
+
+    /// <summary>By a server node. Null from an agent of release 0.1.0.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EntrySignature? Signed { get; set; }
+
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
+}
+
+/// <summary>An entry that was not taken.</summary>
+/// <param name="Key"><c>n:</c>, <c>t:</c> or <c>s:</c> and the id.</param>
+/// <param name="Name">What a person calls it.</param>
+/// <param name="Why">Which field, and what is wrong with it.</param>
+internal sealed record RefusedEntry(string Key, string Name, string Why)
+{
+    /// <summary>The entry as it came.</summary>
+    public JsonElement? Entry { get; init; }
 }

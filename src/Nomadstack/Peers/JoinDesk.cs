@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net;
+using System.Text.Json;
 using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
@@ -19,17 +19,26 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
     {
         var now = time.GetUtcNow();
         var document = membership.Current ?? throw new ProblemException(Membership.NoCluster());
+        if (request.TokenId is null || request.Secret is null || request.PublicKey is null) throw BadRequest("It lacks a token, a secret or a public key.");
         CheckToken(document, request, now);
         CheckClock(request.Clock, now);
-        if (!Guid.TryParse(request.Node.Id, out _) || request.Node.Name.Length == 0 || !IPAddress.TryParse(request.Node.Address, out _))
-            throw new ProblemException(new("join/bad-request", "The join request makes no sense.", "It holds no node id, no name or no IP address.", "Run the same version of nomadstack on both nodes."));
-
-        var asked = request.Node with { KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1 };
+        var node = ReadNode(request.Node);
+        var asked = node with { KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);
         var admitted = membership.Admit(latest => Decide(latest, asked));
-        return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), pki.RevealCaKey(), FirstView(membership.Current ?? document, admitted));
+        return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), pki.RevealCaKey(), FirstView(membership.Current ?? document, admitted),
+            NodeKind.Server, pki.Prove(asked.Id, NodeKind.Server, request.PublicKey));
     }
+
+    private static NodeEntry ReadNode(JsonElement node)
+    {
+        var id = node.ValueKind == JsonValueKind.Object && node.TryGetProperty("id", out var own) && own.ValueKind == JsonValueKind.String ? own.GetString()! : "";
+        return MembershipRules.Node(id, node) is { } complaint ? throw BadRequest($"In the node's entry, {complaint}.") : Entries.Read(node, PeersJson.Default.NodeEntry);
+    }
+
+    private static ProblemException BadRequest(string why) =>
+        new(new("join/bad-request", "The join request makes no sense.", why, "Run the same version of nomadstack on both nodes."));
 
     /// <summary>The entry to hold for a node that asks, or the refusal.</summary>
     private NodeEntry Decide(ClusterDocument document, NodeEntry asked)
@@ -46,8 +55,10 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (held.Removed) return asked with { Incarnation = held.Incarnation + 1 };
         if (asked.Id == membership.Node.Id) throw Cloned(held, "this very node has it");
         if (held.KeyPin.Length > 0 && held.KeyPin != asked.KeyPin) throw Cloned(held, "it joined with another key");
-        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version };
-        return Merging.Compare(next, held) == 0 ? held : next with { Incarnation = held.Incarnation + 1 };
+        if (asked.Kind is null && held.Kind is not null)
+            throw new ProblemException(new("join/older-release", $"Node {held.Name} ran a newer release when it was last heard.", "It signed what it said, and release 0.1.0 does not: nobody would believe it.", $"Run the newer release there again, or run `nomadstack node remove {held.Name}` and join it anew."));
+        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind };
+        return Entries.SayTheSame(next, held) ? held : next with { Incarnation = held.Incarnation + 1 };
     }
 
     private async Task CheckNotLiveElsewhereAsync(ClusterDocument document, NodeEntry asked, CancellationToken cancel)

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.Storage;
@@ -40,6 +41,7 @@ internal static class Joining
             Check(answer, token, ca, key, membership.Node, time);
             // Keys first: a membership without keys could not start, keys without a membership are just an unfinished join.
             Fault.At("before:join-pki");
+            if (answer.Proof is { Length: 64 } proof) NodeSigner.WriteProof(paths, answer.Kind, proof);
             Pki.Adopt(paths, answer.Ca, answer.CaKey, answer.Certificate);
             Fault.At("after:join-pki");
             membership.Adopt(answer.Document);
@@ -120,7 +122,7 @@ internal static class Joining
         var entry = new NodeEntry { Id = node.Id, Name = node.Name, Address = node.Address, Ports = node.Ports, Version = version, KeyPin = Certificates.Pin(publicKey) };
         string? distrust = null;
         using var http = Client(() => { }, shown => (distrust = Certificates.Complaint(shown, ca, time.GetUtcNow())) is null);
-        var request = new JoinRequest(token.Id, token.Secret, publicKey, entry, time.GetUtcNow());
+        var request = new JoinRequest(token.Id, token.Secret, publicKey, JsonSerializer.SerializeToElement(entry, PeersJson.Default.NodeEntry), time.GetUtcNow(), Signs: true);
         try
         {
             return await PeerCalls.SendAsync(http, PeerCalls.Post(Uri(at, "/v1/join"), request, PeersJson.Default.JoinRequest), PeersJson.Default.JoinAnswer, s_joinDeadline, time, cancel);

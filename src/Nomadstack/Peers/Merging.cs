@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json;
 using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
@@ -19,29 +18,35 @@ internal static class Merging
 
         var nodes = MergeEntries(local.Nodes, remote.Nodes, Compare);
         var tokens = MergeEntries(local.Tokens, remote.Tokens, Compare);
+        var settings = MergeEntries(local.Registers, remote.Registers, Compare);
+        var unknown = MergeEntries(local.Unknown, remote.Unknown, string.CompareOrdinal);
         // Chosen once at bootstrap, hence equal; were they ever not, every node must still settle on the same.
         var created = local.CreatedAt <= remote.CreatedAt ? local.CreatedAt : remote.CreatedAt;
-        var maxServers = Math.Max(local.MaxServers, remote.MaxServers);
-        var consul = local.Consul || remote.Consul;
+        var maxServers = Math.Max(local.FirstMaxServers, remote.FirstMaxServers);
+        var whole = local.FirstWhole || remote.FirstWhole;
         // An agent that does not know the field passes it on as if it were the default, which comes last.
-        var engine = string.CompareOrdinal(local.Engine, remote.Engine) <= 0 ? local.Engine : remote.Engine;
-        return nodes == local.Nodes && tokens == local.Tokens && created == local.CreatedAt
-               && maxServers == local.MaxServers && consul == local.Consul && engine == local.Engine
+        var engine = string.CompareOrdinal(local.FirstEngine, remote.FirstEngine) <= 0 ? local.FirstEngine : remote.FirstEngine;
+        return nodes == local.Nodes && tokens == local.Tokens && settings == local.Registers && unknown == local.Unknown && created == local.CreatedAt
+               && maxServers == local.FirstMaxServers && whole == local.FirstWhole && engine == local.FirstEngine
             ? local
-            : local with { CreatedAt = created, MaxServers = maxServers, Consul = consul, Engine = engine, Nodes = nodes, Tokens = tokens };
+            : local with { CreatedAt = created, FirstMaxServers = maxServers, FirstWhole = whole, FirstEngine = engine, Nodes = nodes, Tokens = tokens, Registers = settings, Unknown = unknown };
     }
 
     public static Problem OtherCluster(string ours, string theirs) =>
         new("peers/other-cluster", "A peer of another cluster was refused.", $"This node belongs to cluster {ours}, the peer to {theirs}.", "Check the address: each node must be reachable at the address it recorded, and no other machine there.") { Unsafe = true };
 
-    /// <summary>Above zero when <paramref name="a"/> wins: by incarnation, then by removal, then by content so that every node picks the same.</summary>
+    /// <summary>
+    /// Above zero when <paramref name="a"/> wins: by incarnation, then by removal, then the signed one, which a copy that went through an agent of
+    /// release 0.1.0 no longer is; then by content so that every node picks the same, and in the order in which such agents do.
+    /// </summary>
     public static int Compare(NodeEntry a, NodeEntry b)
     {
         if (ReferenceEquals(a, b)) return 0;
         var order = a.Incarnation.CompareTo(b.Incarnation);
         if (order == 0) order = a.Removed.CompareTo(b.Removed);
-        if (order == 0) order = string.CompareOrdinal(Content(a), Content(b));
-        return order != 0 ? order : string.CompareOrdinal(JsonSerializer.Serialize(a, PeersJson.Default.NodeEntry), JsonSerializer.Serialize(b, PeersJson.Default.NodeEntry));
+        if (order == 0) order = (a.Signed is not null).CompareTo(b.Signed is not null);
+        if (order == 0) order = string.CompareOrdinal(ReleasedContent(a), ReleasedContent(b));
+        return order != 0 ? order : string.CompareOrdinal(Entries.Payload(a), Entries.Payload(b));
     }
 
     /// <inheritdoc cref="Compare(NodeEntry, NodeEntry)"/>
@@ -50,17 +55,31 @@ internal static class Merging
         if (ReferenceEquals(a, b)) return 0;
         var order = a.Incarnation.CompareTo(b.Incarnation);
         if (order == 0) order = a.Revoked.CompareTo(b.Revoked);
-        return order != 0 ? order : string.CompareOrdinal(Content(a), Content(b));
+        if (order == 0) order = (a.Signed is not null).CompareTo(b.Signed is not null);
+        if (order == 0) order = string.CompareOrdinal(ReleasedContent(a), ReleasedContent(b));
+        return order != 0 ? order : string.CompareOrdinal(Entries.Payload(a), Entries.Payload(b));
     }
 
-    /// <summary>What versions of an entry are told apart by. Fields that later releases add stay out of it, or old and new releases would never agree on a digest.</summary>
-    public static string Content(NodeEntry entry) =>
+    /// <summary>Above zero when <paramref name="a"/> wins: the last version, and of two writings of one version the same on every node.</summary>
+    public static int Compare(Setting a, Setting b)
+    {
+        if (ReferenceEquals(a, b)) return 0;
+        var order = a.Version.CompareTo(b.Version);
+        return order != 0 ? order : string.CompareOrdinal(Entries.Payload(a), Entries.Payload(b));
+    }
+
+    /// <summary>What release 0.1.0 tells versions of an entry apart by, to the letter: its agents and ours would never agree on a digest otherwise.</summary>
+    public static string ReleasedContent(NodeEntry entry) =>
         string.Join('\n', [entry.Id, entry.Name, entry.Address, $"{entry.Ports.Peers}", entry.KeyPin, entry.Version, entry.Removed ? "removed" : "",
             .. entry.Servers.Select(s => $"{s.Role} {s.RaftId} {s.ManagedBy} {s.State} {s.Http} {s.Rpc} {s.Serf}")]);
 
-    /// <inheritdoc cref="Content(NodeEntry)"/>
-    public static string Content(TokenEntry entry) =>
+    /// <inheritdoc cref="ReleasedContent(NodeEntry)"/>
+    public static string ReleasedContent(TokenEntry entry) =>
         $"{entry.Id}\n{entry.SecretHash}\n{entry.CreatedAt.UtcTicks}\n{entry.ExpiresAt?.UtcTicks}\n{entry.Revoked}";
+
+    /// <summary>What two memberships can differ in beside their entries.</summary>
+    public static string Header(ClusterDocument document) =>
+        string.Join('\n', [$"{document.CreatedAt.UtcTicks} {document.FirstMaxServers} {document.FirstWhole} {document.FirstEngine}", .. document.Unknown.OrderBy(u => u.Key, StringComparer.Ordinal).Select(u => $"{u.Key} {u.Value}")]);
 
     private static IReadOnlyDictionary<string, T> MergeEntries<T>(IReadOnlyDictionary<string, T> local, IReadOnlyDictionary<string, T> remote, Comparison<T> compare)
     {

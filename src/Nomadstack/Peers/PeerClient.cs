@@ -65,6 +65,10 @@ internal sealed class PeerClient : IDisposable
     public Task<SyncAnswer> SyncAsync(string nodeId, SyncRequest request, CancellationToken cancel) =>
         PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/sync"), request, PeersJson.Default.SyncRequest), PeersJson.Default.SyncAnswer, s_deadline, _time, cancel);
 
+    /// <inheritdoc cref="AskAsync"/>
+    public Task<SecretsAnswer> SecretsAsync(string nodeId, SecretsRequest request, CancellationToken cancel) =>
+        PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/secrets"), request, SecretsJson.Default.SecretsRequest), SecretsJson.Default.SecretsAnswer, s_deadline, _time, cancel);
+
     /// <summary>Which node of our cluster answers at an address; null when none does.</summary>
     public async Task<PeerAnswer?> TryAskAsync(string address, int port, CancellationToken cancel)
     {

@@ -24,8 +24,9 @@ internal sealed record AgentIdentity(string Version, string Instance)
 /// The peer port: HTTP/2 over TLS on this node's address. Anyone may ask who is there or ask to join; everything else
 /// needs a certificate of our CA that names a node nobody has removed.
 /// </summary>
-internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, PeerHealth health, TimeProvider time) : IAsyncDisposable
+internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, SecretStore secrets, PeerHealth health, TimeProvider time) : IAsyncDisposable
 {
+    private readonly SecretDesk _secretDesk = new(membership, secrets);
     private WebApplication? _app;
 
     public static Problem CannotListen(IPAddress address, int port, string why) =>
@@ -102,8 +103,12 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     await WriteAsync(context, new PeerAnswer(membership.Node.Id, membership.Node.Name, pki.ClusterId, identity.Version, identity.Instance, time.GetUtcNow()), PeersJson.Default.PeerAnswer);
                     break;
                 case ("POST", "/v1/sync"):
-                    Authenticate(context);
-                    await WriteAsync(context, syncs.Answer(await ReadAsync(context, PeersJson.Default.SyncRequest)), PeersJson.Default.SyncAnswer);
+                    var peer = Authenticate(context);
+                    await WriteAsync(context, syncs.Answer(await ReadAsync(context, PeersJson.Default.SyncRequest), peer, IsServer(peer) ? secrets.Digest : null), PeersJson.Default.SyncAnswer);
+                    break;
+                case ("POST", "/v1/secrets"):
+                    var server = Authenticate(context);
+                    await WriteAsync(context, _secretDesk.Answer(await ReadAsync(context, SecretsJson.Default.SecretsRequest), server), SecretsJson.Default.SecretsAnswer);
                     break;
                 default:
                     throw new ProblemException(new("peers/no-such-route", "This agent does not know that question.", $"{context.Request.Method} {context.Request.Path} is not part of its peer protocol.", "Run the same version of nomadstack on every node."));
@@ -116,19 +121,26 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
         }
     }
 
+    private bool IsServer(string peer) => membership.Current?.Nodes.GetValueOrDefault(peer) is { } node && SecretDesk.IsServer(node);
+
     private PingAnswer Ping() =>
         new(PingAnswer.Nomadstack, pki.ClusterId, membership.Node.Name, identity.Version, time.GetUtcNow(), pki.Ca.ExportCertificatePem());
 
-    private void Authenticate(HttpContext context)
+    private string Authenticate(HttpContext context)
     {
         var certificate = context.Connection.ClientCertificate
             ?? throw new ProblemException(new("peers/no-certificate", "This question is for members only.", "The caller showed no certificate.", "Join the cluster first."));
         var nodeId = Certificates.NodeIdOf(certificate);
         // A node we have not heard of joined through another member just now; its certificate says that it did.
-        if (membership.Current?.Nodes.GetValueOrDefault(nodeId) is { Removed: true } removed)
+        var entry = membership.Current?.Nodes.GetValueOrDefault(nodeId);
+        if (entry is { Removed: true } removed)
             throw new ProblemException(new("peers/removed", $"Node {removed.Name} was removed from the cluster.", "An operator ran `nomadstack node remove`; its certificate is refused since.", "To bring it back, move its data folder away and join it anew.") { Unsafe = true });
+        // Who was removed and joined anew has another key; the old one is of a machine, or a thief, that was shut out.
+        if (entry is { KeyPin.Length: > 0 } && entry.KeyPin != Certificates.Pin(certificate))
+            throw new ProblemException(new("peers/other-key", $"This is not the key of node {entry.Name}.", "The node joined with another key than the caller shows: the caller was removed, or is a copy of its data folder.", "On the machine that is no longer wanted, stop the agent and move its data folder away.") { Unsafe = true });
         // Our own certificate from elsewhere is a clone, and says nothing about our peers.
         if (nodeId != membership.Node.Id) health.Heard(nodeId);
+        return nodeId;
     }
 
     private static async Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> json)
@@ -161,7 +173,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
     {
         "peers/bad-request" or "peers/bad-document" or "join/bad-request" => StatusCodes.Status400BadRequest,
         "peers/no-certificate" => StatusCodes.Status401Unauthorized,
-        "peers/removed" or "peers/other-cluster" => StatusCodes.Status403Forbidden,
+        "peers/removed" or "peers/other-key" or "peers/not-a-server-node" or "peers/other-cluster" => StatusCodes.Status403Forbidden,
         "peers/no-such-route" => StatusCodes.Status404NotFound,
         "storage/unwritable" or "peers/no-cluster" => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status409Conflict,

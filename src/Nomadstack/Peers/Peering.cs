@@ -14,13 +14,14 @@ internal sealed class Peering : IAsyncDisposable
 
     /// <param name="pki">Used, not owned: dispose it after this.</param>
     /// <param name="seed">Of the order in which peers are visited.</param>
-    public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed)
+    public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed, SecretStore? secrets = null)
     {
         (_membership, _identity, _time) = (membership, identity, time);
         Client = new PeerClient(pki, membership, time);
         Health = new PeerHealth(time);
-        Sync = new AntiEntropy(membership, Client, Health, time, seed);
-        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, time), new SyncDesk(membership), Health, time);
+        Secrets = secrets ?? new SecretStore(membership);
+        Sync = new AntiEntropy(membership, Client, Health, Secrets, time, seed);
+        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, time), new SyncDesk(membership), Secrets, Health, time);
     }
 
     public PeerClient Client { get; }
@@ -28,6 +29,8 @@ internal sealed class Peering : IAsyncDisposable
     public PeerHealth Health { get; }
 
     public AntiEntropy Sync { get; }
+
+    public SecretStore Secrets { get; }
 
     /// <summary>Whether a live agent elsewhere claims to be this node; before <see cref="StartAsync"/>, and before this node says anything of itself.</summary>
     /// <exception cref="ProblemException"><c>agent/cloned</c>.</exception>

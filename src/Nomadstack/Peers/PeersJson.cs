@@ -8,6 +8,12 @@ namespace Nomadstack.Peers;
 /// <summary>JSON of this folder, compact as peers send it.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(ClusterDocument))]
+[JsonSerializable(typeof(NodeEntry))]
+[JsonSerializable(typeof(TokenEntry))]
+[JsonSerializable(typeof(Setting))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(int))]
+[JsonSerializable(typeof(IReadOnlyList<string>), TypeInfoPropertyName = "Texts")]
 [JsonSerializable(typeof(PingAnswer))]
 [JsonSerializable(typeof(PeerAnswer))]
 [JsonSerializable(typeof(JoinRequest))]

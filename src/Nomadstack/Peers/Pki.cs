@@ -115,6 +115,9 @@ internal sealed class Pki : IDisposable
     public X509Certificate2 IssueFor(byte[] publicKey, NodeEntry entry, DateTimeOffset now) =>
         Certificates.Issue(Ca, _caKey, publicKey, new CertificateSubject(ClusterId, entry.Id, entry.Name, entry.Address), now);
 
+    /// <summary>The CA's word that a key belongs to a node of that kind: what makes the node's signatures count.</summary>
+    public byte[] Prove(string nodeId, string kind, byte[] publicKey) => NodeSigner.Prove(_caKey, ClusterId, nodeId, kind, publicKey);
+
     /// <summary>The CA's key, for a node whose join was granted and for nobody else.</summary>
     public string RevealCaKey() => _caKey.ExportPkcs8PrivateKeyPem();
 
@@ -135,7 +138,7 @@ internal sealed class Pki : IDisposable
         return key;
     }
 
-    private static ECDsa ParseKey(string path)
+    public static ECDsa ParseKey(string path)
     {
         var key = ECDsa.Create();
         try

@@ -16,6 +16,9 @@ internal static class PkiFiles
     public static string NodeCertificate(NodePaths paths) => Path.Combine(paths.Pki, "node.crt");
     public static string NodeKey(NodePaths paths) => Path.Combine(paths.Pki, "node.key");
 
+    /// <summary>The CA's word for the node's key: its kind and a signature.</summary>
+    public static string NodeProof(NodePaths paths) => Path.Combine(paths.Pki, "node.proof");
+
     /// <summary>The text of a file, or null when it does not exist.</summary>
     public static string? Read(string path)
     {

@@ -6,29 +6,31 @@ namespace Nomadstack.Peers;
 /// <summary>Answers one step of a peer's exchange: takes what it pushed, then says "same" or helps it find what differs. Bounded by <see cref="SyncLimits"/>.</summary>
 internal sealed class SyncDesk(Membership membership)
 {
+    /// <param name="sender">Node id of the peer, from its certificate.</param>
+    /// <param name="secrets">Digest of the secrets store, for a server node to compare; null for any other.</param>
     /// <exception cref="ProblemException"><c>peers/other-cluster</c>, <c>peers/bad-document</c> or <c>peers/no-cluster</c>.</exception>
-    public SyncAnswer Answer(SyncRequest request)
+    public SyncAnswer Answer(SyncRequest request, string? sender = null, string? secrets = null)
     {
-        if (request.Push is { } pushed) membership.Merge(pushed);
+        if (request.Push is { } pushed) membership.Merge(pushed, sender);
         var document = membership.Current ?? throw new ProblemException(Membership.NoCluster());
-        var digests = Digests.Of(document);
-        if (request.Digest == digests.Whole) return new SyncAnswer(Same: true);
-        if (request.Buckets is null) return new SyncAnswer(Same: false) { Buckets = digests.Buckets };
+        var full = request.Full is not null;
+        var digests = full ? Digests.Of(document) : Digests.OfReleased(document);
+        if ((request.Full ?? request.Digest) == digests.Whole) return new SyncAnswer(Same: true) { Full = full, Secrets = secrets };
+        if (request.Buckets is null) return new SyncAnswer(Same: false) { Full = full, Secrets = secrets, Buckets = digests.Buckets };
 
         var theirs = request.Versions ?? new Dictionary<string, string>();
         List<string> newer = [], want = [];
         foreach (var index in request.Buckets.Where(i => i is >= 0 and < Digests.BucketCount).Distinct())
         {
-            var ours = digests.Bucket(index);
-            foreach (var (key, version) in ours)
+            foreach (var (key, version) in digests.Bucket(index))
             {
                 if (!theirs.TryGetValue(key, out var their)) newer.Add(key);
                 else if (their != version) Compare(key, version, their);
             }
         }
 
-        want.AddRange(theirs.Keys.Where(key => !Known(document, key)));
-        return new SyncAnswer(Same: false) { Newer = Digests.Part(document, newer.Take(SyncLimits.Entries)), Want = [.. want.Take(SyncLimits.Entries)] };
+        want.AddRange(theirs.Keys.Where(key => !digests.Has(key)));
+        return new SyncAnswer(Same: false) { Full = full, Secrets = secrets, Newer = digests.Part(newer), Want = [.. want.Take(SyncLimits.Entries)] };
 
         // At the same incarnation both are sent: merging picks the same winner on either side.
         void Compare(string key, string ours, string their)
@@ -38,7 +40,4 @@ internal sealed class SyncDesk(Membership membership)
             if (order <= 0) want.Add(key);
         }
     }
-
-    private static bool Known(ClusterDocument document, string key) =>
-        key.Length > 2 && (key[0] == 'n' ? document.Nodes.ContainsKey(key[2..]) : document.Tokens.ContainsKey(key[2..]));
 }

@@ -14,32 +14,13 @@ internal sealed record PreflightRequest(string Address, IReadOnlyList<PortUse> P
 internal sealed record PortUse(int Port, string Purpose, bool Udp = false)
 {
     /// <summary>The ports a node takes, the temporary ones of a bootstrap included when it will make a cluster.</summary>
-    public static IReadOnlyList<PortUse> Of(PortPlan plan, bool consul, bool bootstrap)
-    {
-        List<PortUse> uses =
-        [
-            new(plan.Peers, "nomadstack peers"),
-            new(plan.NomadClientHttp, "Nomad client HTTP"),
-            new(plan.NomadServerHttp, "Nomad server HTTP"),
-            new(plan.NomadServerRpc, "Nomad server RPC"),
-            .. Gossip(plan.NomadServerSerf, "Nomad server gossip"),
-        ];
-        if (bootstrap) uses.AddRange([new(plan.NomadBootstrapHttp, "Nomad bootstrap server HTTP"), new(plan.NomadBootstrapRpc, "Nomad bootstrap server RPC"), .. Gossip(plan.NomadBootstrapSerf, "Nomad bootstrap server gossip")]);
-        if (!consul) return uses;
-        uses.AddRange(
-        [
-            new(plan.ConsulClientHttp, "Consul client HTTP"),
-            .. Gossip(plan.ConsulClientSerf, "Consul client gossip"),
-            .. Gossip(plan.ConsulClientDns, "Consul DNS"),
-            new(plan.ConsulServerHttp, "Consul server HTTP"),
-            new(plan.ConsulServerRpc, "Consul server RPC"),
-            .. Gossip(plan.ConsulServerSerf, "Consul server gossip"),
-        ]);
-        if (bootstrap) uses.AddRange([new(plan.ConsulBootstrapHttp, "Consul bootstrap server HTTP"), new(plan.ConsulBootstrapRpc, "Consul bootstrap server RPC"), .. Gossip(plan.ConsulBootstrapSerf, "Consul bootstrap server gossip")]);
-        return uses;
-    }
-
-    private static PortUse[] Gossip(int port, string purpose) => [new(port, purpose), new(port, purpose, Udp: true)];
+    public static IReadOnlyList<PortUse> Of(PortPlan plan, IEnumerable<Product> products, bool bootstrap) =>
+    [
+        new(plan.Peers, "nomadstack peers"),
+        .. products.SelectMany(p => p.Ports)
+            .Where(p => bootstrap || p.Holder != ProductPort.Bootstrap)
+            .SelectMany(p => p.Udp ? [new PortUse(plan[p], p.Words), new PortUse(plan[p], p.Words, Udp: true)] : new[] { new PortUse(plan[p], p.Words) }),
+    ];
 }
 
 /// <summary>Everything that would make a start fail later, found before anything is started. Pure: reports all at once, changes nothing.</summary>

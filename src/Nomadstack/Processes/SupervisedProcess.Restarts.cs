@@ -7,7 +7,7 @@ namespace Nomadstack.Processes;
 internal sealed partial class SupervisedProcess
 {
     private const int LinesOfAnEnd = 5;
-    private static readonly TimeSpan WatchAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WatchAgain = TimeSpan.FromSeconds(1), LongestWait = TimeSpan.FromSeconds(30);
 
     /// <param name="start">The start that this task belongs to; a later start means that another task took over.</param>
     private async Task SuperviseAsync(ProcessIdentity process, int start)
@@ -101,12 +101,32 @@ internal sealed partial class SupervisedProcess
         try
         {
             await Task.Delay(delay, time, pause);
-            if (BeforeRestart is not null) await BeforeRestart(pause);
+            await PrepareAsync(pause);
             return true;
         }
         catch (OperationCanceledException) when (pause.IsCancellationRequested)
         {
             return false;
+        }
+    }
+
+    /// <summary>What comes before a restart is tried until it goes well, or until the process is not wanted any more.</summary>
+    private async Task PrepareAsync(CancellationToken pause)
+    {
+        if (BeforeRestart is null) return;
+        for (var wait = WatchAgain; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        {
+            try
+            {
+                await BeforeRestart(pause);
+                return;
+            }
+            catch (Exception e) when (!pause.IsCancellationRequested)
+            {
+                lock (_lock) Raise(ProcessEventKind.Trouble, $"It cannot be started again now, next try in {wait.TotalSeconds:0} s: {(e is ProblemException { Problem: var problem } ? problem : e)}");
+            }
+
+            await Task.Delay(wait, time, pause);
         }
     }
 

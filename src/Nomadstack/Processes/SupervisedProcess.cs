@@ -13,7 +13,7 @@ namespace Nomadstack.Processes;
 /// between finds the orphan by marker and arguments. A restart needs no new intent: the record still names a dead process, which leads
 /// to the same search. A stop is durable before its signal. The public verbs take turns; what they share with the watching task is under one lock.
 /// </remarks>
-internal sealed partial class SupervisedProcess(string name, string recordsFolder, ProcessSpawner spawner, ProcessWatcher watcher, TimeProvider time) : IAsyncDisposable
+internal sealed partial class SupervisedProcess(string name, string recordsFolder, ProcessSpawner spawner, ProcessWatcher watcher, TimeProvider time) : IOwnedProcess
 {
     /// <summary>A killed process is gone at once, unless the kernel itself waits for a disk.</summary>
     public static readonly TimeSpan KillDeadline = TimeSpan.FromSeconds(30);

@@ -59,8 +59,11 @@ internal abstract record Answer<T>
         NoLeader n => new Answer<TOther>.NoLeader(n.Text),
         Unreachable u => new Answer<TOther>.Unreachable(u.Why),
         Refused r => new Answer<TOther>.Refused(r.Status, r.Text),
-        _ => throw new InvalidOperationException("an answer of a fifth kind"),
+        _ => throw new InvalidOperationException($"unknown answer {this}"),
     };
 
     private static string Capital(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
 }
+
+/// <summary>The value of a call that has none.</summary>
+internal readonly record struct Done;

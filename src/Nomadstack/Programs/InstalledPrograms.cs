@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Programs;
@@ -8,9 +9,9 @@ internal static class InstalledPrograms
 {
     /// <summary>Folders that may hold the program: the bundle's, then those of fetched versions, newest first.</summary>
     /// <param name="bundle">Where what this very binary carries was unpacked; null when it carries nothing.</param>
-    public static IEnumerable<string> Folders(NodePaths paths, string product, string? bundle)
+    public static IEnumerable<string> Folders(NodePaths paths, Product product, string? bundle)
     {
-        var versions = Path.Combine(paths.Binaries, product);
+        var versions = Path.Combine(paths.Binaries, product.Name);
         var fetched = Directory.Exists(versions)
             ? Directory.EnumerateDirectories(versions).Select(folder => (Folder: folder, Version: SemVer.Parse(Path.GetFileName(folder)))).Where(v => v.Version is not null).OrderByDescending(v => v.Version).Select(v => v.Folder)
             : [];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Serialization;
+using Nomadstack.Cluster;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Programs;

@@ -3,8 +3,8 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Programs;
 
-/// <summary>A program that provides Nomad or Consul on this node, and its version as it told us itself.</summary>
-/// <param name="Kind"><see cref="EngineKind"/>.</param>
+/// <summary>A program that provides a product on this node, and its version as it told us itself.</summary>
+/// <param name="Kind">The product's name for its own program, <see cref="EngineKind.Embedded"/> for ours.</param>
 /// <param name="Path">Absolute.</param>
 /// <param name="LeadingArguments">What comes before the product's own arguments: <c>engine</c> for the embedded engine, nothing otherwise.</param>
 internal sealed record ProductProgram(string Kind, string Path, IReadOnlyList<string> LeadingArguments, SemVer Version)
@@ -16,13 +16,10 @@ internal sealed record ProductProgram(string Kind, string Path, IReadOnlyList<st
     public string Why { get; init; } = "";
 }
 
-/// <summary>What provides a product.</summary>
+/// <summary>What provides a product, where that is not the product's own program.</summary>
 internal static class EngineKind
 {
-    public const string Nomad = "nomad", Embedded = "embedded", Consul = "consul", None = "none";
-
-    /// <summary>Asked for: whichever there is.</summary>
-    public const string Auto = "auto";
+    public const string Embedded = "embedded", None = "none";
 }
 
 /// <summary>Either a program or what is wrong with it.</summary>
@@ -46,6 +43,6 @@ internal abstract record ProgramFinding
         Found found => found.Program,
         Missing missing => throw new ProblemException(missing.Problem),
         Unusable unusable => throw new ProblemException(unusable.Problem),
-        _ => throw new InvalidOperationException("a finding of a fourth kind"),
+        _ => throw new InvalidOperationException($"unknown finding {this}"),
     };
 }

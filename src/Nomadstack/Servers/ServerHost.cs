@@ -6,6 +6,8 @@ using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Driver;
 using Nomadstack.Peers;
+using Nomadstack.Processes;
+using Nomadstack.Products;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Servers;
@@ -18,8 +20,8 @@ internal sealed class ServerHost(
     NodeFile node,
     NodePaths paths,
     Membership membership,
-    IReadOnlyDictionary<string, IServerProduct> products,
-    Func<ServerSite, IServerProduct, ServerInstance> instantiate,
+    IReadOnlyDictionary<string, IProduct> products,
+    Func<ServerSite, IProduct, ServerInstance> instantiate,
     TimeProvider time,
     ILogger<ServerHost> log) : IServerHost
 {
@@ -29,11 +31,18 @@ internal sealed class ServerHost(
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _claims = new();
     private readonly List<Channel<ServerEvent>> _listeners = [];
 
-    public IServerProduct Product(string role) => products[role];
+    public IReadOnlyCollection<string> Roles => _slots.Keys;
+
+    /// <summary>Told the role after each change of a server of this node: claimed, released, started, gone. Quick handlers only.</summary>
+    public event Action<string>? Changed;
 
     /// <summary>Job servers recorded on this node, by role.</summary>
     public IReadOnlyList<(ServerRecord Record, ServerInstance Instance)> Servers =>
-        [.. _slots.Values.Where(s => s is { Record: not null, Instance: not null }).Select(s => (s.Record!, s.Instance!))];
+        [.. _slots.Keys.Select(Server).OfType<(ServerRecord, ServerInstance)>()];
+
+    /// <summary>The job server of a role, if one is recorded here.</summary>
+    public (ServerRecord Record, ServerInstance Instance)? Server(string role) =>
+        _slots.GetValueOrDefault(role)?.Held is { } held ? (held.Record, held.Instance) : null;
 
     /// <summary>
     /// Reads what is recorded. Comes before anything may claim: a claim that met an unread record would make a stranger of a server that runs.
@@ -79,12 +88,12 @@ internal sealed class ServerHost(
     public async Task ClaimAsync(ServerClaim claim, CancellationToken cancel)
     {
         if (!_slots.ContainsKey(claim.Role))
-            throw new ProblemException(new("driver/unknown-role", $"This node runs no servers of the role \"{claim.Role}\".", $"Known roles: {string.Join(", ", _slots.Keys.Order())}.", "Correct `role` in the task's config and run the job again.") { Lasting = true });
+            throw new ProblemException(ServerProblems.UnknownRole(claim.Role, _slots.Keys));
         await LockedAsync(claim.Role, async slot =>
         {
             var record = slot.Record;
             if (record is { Leaving: true })
-                throw new ProblemException(new("driver/leaving", $"The {claim.Role} server of this node is leaving its cluster.", "Its place was taken by another node's server; a server that leaves cannot be kept.", "Nomad tries again by itself; a fresh server is then started."));
+                throw new ProblemException(ServerProblems.Leaving(claim.Role));
             if (record is null)
             {
                 record = new ServerRecord { Role = claim.Role, RaftId = Guid.NewGuid().ToString(), Claim = claim, Version = claim.Version };
@@ -103,11 +112,13 @@ internal sealed class ServerHost(
             await Fault.AroundAsync("start-" + claim.Role + "-server", () => StartAsync(slot, cancel));
         }, cancel);
         PublishEntries();
+        Changed?.Invoke(claim.Role);
         log.LogInformation("The {Role} server is claimed by allocation {Allocation}", claim.Role, claim.AllocId);
     }
 
     public async Task ReleaseAsync(string taskId, CancellationToken cancel)
     {
+        string? released = null;
         foreach (var role in _slots.Keys)
         {
             await LockedAsync(role, async slot =>
@@ -115,11 +126,13 @@ internal sealed class ServerHost(
                 if (slot.Record is not { Claim: { } claim } record || claim.TaskId != taskId) return;
                 await Save(slot, record with { Claim = null, ReleasedAt = time.GetUtcNow() });
                 log.LogInformation("Allocation {Allocation} released the {Role} server, which lingers until it is no longer needed", claim.AllocId, role);
+                released = role;
             }, cancel);
         }
 
         PublishEntries();
         Complete(taskId);
+        if (released is not null) Changed?.Invoke(released);
     }
 
     public Task ReleasedAsync(string taskId, CancellationToken cancel) =>
@@ -134,9 +147,9 @@ internal sealed class ServerHost(
     public void Signal(string role, int signal)
     {
         if (_slots.GetValueOrDefault(role)?.Instance is not { } instance || instance.Process.Pid is null)
-            throw new ProblemException(new("driver/not-running", $"The {role} server does not run on this node.", "There is nothing to signal.", "See `nomadstack status`."));
-        if (signal is not (Processes.Signals.SIGHUP or Processes.Signals.SIGUSR1))
-            throw new ProblemException(new("driver/signal", $"Signal {signal} is not passed on to the {role} server.", "It could stop the server, and with it the cluster's quorum.", "SIGHUP and SIGUSR1 are passed on; to move the server, drain its node."));
+            throw new ProblemException(ServerProblems.NotRunning(role));
+        if (signal is not (Signals.SIGHUP or Signals.SIGUSR1))
+            throw new ProblemException(ServerProblems.SignalRefused(role, signal));
         instance.Process.Signal(signal);
     }
 
@@ -157,6 +170,7 @@ internal sealed class ServerHost(
     /// <summary>Adds a line to the events of the allocation that claims the role, if one does.</summary>
     public void Tell(string role, string message)
     {
+        Changed?.Invoke(role);
         if (_slots.GetValueOrDefault(role)?.Record?.Claim is not { } claim) return;
         lock (_listeners)
         {
@@ -196,10 +210,10 @@ internal sealed class ServerHost(
                 return Task.CompletedTask;
             });
             await instance.Process.ForgetAsync(cancel);
-            slot.Record = null;
-            slot.Instance = null;
+            slot.Held = null;
         }, cancel);
         PublishEntries();
+        Changed?.Invoke(role);
         log.LogInformation("The {Role} server left the cluster and was retired", role);
         return true;
     }
@@ -236,8 +250,7 @@ internal sealed class ServerHost(
                 await instance.StopAsync(cancel);
                 instance.Retire(paths);
                 await instance.Process.ForgetAsync(cancel);
-                slot.Record = null;
-                slot.Instance = null;
+                slot.Held = null;
             }, cancel);
         }
     }
@@ -273,23 +286,22 @@ internal sealed class ServerHost(
         var voters = (await instance.ObserveAsync(cancel))?.Members.Where(m => m.Voter).ToList() ?? [];
         var others = voters.Count(m => m.Healthy && m.RaftId != instance.Site.RaftId);
         if (voters.Count != 1 && others <= voters.Count / 2)
-            throw new ProblemException(new("driver/quorum", $"The {slot.Record!.Role} server of this node is not changed to {version ?? "the node's own version"} now.", $"Only {others} of {voters.Count} voters would be left, which is no quorum.", "It is tried again by itself; see `nomadstack status` for the server that is missing."));
+            throw new ProblemException(ServerProblems.QuorumNeedsIt(slot.Record!.Role, version, others, voters.Count));
         await instance.StepAsideAsync(voters, cancel);
     }
 
     private IReadOnlyList<string> JoinList(ServerSite site) =>
-        [.. KnownServer.Of(membership.Current, site.Role).Where(s => !s.IsBootstrap && s.Entry.RaftId != site.RaftId).Select(s => s.Serf)];
+        [.. KnownServer.Of(membership.Current, site.Role).Where(s => !s.IsBootstrap && s.Entry.RaftId != site.RaftId).Select(s => s.JoinAddress)];
 
     private void Load(RoleSlot slot, ServerRecord record)
     {
-        slot.Record = record;
-        slot.Instance ??= instantiate(ServerSite.Job(node, paths, record.Role, record.RaftId), products[record.Role]);
+        slot.Held = new(record, slot.Instance ?? instantiate(ServerSite.Job(products[record.Role].Row, node, paths, record.RaftId), products[record.Role]));
     }
 
     private static Task Save(RoleSlot slot, ServerRecord record)
     {
         slot.File.Write(record);
-        slot.Record = record;
+        if (slot.Held is { } held) slot.Held = held with { Record = record };
         return Task.CompletedTask;
     }
 
@@ -314,11 +326,16 @@ internal sealed class ServerHost(
         }
     }
 
+    private sealed record Held(ServerRecord Record, ServerInstance Instance);
+
     private sealed class RoleSlot(DurableFile<ServerRecord> file)
     {
         public SemaphoreSlim Lock { get; } = new(1, 1);
         public DurableFile<ServerRecord> File { get; } = file;
-        public ServerRecord? Record { get; set; }
-        public ServerInstance? Instance { get; set; }
+
+        /// <summary>Record and instance together, so that nobody ever sees one without the other.</summary>
+        public Held? Held { get; set; }
+        public ServerRecord? Record => Held?.Record;
+        public ServerInstance? Instance => Held?.Instance;
     }
 }

@@ -2,6 +2,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Storage;
@@ -12,7 +13,7 @@ namespace Nomadstack.Servers;
 /// One server process of this node, job or bootstrap alike: started, observed, and taken out of its cluster.
 /// Every call may be repeated after a crash of the agent in the middle of it.
 /// </summary>
-internal sealed class ServerInstance(ServerSite site, IServerProduct product, SupervisedProcess process, TimeProvider time)
+internal sealed class ServerInstance(ServerSite site, IProduct product, ProductEndpoints endpoints, IOwnedProcess process, TimeProvider time)
 {
     /// <summary>A graceful leave is capped at 5 s by both products; the rest is for the process to end.</summary>
     private static readonly TimeSpan s_leaveDeadline = TimeSpan.FromSeconds(15);
@@ -25,14 +26,14 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
 
     public ServerSite Site { get; } = site;
-    public SupervisedProcess Process { get; } = process;
-    public IServerProduct Product { get; } = product;
-    public Uri Http { get; } = new("http://" + HostPort.Join(site.Address, site.Http));
+    public IOwnedProcess Process { get; } = process;
+    public IProduct Product { get; } = product;
+    public Endpoint Endpoint { get; } = endpoints.Of(site);
 
     /// <summary>Starts the server, or adopts the one that runs, whatever arguments an older agent gave it. Its configuration is written first.</summary>
     public async Task StartAsync(IReadOnlyList<string> join, int voters, string? version, CancellationToken cancel)
     {
-        var spec = Product.Prepare(Site, join, voters, version);
+        var spec = Product.PrepareServer(Site, join, voters, version);
         if (await RunsAsync(cancel)) return;
         await Process.StartAsync(spec, cancel);
     }
@@ -41,7 +42,7 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
     public async Task<bool> RunsAsync(CancellationToken cancel) => (await Process.OpenAsync(cancel)).Running is not null;
 
     /// <summary>Writes the configuration anew for the next start; the running process is not touched.</summary>
-    public ProcessSpec Prepare(IReadOnlyList<string> join, int voters, string? version) => Product.Prepare(Site, join, voters, version);
+    public ProcessSpec Prepare(IReadOnlyList<string> join, int voters, string? version) => Product.PrepareServer(Site, join, voters, version);
 
     /// <summary>Whether something listens at its HTTP port: the cheapest sign that it has come up.</summary>
     public async Task<bool> ListensAsync(CancellationToken cancel)
@@ -58,9 +59,9 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
         }
     }
 
-    public IServerApi Api { get; } = product.Api(new("http://" + HostPort.Join(site.Address, site.Http)));
+    public IServerApi Api { get; } = product.Server(endpoints.Of(site));
 
-    public Task<RaftView?> ObserveAsync(CancellationToken cancel) => RaftView.AskAsync(Api, cancel);
+    public Task<RaftView?> ObserveAsync(CancellationToken cancel) => Api.ObserveAsync(cancel);
 
     /// <summary>Stops the process as a power cut would be survived: no leave, the raft configuration keeps it.</summary>
     public Task StopAsync(CancellationToken cancel) => Process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
@@ -90,7 +91,7 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
         {
             // Nobody waits for a first cluster's pivot, and gossip is to see the whole of that leave: it must not remember the bootstrap ports.
             var goneOrEnded = Site.Bootstrap ? null : WatchItGoAsync(survivors, cancel);
-            await Product.LeaveAsync(Http, Process, s_leaveDeadline, goneOrEnded, cancel);
+            await Product.LeaveAsync(Endpoint, Process, s_leaveDeadline, goneOrEnded, cancel);
             if (goneOrEnded is not null) await goneOrEnded;
         });
         say("the others to confirm that it has left");
@@ -117,7 +118,7 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
     {
         while (Process.Pid is not null)
         {
-            if (await RaftView.AskAnyAsync(Product, survivors().Select(s => s.Http), cancel) is { HasLeader: true } view && view.Member(Site.RaftId) is null) return;
+            if (await RaftView.AskAnyAsync(survivors().Select(Reach), cancel) is { HasLeader: true } view && view.Member(Site.RaftId) is null) return;
             await Task.Delay(s_poll, time, cancel);
         }
     }
@@ -126,12 +127,12 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
     {
         foreach (var survivor in survivors)
         {
-            var api = Product.Api(survivor.Http);
-            if (await RaftView.AskAsync(api, cancel) is not { HasLeader: true } view) continue;
+            var api = Reach(survivor);
+            if (await api.ObserveAsync(cancel) is not { HasLeader: true } view) continue;
             if (view.Member(Site.RaftId) is null)
             {
                 // A process that was killed instead of leaving stays "failed" in gossip for a day otherwise.
-                await api.ForceLeaveAsync(Product.MemberName(Site.Name), prune: false, s_callDeadline, cancel);
+                await api.ForgetMemberAsync(Product.MemberName(Site.Name), prune: false, s_callDeadline, cancel);
                 return true;
             }
 
@@ -140,6 +141,8 @@ internal sealed class ServerInstance(ServerSite site, IServerProduct product, Su
 
         return false;
     }
+
+    private IServerApi Reach(KnownServer server) => Product.Server(endpoints.Of(Product.Row, server));
 
     private async Task UntilAsync(TimeSpan deadline, Func<CancellationToken, Task<bool>> condition, CancellationToken cancel)
     {

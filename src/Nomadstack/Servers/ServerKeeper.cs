@@ -1,252 +1,214 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
-using Nomadstack.Nomad;
+using Nomadstack.Life;
 using Nomadstack.Operations;
+using Nomadstack.Products;
 
 namespace Nomadstack.Servers;
 
 /// <summary>
-/// Looks after the servers of this node for as long as the agent runs: hands over those no allocation claims, releases those Nomad has
-/// placed elsewhere, and keeps the jobs and autopilot at what the cluster wants. Every round starts from what it observes.
+/// Looks after this node's server of one product for as long as the agent runs: hands it over when no allocation claims it, releases it where the scheduler has
+/// placed it elsewhere, and keeps autopilot at what the cluster wants. Each product has a keeper of its own: a hand-over that is stuck holds up no other.
+/// Every round starts from what it observes.
 /// </summary>
-internal sealed class ServerKeeper(NodeContext context, ServerHost host, ServerJobs jobs, OperationLog operations, IReadOnlyDictionary<string, IServerProduct> products)
+internal sealed class ServerKeeper
 {
     public const string Kind = "hand-over";
 
     /// <summary>
-    /// How often to look: while something moves, while a change of the membership is recent (a new node takes seconds to be ready in Nomad), and at rest.
+    /// How often to look: while something moves, while a change is recent (a new node takes seconds to be ready in Nomad), and at rest.
     /// </summary>
     private static readonly TimeSpan s_moving = TimeSpan.FromMilliseconds(500), s_settling = TimeSpan.FromSeconds(2), s_resting = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a change of the membership is recent.</summary>
+    /// <summary>How long a change is recent.</summary>
     private static readonly TimeSpan s_recent = TimeSpan.FromSeconds(60);
 
     /// <summary>The leader's own node keeps the jobs. The others do so as rarely as this, should its agent be down.</summary>
     private static readonly TimeSpan s_deputy = TimeSpan.FromSeconds(60);
 
-    /// <summary>A claim must be unknown to Nomad for this long, with a leader answering all the while, before it is believed gone (B-8).</summary>
+    /// <summary>A claim must be unknown to the scheduler for this long, with a leader answering all the while, before it is believed gone (B-8).</summary>
     private static readonly TimeSpan s_orphanGrace = TimeSpan.FromSeconds(30);
-
-    /// <summary>A job that was stopped or purged is registered again after this: without it no server would ever be replaced.</summary>
-    private static readonly TimeSpan s_jobGrace = TimeSpan.FromSeconds(60);
 
     /// <summary>A leaving server whose peers have no leader for this long is needed for its vote.</summary>
     private static readonly TimeSpan s_voteGrace = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
 
-    private readonly ILogger _log = context.Logs.CreateLogger<ServerKeeper>();
-    private readonly Dictionary<string, DateTimeOffset> _since = [];
-    private readonly Dictionary<string, string> _waits = [];
-    private Problem? _trouble;
-    private long _deputyAt = context.Time.GetTimestamp();
+    private readonly NodeContext _context;
+    private readonly IProduct _product;
+    private readonly ServerHost _host;
+    private readonly ServerJobs _jobs;
+    private readonly JobKeeper _jobKeeper;
+    private readonly OperationLog _operations;
+    private readonly ILogger _log;
+    private readonly Wake _wake;
+    private readonly Graces _graces;
+    private long _deputyAt, _changedAt;
 
-    /// <summary>What a lingering server of this role waits for; null when none lingers.</summary>
-    public string? WaitsFor(string role) => _waits.GetValueOrDefault(role);
-
-    /// <summary>Runs until cancelled. <paramref name="clientRuns"/> tells whether this node's Nomad client runs, before which claims cannot be judged.</summary>
-    public async Task RunAsync(Func<bool> clientRuns, CancellationToken cancel)
+    /// <param name="jobKeeper">Keeps the jobs of all products; asked by the scheduler's own keeper alone.</param>
+    public ServerKeeper(NodeContext context, IProduct product, ServerHost host, ServerJobs jobs, JobKeeper jobKeeper, OperationLog operations)
     {
-        var changedAt = context.Time.GetUtcNow();
-        while (true)
+        (_context, _product, _host, _jobs, _jobKeeper, _operations) = (context, product, host, jobs, jobKeeper, operations);
+        _log = context.Logs.CreateLogger<ServerKeeper>();
+        _wake = new(context.Time);
+        _graces = new(context.Time);
+        _deputyAt = _changedAt = context.Time.GetTimestamp();
+        host.Changed += role =>
         {
-            var seen = context.Membership.Current;
-            if (await RoundAsync(clientRuns(), cancel)) await Task.Delay(s_moving, context.Time, cancel);
-            // A server was released, a node joined.
-            else if (await context.Membership.ChangedSinceAsync(seen, context.Time.GetUtcNow() - changedAt < s_recent ? s_settling : s_resting, cancel)) changedAt = context.Time.GetUtcNow();
-        }
+            if (role == Role) Tell();
+        };
+        context.Membership.Changed += Tell;
     }
 
-    /// <summary>One round. A problem is logged when it is new, and the next round tries again: nothing here is given up.</summary>
+    /// <summary>The product's name.</summary>
+    public string Role => _product.Row.Name;
+
+    public string Title => _product.Row.Title;
+
+    /// <summary>What the lingering server waits for; null when it does not linger.</summary>
+    public string? WaitsFor { get; private set; }
+
+    /// <summary>One round and the wait for the next.</summary>
+    /// <param name="clientRuns">Whether this node's client of the scheduler runs, before which claims cannot be judged.</param>
+    public async Task RoundAndWaitAsync(bool clientRuns, CancellationToken cancel)
+    {
+        if (await RoundAsync(clientRuns, cancel)) await Task.Delay(s_moving, _context.Time, cancel);
+        // A server was released, a node joined.
+        else await _wake.WaitAsync(_context.Time.GetElapsedTime(Volatile.Read(ref _changedAt)) < s_recent ? s_settling : s_resting, cancel);
+    }
+
     /// <returns>True while something is under way.</returns>
     public async Task<bool> RoundAsync(bool clientRuns, CancellationToken cancel)
     {
-        try
-        {
-            // A node without servers has nothing to look after: what a cluster costs its servers must not grow with its nodes.
-            var servers = host.Servers;
-            if (servers.Count == 0) return false;
-            host.PublishEntries();
-            var moving = false;
-            var api = await jobs.AnyServerAsync(cancel);
-            foreach (var (record, instance) in servers)
-            {
-                moving |= await LookAfterAsync(record, instance, api, clientRuns, cancel);
-                if (api is null) continue;
-                var leads = await LeadsAsync(instance, cancel);
-                if (record.Role == Role.Nomad && (leads || IsDeputysTurn())) moving |= await KeepJobsAsync(api, cancel);
-                if (leads) moving |= await KeepMinQuorumAsync(instance, api, cancel);
-            }
-
-            _trouble = null;
-            return moving;
-        }
-        catch (ProblemException e)
-        {
-            if (_trouble != e.Problem) _log.LogError("Looking after the servers failed and is tried again: {Problem}", e.Problem);
-            _trouble = e.Problem;
-            return true;
-        }
+        // A node without servers has nothing to look after: what a cluster costs its servers must not grow with its nodes.
+        if (_host.Server(Role) is not var (record, instance)) return false;
+        _host.PublishEntries();
+        var api = await _jobs.AnyServerAsync(cancel);
+        var moving = await LookAfterAsync(record, instance, api, clientRuns, cancel);
+        if (api is null) return moving;
+        // By the server's own word, which is the cheapest of all questions.
+        var leads = await instance.Api.LeaderAsync(s_callDeadline, cancel) == HostPort.Join(instance.Site.Address, instance.Site.Rpc);
+        if (_product.Row.Schedules && (leads || IsDeputysTurn())) moving |= await _jobKeeper.KeepAsync(api, cancel);
+        // Done on the leader's own node alone, and only once that many voters are there: autopilot then never shrinks the quorum below it.
+        if (leads && await ServerJobs.DesiredAsync(api, _product.Row, cancel) is > 0 and var desired) moving |= await instance.Api.KeepQuorumAsync(desired, s_callDeadline, cancel);
+        return moving;
     }
 
     /// <returns>True while something is under way.</returns>
-    private async Task<bool> LookAfterAsync(ServerRecord record, ServerInstance instance, NomadApi? api, bool gated, CancellationToken cancel)
+    private async Task<bool> LookAfterAsync(ServerRecord record, ServerInstance instance, IScheduler? api, bool gated, CancellationToken cancel)
     {
-        var role = record.Role;
         if (record.Leaving || record.Claim is null) return await LingerAsync(record, instance, api, cancel);
-        _waits.Remove(role);
+        WaitsFor = null;
         if (gated && api is not null) await ReleaseOrphanAsync(record, api, cancel);
         if (record.WasVoter) return false;
 
         if (await instance.ObserveAsync(cancel) is { HasLeader: true } view && view.Member(record.RaftId) is { Voter: true, Healthy: true })
         {
-            await host.MarkVoterAsync(role, cancel);
-            host.Tell(role, "The server is a voter and has caught up");
+            await _host.MarkVoterAsync(Role, cancel);
+            _host.Tell(Role, "The server is a voter and has caught up");
         }
 
         return true;
     }
 
-    private async Task<bool> LingerAsync(ServerRecord record, ServerInstance instance, NomadApi? api, CancellationToken cancel)
+    private async Task<bool> LingerAsync(ServerRecord record, ServerInstance instance, IScheduler? api, CancellationToken cancel)
     {
-        var role = record.Role;
-        var peers = KnownServer.Of(context.Membership.Current, role).Where(s => s.Entry.RaftId != record.RaftId).ToList();
-        var view = await RaftView.AskAnyAsync(products[role], [.. peers.Select(p => p.Http), instance.Http], cancel);
+        var peers = KnownServer.Of(_context.Membership.Current, Role).Where(s => s.Entry.RaftId != record.RaftId).ToList();
+        IReadOnlyList<IServerApi> servers = [.. peers.Select(Reach), instance.Api];
+        var view = await RaftView.AskAnyAsync(servers, cancel);
         // What it has promised to leave it has handed over already, and without a leader nothing is decided.
-        var keys = record.Leaving || view is not { HasLeader: true } ? new HashSet<string>() : await products[role].KeysNeededAsync(instance.Site, [.. peers.Where(p => p.IsClaimed).Select(p => p.Http), instance.Http], cancel);
+        var keys = record.Leaving || view is not { HasLeader: true } ? new HashSet<string>() : await _product.KeysNeededAsync(instance.Site, [.. peers.Where(p => p.IsClaimed).Select(EndpointOf), instance.Endpoint], cancel);
         var voters = peers.Where(p => p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true }).ToList();
         var successors = voters.Where(p => p.HasKeys(keys)).ToList();
         var facts = new LingerFacts(
             LeaderKnown: view is { HasLeader: true },
             InConfiguration: view?.Member(record.RaftId) is not null,
             Successors: successors.Count,
-            Desired: api is null ? null : await ServerJobs.DesiredAsync(api, role, cancel) is > 0 and var count ? count : null,
+            Desired: api is null ? null : await ServerJobs.DesiredAsync(api, _product.Row, cancel) is > 0 and var count ? count : null,
             record.WasVoter,
             voters.Count - successors.Count);
-        if (instance.Process.Pid is null && !facts.LeaderKnown && HasLastedFor(role + "/vote", true, s_voteGrace))
+        if (instance.Process.Pid is null && !facts.LeaderKnown && _graces.HasLasted("vote", true, s_voteGrace))
         {
-            _log.LogInformation("The {Role} server had begun to leave when it was stopped, and the others have no leader: it is started for its vote", role);
-            await host.StartLeavingAsync(role, cancel);
+            _log.LogInformation("The {Role} server had begun to leave when it was stopped, and the others have no leader: it is started for its vote", Role);
+            await _host.StartLeavingAsync(Role, cancel);
             return true;
         }
 
-        if (facts.LeaderKnown) HasLastedFor(role + "/vote", false, s_voteGrace);
+        if (facts.LeaderKnown) _graces.HasLasted("vote", false, s_voteGrace);
         switch (LingerDecision.Next(facts))
         {
             case LingerDecision.Wait wait:
-                _waits[role] = wait.For;
+                WaitsFor = wait.For;
                 return true;
-            case var _ when !await IsConfirmedAsync(role, [.. peers.Select(p => p.Http)], cancel):
-                _waits[role] = "a majority to confirm what one server says";
+            case var _ when !await IsConfirmedAsync(servers.Take(peers.Count), cancel):
+                WaitsFor = "a majority to confirm what one server says";
                 return true;
             default:
-                await HandOverAsync(role, successors, cancel);
-                _waits.Remove(role);
+                await HandOverAsync(successors, cancel);
+                WaitsFor = null;
                 return true;
         }
     }
 
-    private async Task HandOverAsync(string role, List<KnownServer> successors, CancellationToken cancel)
+    private async Task HandOverAsync(List<KnownServer> successors, CancellationToken cancel)
     {
-        var run = operations.Unfinished(Kind) is { } begun && begun.Request.GetValueOrDefault("role") == role ? begun : operations.Begin(Kind, new Dictionary<string, string> { ["role"] = role });
-        run.Step($"hand the {role} server over to {string.Join(", ", successors.Select(s => s.NodeName))}");
+        var run = _operations.Unfinished(Kind, "role", Role) ?? _operations.Begin(Kind, new Dictionary<string, string> { ["role"] = Role });
+        run.Step($"hand the {Role} server over to {string.Join(", ", successors.Select(s => s.NodeName))}");
         try
         {
-            if (await host.HandOverAsync(role, run.WaitFor, cancel)) run.Finish();
+            if (await _host.HandOverAsync(Role, run.WaitFor, cancel)) run.Finish();
             else run.Finish("an allocation claimed the server again: nothing was done");
         }
         catch (ProblemException e)
         {
             run.Fail(e.Problem);
-            _log.LogError("Hand-over of the {Role} server failed and is tried again: {Problem}", role, e.Problem);
+            _log.LogError("Hand-over of the {Role} server failed and is tried again: {Problem}", Role, e.Problem);
         }
     }
 
-    /// <summary>Releases a claim whose allocation Nomad no longer wants here: after a cold boot, or when the client lost its state.</summary>
-    private async Task ReleaseOrphanAsync(ServerRecord record, NomadApi api, CancellationToken cancel)
+    /// <summary>Releases a claim whose allocation the scheduler no longer wants here: after a cold boot, or when the client lost its state.</summary>
+    private async Task ReleaseOrphanAsync(ServerRecord record, IScheduler api, CancellationToken cancel)
     {
         var claim = record.Claim!;
-        var key = record.Role + "/orphan";
-        if (!(await api.AllocationsAsync(claim.JobId, s_callDeadline, cancel)).Try(out var allocations)) return;
-        var wanted = allocations.Any(a => a.Id == claim.AllocId && a.DesiredStatus == "run" && !a.ClientTerminal);
-        if (!HasLastedFor(key, !wanted, s_orphanGrace)) return;
-        _log.LogWarning("Nomad no longer wants allocation {Allocation} of the {Role} server here: it lingers until its successor is there", claim.AllocId, record.Role);
-        await host.ReleaseAsync(claim.TaskId, cancel);
-    }
-
-    /// <summary>Keeps both jobs registered and the desired count raised. Any agent may; compare-and-set lets one win.</summary>
-    private async Task<bool> KeepJobsAsync(NomadApi api, CancellationToken cancel)
-    {
-        if (context.Membership.Current is not { } cluster || operations.Unfinished("bootstrap") is not null) return false;
-        if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) return false;
-        var eligible = nodes.Count(n => n.TakesServers);
-        var moving = false;
-        // The cluster's roles, not what this node happens to have a program for.
-        foreach (var role in products.Keys.Where(role => role != Role.Consul || cluster.Consul))
+        if (!(await api.AllocationsAsync(claim.JobId, s_callDeadline, cancel)).Try(out var allocations))
         {
-            if (await ServerJobs.DesiredAsync(api, role, cancel) is not { } desired) continue;
-            if (HasLastedFor(role + "/job", desired == 0, s_jobGrace))
-            {
-                _log.LogWarning("The job {Job} is gone or stopped, and with it every replacement of a server: it is registered again", Role.JobId(role));
-                await jobs.RegisterAsync(api, role, DesiredServers.For(eligible, 1, cluster.MaxServers), cancel);
-            }
-
-            var target = DesiredServers.For(eligible, desired, cluster.MaxServers);
-            if (desired == 0 || target == desired) continue;
-            moving = true;
-            await Fault.AroundAsync("raise-" + role, async () =>
-            {
-                if (await ServerJobs.RaiseAsync(api, role, target, cancel))
-                    _log.LogInformation("{Eligible} nodes can run servers: {Job} is raised from {From} to {To}", eligible, Role.JobId(role), desired, target);
-            });
+            // Only what is known all the while counts as lasting.
+            _graces.HasLasted("orphan", false, s_orphanGrace);
+            return;
         }
 
-        return moving;
+        var wanted = allocations.Any(a => a.Id == claim.AllocId && a.DesiredStatus == "run" && !a.ClientTerminal);
+        if (!_graces.HasLasted("orphan", !wanted, s_orphanGrace)) return;
+        _log.LogWarning("Allocation {Allocation} of the {Role} server is no longer wanted on this node: the server lingers until its successor is there", claim.AllocId, record.Role);
+        await _host.ReleaseAsync(claim.TaskId, cancel);
     }
-
-    /// <summary>Done on the leader's own node alone, and only once that many voters are there: autopilot then never shrinks the quorum below it.</summary>
-    private static async Task<bool> KeepMinQuorumAsync(ServerInstance instance, NomadApi api, CancellationToken cancel)
-    {
-        if (await ServerJobs.DesiredAsync(api, instance.Site.Role, cancel) is not (> 0 and var desired)) return false;
-        if (!(await instance.Api.RaftConfigurationAsync(stale: false, s_callDeadline, cancel)).Try(out var raft) || raft.Voters.Count() < desired) return true;
-        if (!(await instance.Api.GetAutopilotConfigurationAsync(s_callDeadline, cancel)).Try(out var autopilot) || autopilot.MinQuorum == desired) return false;
-        await instance.Api.PutAutopilotConfigurationAsync(autopilot.With(minQuorum: desired), s_callDeadline, cancel);
-        return false;
-    }
-
-    /// <summary>Whether this very server is the leader, by its own word: the cheapest of all questions.</summary>
-    private static async Task<bool> LeadsAsync(ServerInstance instance, CancellationToken cancel) =>
-        await instance.Api.LeaderAsync(stale: true, s_callDeadline, cancel) == HostPort.Join(instance.Site.Address, instance.Site.Rpc);
 
     private bool IsDeputysTurn()
     {
-        if (context.Time.GetElapsedTime(_deputyAt) < s_deputy) return false;
-        _deputyAt = context.Time.GetTimestamp();
+        if (_context.Time.GetElapsedTime(_deputyAt) < s_deputy) return false;
+        _deputyAt = _context.Time.GetTimestamp();
         return true;
     }
 
     /// <summary>Whether a leader with a majority behind it answers now: a server that was cut off may believe in a leader and a configuration of yesterday.</summary>
-    private async Task<bool> IsConfirmedAsync(string role, IReadOnlyList<Uri> servers, CancellationToken cancel)
+    private static async Task<bool> IsConfirmedAsync(IEnumerable<IServerApi> servers, CancellationToken cancel)
     {
         foreach (var server in servers)
         {
-            if ((await products[role].Api(server).BarrierAsync(s_callDeadline, cancel)).IsOk) return true;
+            if ((await server.BarrierAsync(s_callDeadline, cancel)).IsOk) return true;
         }
 
         return false;
     }
 
-    private bool HasLastedFor(string key, bool condition, TimeSpan grace)
+    private void Tell()
     {
-        if (!condition)
-        {
-            _since.Remove(key);
-            return false;
-        }
-
-        var now = context.Time.GetUtcNow();
-        if (!_since.TryGetValue(key, out var since)) _since[key] = since = now;
-        return now - since >= grace;
+        Volatile.Write(ref _changedAt, _context.Time.GetTimestamp());
+        _wake.Tell();
     }
+
+    private Ground.Http.Endpoint EndpointOf(KnownServer server) => _context.Endpoints.Of(_product.Row, server);
+
+    private IServerApi Reach(KnownServer server) => _product.Server(EndpointOf(server));
 }

@@ -40,7 +40,7 @@ internal sealed record ServerRecord : IHasSchema
 
     public static DurableFile<ServerRecord> At(string folder) =>
         new(Path.Combine(folder, "record.json"), CurrentSchema, ServersJson.Default.ServerRecord,
-            r => !Cluster.Role.IsKnown(r.Role) ? $"its role \"{r.Role}\" is unknown" : !Guid.TryParse(r.RaftId, out _) ? "its raft id is no UUID" : null);
+            r => string.IsNullOrEmpty(r.Role) ? "it names no role" : !Guid.TryParse(r.RaftId, out _) ? "its raft id is no UUID" : null);
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

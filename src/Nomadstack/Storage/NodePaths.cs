@@ -24,8 +24,15 @@ internal sealed class NodePaths
 
     public string NodeFile => Path.Combine(Data, "node.json");
     public string ClusterFile => Path.Combine(Data, "cluster.json");
+    /// <summary>Entries that <see cref="ClusterFile"/> held and this release cannot use.</summary>
+    public string Quarantine => Path.Combine(Data, "cluster.quarantine.json");
+
     public string Operations => Path.Combine(Data, "operations");
     public string Pki => Path.Combine(Data, "pki");
+
+    /// <summary>The cluster's secrets, sealed; on server nodes alone.</summary>
+    public string Secrets => Path.Combine(Data, "secrets");
+
     public string Binaries => Path.Combine(Data, "bin");
     public string Log => Path.Combine(Data, "log");
     public string Retired => Path.Combine(Data, "retired");

@@ -1,35 +1,48 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
+using Nomadstack.Cluster.Tests.Flows;
 using Nomadstack.Cluster.Tests.Machines;
 using Shouldly;
 using Xunit;
 
 namespace Nomadstack.Cluster.Tests.Engines;
 
-/// <summary>What an operator copies and starts, as it is published (decision 121).</summary>
+/// <summary>What an operator copies and starts, as it is published (decisions 121 and 124).</summary>
+[Collection(Timed.Name)]
 public sealed class ProductBinaryTests
 {
-    private const long MostBytes = 50_000_000;
-    private static readonly TimeSpan s_longestStart = TimeSpan.FromMilliseconds(120);
+    private const long MostBytes = 37_000_000;
+    private static readonly TimeSpan s_longestStart = TimeSpan.FromMilliseconds(15);
 
-    [Fact]
-    public async Task TheProgramIsNoLargerThanFiftyMegabytes() =>
+    [SkippableFact]
+    public async Task TheProgramIsNoLargerThanThirtySevenMegabytes()
+    {
+        Skip.If(ProductBinary.WhyNotNative is not null, ProductBinary.WhyNotNative);
         new FileInfo((await ProductBinary.PublishedAsync()).Program).Length.ShouldBeLessThanOrEqualTo(MostBytes);
+    }
 
-    /// <summary>The best of many: what else runs on this machine makes a start slower and never faster, code that is no longer compiled ahead makes all of them slow.</summary>
-    [Fact]
+    /// <summary>Beyond what a program takes that does nothing. The best of many: what else runs on this machine makes a start slower and never faster, tables that have to be written at the start make all of them slow.</summary>
+    [SkippableFact]
     public async Task ACommandStartsWithinAMoment()
     {
+        Skip.If(ProductBinary.WhyNotNative is not null, ProductBinary.WhyNotNative);
         var program = (await ProductBinary.PublishedAsync()).Program;
-        var best = TimeSpan.MaxValue;
-        for (var i = 0; i < 20; i++)
+        var (ours, empty) = (TimeSpan.MaxValue, TimeSpan.MaxValue);
+        for (var i = 0; i < 40; i++)
         {
-            var started = Stopwatch.GetTimestamp();
-            await Command.MustAsync(program, "version");
-            var took = Stopwatch.GetElapsedTime(started);
-            if (took < best) best = took;
+            ours = Least(ours, await TimeAsync(program, "version"));
+            empty = Least(empty, await TimeAsync("true"));
         }
 
-        best.ShouldBeLessThanOrEqualTo(s_longestStart);
+        (ours - empty).ShouldBeLessThanOrEqualTo(s_longestStart);
     }
+
+    private static async Task<TimeSpan> TimeAsync(params string[] command)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await Command.MustAsync(command);
+        return Stopwatch.GetElapsedTime(started);
+    }
+
+    private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

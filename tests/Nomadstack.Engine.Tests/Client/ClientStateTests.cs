@@ -57,7 +57,7 @@ public sealed class ClientStateTests : IDisposable
         var file = _folder[Path.Combine("allocations", "a1.json")];
         File.WriteAllBytes(file, File.ReadAllBytes(file)[..^20]);
 
-        Should.Throw<ClientStateException>(state.Allocations).Message.ShouldStartWith($"{file} is damaged or not ours");
+        Should.Throw<ClientStateException>(state.Allocations).Message.ShouldStartWith($"{file} is damaged or was not written by this client");
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Jobs;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Tests.Client;
@@ -164,7 +165,7 @@ internal sealed class FakeServers : IServers
         }
     }
 
-    public async Task<(long Index, IReadOnlyList<Allocation> Found)> AllocationsAsync(IReadOnlyList<string> ids, string secretId, long after, CancellationToken cancel)
+    public async Task<AllocationsFound> AllocationsAsync(IReadOnlyList<string> ids, string secretId, long after, CancellationToken cancel)
     {
         while (true)
         {
@@ -174,7 +175,7 @@ internal sealed class FakeServers : IServers
             {
                 if (ids.Count == 1 && AskedFor.Add(ids[0])) _changed.TrySetResult();
                 if (_changed.Task.IsCompleted) _changed = New();
-                if (_index > after) return (_index, [.. ids.Select(i => _allocations.GetValueOrDefault(i) ?? (Elsewhere?.ID == i ? Elsewhere : null)).OfType<Allocation>()]);
+                if (_index > after) return new(_index, [.. ids.Select(i => _allocations.GetValueOrDefault(i) ?? (Elsewhere?.ID == i ? Elsewhere : null)).OfType<Allocation>()]);
                 changed = _changed.Task;
             }
 

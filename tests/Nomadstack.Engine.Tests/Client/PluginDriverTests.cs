@@ -64,6 +64,8 @@ public sealed class PluginDriverTests : IDisposable
         await using var client = await StartAsync(_folder, _servers, WithPlugins);
         var id = _servers.Place(Fake()).ID;
         await _servers.WhenAsync(id, ClientStatus.Running);
+        // A task counts as running a moment before its driver is asked to wait for it, and that call is counted below.
+        await Wait.UntilAsync("the task is waited for", () => plugin.Calls.Contains("WaitTask"));
         var first = client.Plugin.Pid;
 
         for (var crash = 1; crash <= 2; crash++)

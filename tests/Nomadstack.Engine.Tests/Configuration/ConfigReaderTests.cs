@@ -69,8 +69,8 @@ public sealed class ConfigReaderTests
     [InlineData("""{ "vault": {}, "data_dir": "/x", "server": { "enabled": true } }""", "vault: the embedded engine does not know this key")]
     [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "encrypt": "k" } }""", "server.encrypt: the embedded engine does not know this key")]
     [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "bootstrap_expect": "1" } }""", "server.bootstrap_expect: a whole number is expected")]
-    [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "retry_interval": "soon" } }""", "server.retry_interval: \"soon\" is no duration")]
-    [InlineData("""{ "server": { "enabled": true } }""", "data_dir: a folder must be named")]
+    [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "retry_interval": "soon" } }""", "server.retry_interval: \"soon\" is not a duration")]
+    [InlineData("""{ "server": { "enabled": true } }""", "data_dir: must be set to a folder")]
     [InlineData("""{ "data_dir": "/x" }""", "server.enabled, client.enabled: one of them must be true")]
     public void RefusesByName(string json, string complaint) => Should.Throw<ConfigException>(() => Read(json)).Message.ShouldBe(complaint);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Nomadstack.Engine.Raft;
@@ -12,6 +11,7 @@ internal sealed class NodeCluster(RaftOptions options, TimeProvider time) : IAsy
 {
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
+    private readonly Dictionary<string, Listener> _listeners = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("nomadstack-raft-").FullName;
 
     public Dictionary<string, RaftNode> Nodes { get; } = [];
@@ -47,6 +47,7 @@ internal sealed class NodeCluster(RaftOptions options, TimeProvider time) : IAsy
     {
         await Nodes[id].DisposeAsync();
         Nodes.Remove(id);
+        await _listeners[id].DisposeAsync();
     }
 
     /// <summary>The leader that a majority follows.</summary>
@@ -81,8 +82,10 @@ internal sealed class NodeCluster(RaftOptions options, TimeProvider time) : IAsy
     private TcpRaftTransport Listen(string id)
     {
         var endpoint = Addresses.TryGetValue(id, out var before) ? IPEndPoint.Parse(before) : new(IPAddress.Loopback, 0);
-        var transport = new TcpRaftTransport(id, new TcpListener(endpoint), null, TimeProvider.System, NullLogger.Instance);
-        Addresses[id] = transport.Address;
+        var listener = _listeners[id] = new Listener(endpoint);
+        var transport = new TcpRaftTransport(id, listener.Address, TimeProvider.System, NullLogger.Instance);
+        Addresses[id] = listener.Address;
+        listener.Serve(transport);
         return transport;
     }
 

@@ -200,7 +200,7 @@ public sealed class RaftCoreTests
         cluster.Leader!.Do(core =>
         {
             core.AddServer("s4", "s4:4647", promote: false).Refusal.ShouldBeNull();
-            core.AddServer("s5", "s5:4647", promote: false).Refusal.ShouldBe("Another change is not committed yet.");
+            core.AddServer("s5", "s5:4647", promote: false).Refusal.ShouldBe("An earlier membership change is not committed yet.");
             core.RemoveServer("s9").Refusal.ShouldBe("s9 is not a member.");
         });
         Run(cluster, seconds: 1);

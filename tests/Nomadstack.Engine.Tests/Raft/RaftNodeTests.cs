@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Nomadstack.Engine.Raft;
@@ -179,8 +177,8 @@ public sealed class RaftNodeTests(ITestOutputHelper output)
     public async Task ANodeWhoseDiskFailsStopsAndSaysSo()
     {
         var disk = new SimDisk(new Random(1));
-        var transport = new TcpRaftTransport("s1", new TcpListener(IPAddress.Loopback, 0), null, TimeProvider.System, NullLogger.Instance);
-        RaftStorage.Bootstrap(disk, new([new("s1", transport.Address, Suffrage.Voter)]), new());
+        var transport = new TcpRaftTransport("s1", "127.0.0.1:1", TimeProvider.System, NullLogger.Instance);
+        RaftStorage.Bootstrap(disk, new([new("s1", "127.0.0.1:1", Suffrage.Voter)]), new());
         await using var node = RaftNode.Start("s1", disk, new(), new CountingMachine(), transport, TimeProvider.System, NullLogger.Instance);
         await node.WaitUntilAsync(s => s.Leads && s.Applied == s.Last, s_never).WaitAsync(NodeCluster.Deadline);
 

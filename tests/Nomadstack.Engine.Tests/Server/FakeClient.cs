@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Engine.Server;
+using Nomadstack.Engine.Client;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Tests.Server;

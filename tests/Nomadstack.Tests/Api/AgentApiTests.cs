@@ -12,6 +12,8 @@ namespace Nomadstack.Tests.Api;
 
 public sealed class AgentApiTests
 {
+    private static readonly BootstrapRequest s_request = new(5, [Role.Consul]);
+
     [Fact]
     public async Task AnswersEveryCallOverTheSocket()
     {
@@ -20,16 +22,18 @@ public sealed class AgentApiTests
         using var client = new AgentClient(host.Paths, TimeProvider.System);
 
         (await client.StatusAsync(default)).Nodes.Count.ShouldBe(3);
-        (await client.BootstrapAsync(new BootstrapRequest(5, false), default)).Id.ShouldBe("bootstrap-1");
+        (await client.BootstrapAsync(s_request, default)).Id.ShouldBe("bootstrap-1");
         (await client.OperationsAsync(default)).ShouldHaveSingleItem().Kind.ShouldBe("bootstrap");
         (await client.OperationAsync("bootstrap-1", default)).Step.ShouldBe("start");
         (await client.CreateTokenAsync(TimeSpan.FromMinutes(90), default)).ExpiresAt.ShouldBe(FakeAgentService.Then.AddMinutes(90));
         (await client.TokensAsync(default)).Count.ShouldBe(2);
         await client.RevokeTokenAsync("a?b c", default);
         await client.RemoveNodeAsync("n2", default);
-        (await client.EndpointsAsync(default)).NomadProgram.ShouldBe(["nomad"]);
+        (await client.EndpointsAsync(default)).Of(Role.Nomad).Program.ShouldBe(["nomad"]);
         await client.StopAsync(default);
-        host.Agent.Asked.ShouldBe([new BootstrapRequest(5, false), TimeSpan.FromMinutes(90), "a?b c", "n2", "stop"]);
+        var asked = host.Agent.Asked.First().ShouldBeOfType<BootstrapRequest>();
+        (asked.Servers, asked.Without).ShouldSatisfyAllConditions(() => asked.Servers.ShouldBe(s_request.Servers), () => asked.Without.ShouldBe(s_request.Without));
+        host.Agent.Asked.Skip(1).ShouldBe([TimeSpan.FromMinutes(90), "a?b c", "n2", "stop"]);
     }
 
     [Theory]

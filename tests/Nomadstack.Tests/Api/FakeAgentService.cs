@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 
@@ -17,22 +18,30 @@ internal sealed class FakeAgentService : IAgentService
 
     public Problem? Refusal { get; set; }
 
-    public Endpoints Where { get; set; } = new("http://127.0.0.1:4646", ["nomad"], "127.0.0.1:8500", ["consul"]);
+    public Endpoints Where { get; set; } = At("http://127.0.0.1:4646", "http://127.0.0.1:8500");
 
     public ConcurrentQueue<object?> Asked { get; } = new();
 
     public Func<Task> OnStop { get; set; } = () => Task.CompletedTask;
 
+    public static Endpoints At(string? nomad, string? consul) =>
+        new(new Dictionary<string, ProductEndpoint> { [Role.Nomad] = new(nomad, ["nomad"]), [Role.Consul] = new(consul, ["consul"]) });
+
+    public static MemberStatus Member(string name, string address, string nomad = "ready", string consul = "alive", string agent = "reachable", bool eligible = true) => new(name, address, agent, eligible)
+    {
+        Clients = new() { [Role.Nomad] = JsonSerializer.SerializeToElement(nomad), [Role.Consul] = JsonSerializer.SerializeToElement(consul) },
+    };
+
     public static StatusDocument Healthy() => new(
         1,
         new NodeStatus("n1", "8a7b6c5d-0000-4000-8000-000000000001", "10.77.0.1", "0.1.0"),
         new ClusterStatus("3f2a1b0c-0000-4000-8000-000000000002", "healthy", "", 3),
-        new EngineStatus(new("nomad", "1.1.2"), new("consul", "1.8.7")),
+        new Dictionary<string, EngineVersion> { [Role.Nomad] = new("nomad", "1.1.2"), [Role.Consul] = new("consul", "1.8.7") },
         [
             Server("nomad", "n1", 4647, leader: true), Server("nomad", "n2", 4647), Server("nomad", "n3", 4647),
             Server("consul", "n1", 8300), Server("consul", "n2", 8300, leader: true), Server("consul", "n3", 8300),
         ],
-        [new("n1", "10.77.0.1", "reachable", "ready", "alive", true), new("n2", "10.77.0.2", "reachable", "ready", "alive", true), new("n3", "10.77.0.3", "reachable", "ready", "alive", true)],
+        [Member("n1", "10.77.0.1"), Member("n2", "10.77.0.2"), Member("n3", "10.77.0.3")],
         []);
 
     public static ServerStatus Server(string role, string node, int port, bool leader = false, bool healthy = true) =>

@@ -1,97 +1,92 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Bootstrap;
+using Nomadstack.Cluster;
 using Shouldly;
 using Xunit;
 
 namespace Nomadstack.Tests.Bootstrap;
 
-/// <summary>Every property is checked over every combination of facts, with Consul and without.</summary>
+/// <summary>Every property is checked over every combination of facts: of the scheduler alone, and of the scheduler with a product that comes before it.</summary>
 public sealed class BootstrapDecisionTests
 {
     private static readonly bool[] s_both = [false, true];
 
-    private static readonly RoleFacts[] s_roles =
-        [.. from bits in Enumerable.Range(0, 64)
-            select new RoleFacts(Bit(bits, 0), Bit(bits, 1), Bit(bits, 2), Bit(bits, 3), Bit(bits, 4), Bit(bits, 5))];
+    private static readonly ProductFacts[] s_products =
+        [.. from bits in Enumerable.Range(0, 128)
+            select new ProductFacts(Bit(bits, 0), Bit(bits, 1), Bit(bits, 2), Bit(bits, 3), Bit(bits, 4), Bit(bits, 5), Bit(bits, 6))];
+
+    private static readonly Product s_scheduler = Role.Row(Role.Nomad), s_other = Role.Row(Role.Consul);
+
+    /// <summary>A product that no release has, with its own place in the order and no client.</summary>
+    private static readonly Product s_fourth = new() { Name = "fourth", Title = "Fourth", Ports = [new("fourth", ProductPort.Server, ProductPort.Http, 9001, "Fourth HTTP")] };
+
+    public static TheoryData<string> Stacks => ["nomad", "consul,nomad", "consul,nomad,fourth", "fourth,nomad"];
 
     [Fact]
-    public void EveryCombinationHasAStepThatCanBeDescribed() => Each(_ => true, (_, step) => BootstrapDecision.Describe(step).Length > 0);
+    public void EveryCombinationHasAStepThatCanBeDescribed() => Each(_ => true, (_, step) => step.InWords.Length > 0);
 
     [Fact]
     public void TheSameFactsGiveTheSameStep() => Each(_ => true, (f, step) => BootstrapDecision.Next(f with { }) == step);
 
     [Fact]
-    public void NothingComesBeforeTheClusterIsMinted() => Each(f => !f.ClusterMinted, (_, step) => step == BootstrapStep.MintCluster);
+    public void NothingComesBeforeTheClusterIsMinted() => Each(f => !f.ClusterMinted, (_, step) => step.Verb == BootstrapVerb.MintCluster);
 
     [Fact]
-    public void TheClusterIsMintedOnce() => Each(f => f.ClusterMinted, (_, step) => step != BootstrapStep.MintCluster);
+    public void TheClusterIsMintedOnce() => Each(f => f.ClusterMinted, (_, step) => step.Verb != BootstrapVerb.MintCluster);
 
     [Fact]
-    public void NoJobIsRegisteredBeforeTheNodeIsReady() =>
-        Each(f => !f.NodeReady, (_, step) => step is not (BootstrapStep.RegisterConsulJob or BootstrapStep.RegisterNomadJob));
+    public void AStepIsAboutAProductOfTheClusterOrAboutNone() => Each(_ => true, (f, step) => step.Product is null || f.Products.Any(p => p.Product == step.Product));
 
     [Fact]
-    public void AJobIsRegisteredOnlyWhileItIsNot()
-    {
-        Each(f => f.Nomad.JobRegistered, (_, step) => step != BootstrapStep.RegisterNomadJob);
-        Each(f => f.Consul is null or { JobRegistered: true }, (_, step) => step != BootstrapStep.RegisterConsulJob);
-    }
+    public void NoJobIsRegisteredBeforeTheNodeIsReady() => Each(f => !f.NodeReady, (_, step) => step.Verb != BootstrapVerb.RegisterJob);
 
     [Fact]
-    public void NoBootstrapServerIsRemovedBeforeItsJobServerHasCaughtUpUnlessItsLeaveIsIntended()
-    {
-        Each(f => f.Nomad is { JobServerCaughtUp: false, LeaveIntended: false }, (_, step) => step != BootstrapStep.RemoveNomadBootstrap);
-        Each(f => f.Consul is null or { JobServerCaughtUp: false, LeaveIntended: false }, (_, step) => step != BootstrapStep.RemoveConsulBootstrap);
-    }
+    public void AJobIsRegisteredOnlyWhileItIsNot() => EachProduct(p => p.JobRegistered, BootstrapVerb.RegisterJob);
 
     [Fact]
-    public void NoBootstrapServerIsRemovedBeforeBothJobsAreRegistered() =>
-        Each(f => !f.Nomad.JobRegistered || f.Consul is { JobRegistered: false }, (_, step) => step is not (BootstrapStep.RemoveConsulBootstrap or BootstrapStep.RemoveNomadBootstrap));
+    public void NoBootstrapServerIsRemovedBeforeItsJobServerHasCaughtUpUnlessItsLeaveIsIntended() =>
+        EachProduct(p => p is { JobServerCaughtUp: false, LeaveIntended: false }, BootstrapVerb.RemoveServer);
 
     [Fact]
-    public void ABootstrapServerThatIsGoneIsNeitherStartedNorRemovedAgain()
-    {
-        Each(f => f.Nomad.BootstrapGone, (_, step) => step is not (BootstrapStep.StartNomadBootstrap or BootstrapStep.RemoveNomadBootstrap));
-        Each(f => f.Consul is null or { BootstrapGone: true }, (_, step) => step is not (BootstrapStep.StartConsulBootstrap or BootstrapStep.RemoveConsulBootstrap));
-    }
+    public void NoBootstrapServerIsRemovedBeforeAllJobsAreRegistered() =>
+        Each(f => f.Products.Any(p => !p.Facts.JobRegistered), (_, step) => step.Verb != BootstrapVerb.RemoveServer);
 
     [Fact]
-    public void NoClientStartsBeforeItsServers()
-    {
-        Each(f => f.Nomad is { BootstrapGone: false, LeaderKnown: false } or { BootstrapGone: false, BootstrapStarted: false, LeaveIntended: false }, (_, step) => step != BootstrapStep.StartNomadClient);
-        Each(f => f.Consul is { BootstrapGone: false, BootstrapStarted: false, LeaveIntended: false }, (_, step) => step != BootstrapStep.StartConsulClient);
-    }
+    public void ABootstrapServerThatIsGoneIsNeitherStartedNorRemovedAgain() =>
+        EachProduct(p => p.BootstrapGone, BootstrapVerb.StartServer, BootstrapVerb.RemoveServer);
+
+    [Fact]
+    public void NoClientStartsBeforeItsServers() =>
+        EachProduct(p => p is { BootstrapGone: false, BootstrapStarted: false, LeaveIntended: false }, BootstrapVerb.StartClient);
+
+    [Fact]
+    public void AFencedClientStartsOnlyBehindALeader() => Each(
+        f => f.Products.Any(p => p.Product.FencesClient && p.Facts is { BootstrapGone: false, LeaderKnown: false }),
+        (_, step) => step is not { Verb: BootstrapVerb.StartClient, Product.FencesClient: true });
 
     [Fact]
     public void DoneMeansThatNothingTemporaryIsLeft() => Each(
-        f => BootstrapDecision.Next(f) == BootstrapStep.Done,
-        (f, _) => f is { ClusterMinted: true, NodeReady: true, NomadClientRuns: true, TracesGone: true, Nomad: { BootstrapGone: true, JobRegistered: true } }
-            && f.Consul is null or { BootstrapGone: true, JobRegistered: true } && (f.Consul is null || f.ConsulClientRuns));
-
-    [Fact]
-    public void WithoutConsulNoStepIsAboutConsul() => Each(
-        f => f.Consul is null,
-        (_, step) => step is not (BootstrapStep.StartConsulBootstrap or BootstrapStep.StartConsulClient or BootstrapStep.RegisterConsulJob or BootstrapStep.RemoveConsulBootstrap));
+        f => BootstrapDecision.Next(f).Verb == BootstrapVerb.Done,
+        (f, _) => f is { ClusterMinted: true, NodeReady: true, TracesGone: true } && f.Products.All(p => p.Facts is { BootstrapGone: true, JobRegistered: true, ClientRuns: true }));
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void AHealthyWorldReachesDone(bool consul)
+    [MemberData(nameof(Stacks))]
+    public void AHealthyWorldReachesDone(string stack)
     {
-        var world = new World(consul);
+        var world = new World(Rows(stack));
 
         var steps = world.Run();
 
-        steps[^1].ShouldBe(BootstrapStep.Done);
-        steps.ShouldBe([.. steps.Order()], "steps come in the order they are listed");
+        steps[^1].Verb.ShouldBe(BootstrapVerb.Done);
+        steps.Count(s => s.Verb == BootstrapVerb.RemoveServer).ShouldBe(Rows(stack).Count, "every product pivots");
+        steps.Distinct().Count().ShouldBe(steps.Count, "no step comes twice");
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void ItReachesDoneWhereverTheAgentAndItsProcessesDie(bool consul)
+    [MemberData(nameof(Stacks))]
+    public void ItReachesDoneWhereverTheAgentAndItsProcessesDie(string stack)
     {
-        var moments = new World(consul).Effects();
+        var moments = new World(Rows(stack)).Effects();
         moments.ShouldBeGreaterThanOrEqualTo(8);
         foreach (var powerCut in s_both)
         {
@@ -100,19 +95,26 @@ public sealed class BootstrapDecisionTests
             {
                 for (var second = first; second <= moments; second++)
                 {
-                    var world = new World(consul);
+                    var world = new World(Rows(stack));
                     world.Run(effects: first);
                     world.Crash(powerCut);
                     world.Run(effects: second - first);
                     world.Crash(powerCut);
 
-                    world.Run()[^1].ShouldBe(BootstrapStep.Done, $"crashes after effects {first} and {second}, power cut: {powerCut}");
+                    world.Run()[^1].Verb.ShouldBe(BootstrapVerb.Done, $"crashes after effects {first} and {second}, power cut: {powerCut}");
                     world.Minted.ShouldBe(1);
                     world.LostData.ShouldBeFalse($"crashes after effects {first} and {second}, power cut: {powerCut}");
                 }
             }
         }
     }
+
+    private static IReadOnlyList<Product> Rows(string stack) => [.. stack.Split(',').Select(name => name == s_fourth.Name ? s_fourth : Role.Row(name))];
+
+    /// <summary>No step has one of these verbs for a product of which the condition holds.</summary>
+    private static void EachProduct(Func<ProductFacts, bool> of, params BootstrapVerb[] never) => Each(
+        f => f.Products.Any(p => of(p.Facts)),
+        (f, step) => !never.Contains(step.Verb) || !of(f.Products.Single(p => p.Product == step.Product).Facts));
 
     private static void Each(Func<BootstrapFacts, bool> of, Func<BootstrapFacts, BootstrapStep, bool> holds)
     {
@@ -122,17 +124,17 @@ public sealed class BootstrapDecisionTests
             if (!of(facts)) continue;
             seen++;
             var step = BootstrapDecision.Next(facts);
-            if (!holds(facts, step)) throw new ShouldAssertException($"{step} for {facts}");
+            if (!holds(facts, step)) throw new ShouldAssertException($"{step} for {facts}: {string.Join("; ", facts.Products)}");
         }
 
         seen.ShouldBePositive();
     }
 
     private static IEnumerable<BootstrapFacts> All() =>
-        from nomad in s_roles
-        from consul in s_roles.Append(null)
-        from bits in Enumerable.Range(0, 32)
-        select new BootstrapFacts(Bit(bits, 0), nomad, consul, Bit(bits, 1), Bit(bits, 2), Bit(bits, 3), Bit(bits, 4));
+        from scheduler in s_products
+        from other in s_products.Append(null)
+        from bits in Enumerable.Range(0, 8)
+        select new BootstrapFacts(Bit(bits, 0), other is null ? [(s_scheduler, scheduler)] : [(s_other, other), (s_scheduler, scheduler)], Bit(bits, 1), Bit(bits, 2));
 
     private static bool Bit(int bits, int n) => (bits >> n & 1) == 1;
 }

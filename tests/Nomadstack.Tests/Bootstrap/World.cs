@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Bootstrap;
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Tests.Bootstrap;
 
@@ -7,12 +8,9 @@ namespace Nomadstack.Tests.Bootstrap;
 /// A machine on which each step of the bootstrap has its effect: what is recorded survives a crash, what runs survives the agent but no power cut,
 /// and time passes in between.
 /// </summary>
-internal sealed class World(bool consul)
+internal sealed class World(IReadOnlyList<Product> stack)
 {
-    private readonly Server _nomad = new();
-    private readonly Server? _consul = consul ? new() : null;
-    private bool _consulClient;
-    private bool _nomadClient;
+    private readonly IReadOnlyDictionary<Product, Server> _servers = stack.ToDictionary(p => p, p => new Server(hasClient: p.HasClient));
     private bool _tracesGone;
 
     public int Minted { get; private set; }
@@ -29,9 +27,9 @@ internal sealed class World(bool consul)
             if (rounds > 200) throw new TimeoutException($"no end after {string.Join(", ", steps)}: {Facts()}");
             var step = BootstrapDecision.Next(Facts());
             if (steps.Count == 0 || steps[^1] != step) steps.Add(step);
-            if (step == BootstrapStep.Done) return steps;
+            if (step.Verb == BootstrapVerb.Done) return steps;
             effects -= Act(step, effects);
-            foreach (var server in Servers) server.Pass(_nomadClient);
+            foreach (var server in _servers.Values) server.Pass(Scheduler.ClientRuns);
         }
 
         return steps;
@@ -41,7 +39,7 @@ internal sealed class World(bool consul)
     public int Effects()
     {
         var n = 0;
-        for (; Run(effects: 1)[^1] != BootstrapStep.Done; n++)
+        for (; Run(effects: 1)[^1].Verb != BootstrapVerb.Done; n++)
         {
         }
 
@@ -52,29 +50,24 @@ internal sealed class World(bool consul)
     public void Crash(bool powerCut)
     {
         if (!powerCut) return;
-        _consulClient = _nomadClient = false;
-        foreach (var server in Servers) server.Reboot();
+        foreach (var server in _servers.Values) server.Reboot();
     }
 
-    private IEnumerable<Server> Servers => _consul is null ? [_nomad] : [_consul, _nomad];
+    private Server Scheduler => _servers[stack.Single(p => p.Schedules)];
 
-    private BootstrapFacts Facts() => new(Minted > 0, _nomad.Facts(), _consul?.Facts(), _consulClient, _nomadClient, _nomadClient && _nomad.Led, _tracesGone);
+    private BootstrapFacts Facts() => new(Minted > 0, [.. stack.Select(p => (p, _servers[p].Facts(Scheduler.Led)))], Scheduler is { ClientRuns: true, Led: true }, _tracesGone);
 
     /// <returns>How many effects it had: none where it only waits, and no more than <paramref name="most"/>, after which the agent dies.</returns>
     private int Act(BootstrapStep step, int most)
     {
-        switch (step)
+        switch (step.Verb)
         {
-            case BootstrapStep.MintCluster: Minted++; return 1;
-            case BootstrapStep.StartConsulBootstrap: _consul!.Start(); return 1;
-            case BootstrapStep.StartNomadBootstrap: _nomad.Start(); return 1;
-            case BootstrapStep.StartConsulClient: _consulClient = true; return 1;
-            case BootstrapStep.StartNomadClient: _nomadClient = true; return 1;
-            case BootstrapStep.RegisterConsulJob: _consul!.Registered = true; return 1;
-            case BootstrapStep.RegisterNomadJob: _nomad.Registered = true; return 1;
-            case BootstrapStep.RemoveConsulBootstrap: return Remove(_consul!, most);
-            case BootstrapStep.RemoveNomadBootstrap: return Remove(_nomad, most);
-            case BootstrapStep.RemoveTraces: _tracesGone = true; return 1;
+            case BootstrapVerb.MintCluster: Minted++; return 1;
+            case BootstrapVerb.StartServer: _servers[step.Product!].Start(); return 1;
+            case BootstrapVerb.StartClient: _servers[step.Product!].ClientRuns = true; return 1;
+            case BootstrapVerb.RegisterJob: _servers[step.Product!].Registered = true; return 1;
+            case BootstrapVerb.RemoveServer: return Remove(_servers[step.Product!], most);
+            case BootstrapVerb.RemoveTraces: _tracesGone = true; return 1;
             default: return 0;
         }
     }
@@ -98,12 +91,15 @@ internal sealed class World(bool consul)
     }
 
     /// <summary>One product's pair of servers: the bootstrap server and the one that is a job.</summary>
-    private sealed class Server
+    private sealed class Server(bool hasClient)
     {
         private bool _recorded;
         private bool _left;
         private bool _runs;
         private bool _jobRuns;
+
+        /// <summary>This node's client; one that does not exist is none to wait for.</summary>
+        public bool ClientRuns { get; set; } = !hasClient;
 
         public bool Registered { get; set; }
         public bool Leaving { get; set; }
@@ -117,7 +113,8 @@ internal sealed class World(bool consul)
         /// <summary>A majority of the voters runs.</summary>
         public bool Led => (_runs && Member ? 1 : 0) + (_jobRuns && JobVoter ? 1 : 0) > ((Member ? 1 : 0) + (JobVoter ? 1 : 0)) / 2;
 
-        public RoleFacts Facts() => new(_runs, Led, Registered && Led, JobVoter, Leaving, Retired);
+        /// <param name="jobsCanBeRead">The scheduler has a leader that tells.</param>
+        public ProductFacts Facts(bool jobsCanBeRead) => new(_runs, Led, Registered && jobsCanBeRead, JobVoter, Leaving, Retired, ClientRuns);
 
         public void Start()
         {
@@ -135,6 +132,10 @@ internal sealed class World(bool consul)
         }
 
         /// <summary>The agent starts again what is recorded, the job server among it.</summary>
-        public void Reboot() => _runs = _recorded && !Leaving && !Retired;
+        public void Reboot()
+        {
+            _runs = _recorded && !Leaving && !Retired;
+            ClientRuns = !hasClient;
+        }
     }
 }

@@ -53,7 +53,7 @@ public sealed class FetchTests : IDisposable
     }
 
     [Theory]
-    [InlineData("terraform", 2, "Name one of nomad, consul, vault, openbao")]
+    [InlineData("terraform", 2, "Name one of consul, nomad, vault, openbao")]
     [InlineData("nomad@newest", 2, "nomad@1.10.5")]
     [InlineData("openbao", 1, "--from")]
     public async Task WhatCannotBeFetchedIsRefusedBeforeAnythingIsAsked(string product, int code, string fix)

@@ -16,7 +16,7 @@ public sealed class JobTests : IAsyncLifetime
     {
         _host = await AgentHost.StartAsync();
         _nomad = await FakeNomad.StartAsync();
-        _host.Agent.Where = _host.Agent.Where with { NomadAddress = _nomad.Address };
+        _host.Agent.Where = FakeAgentService.At(_nomad.Address, null);
         _file = Path.Combine(_host.Paths.Data, "web.nomad");
         await File.WriteAllTextAsync(_file, "job \"web\" { }");
         _nomad.On("POST /v1/jobs/parse", """{"ID":"web","Name":"web"}""")
@@ -106,7 +106,7 @@ public sealed class JobTests : IAsyncLifetime
         await using (nomad)
         {
             nomad.Refuse("POST /v1/jobs/parse", 400, "input.hcl:1,5-9: Invalid block");
-            _host.Agent.Where = _host.Agent.Where with { NomadAddress = nomad.Address };
+            _host.Agent.Where = FakeAgentService.At(nomad.Address, null);
             var typed = new Typed();
 
             (await typed.RunAsync("job", "run", _file, "--data-dir", _host.Paths.Data)).ShouldBe(1);

@@ -30,8 +30,10 @@ public sealed class OptionTests
         (await typed.RunAsync("agent")).ShouldBe(0);
 
         var asked = typed.Started.ShouldNotBeNull();
-        asked.ShouldBe(new AgentOptions("/data", "10.0.0.7", "n7", 3, "nomad", true, "10.0.0.1:4640", "/token", "/opt/nomad", "/opt/consul", asked.Ports));
-        asked.PortsOver(new PortPlan()).ShouldBe(new PortPlan { Peers = 14640, NomadClientHttp = 14646 });
+        asked.ShouldBe(new AgentOptions("/data", "10.0.0.7", "n7", 3, "nomad", asked.Without, "10.0.0.1:4640", "/token", asked.Programs, asked.Ports));
+        asked.Without.ShouldBeEmpty();
+        asked.Programs.ShouldBe(new Dictionary<string, string> { [Role.Nomad] = "/opt/nomad", [Role.Consul] = "/opt/consul" }, ignoreOrder: true);
+        asked.PortsOver(new PortPlan()).ShouldBe(new PortPlan { Peers = 14640 }.With(Role.Row(Role.Nomad).Port(ProductPort.Client, ProductPort.Http), 14646));
     }
 
     [Fact]
@@ -75,7 +77,9 @@ public sealed class OptionTests
 
         await new Typed().RunAsync("bootstrap", "--servers", "5", "--no-consul", "--data-dir", host.Paths.Data);
 
-        host.Agent.Asked.ShouldBe([new BootstrapRequest(5, false)]);
+        var asked = host.Agent.Asked.ShouldHaveSingleItem().ShouldBeOfType<BootstrapRequest>();
+        asked.Servers.ShouldBe(5);
+        asked.Without.ShouldBe([Role.Consul]);
     }
 
     [Fact]
@@ -95,8 +99,8 @@ public sealed class OptionTests
         var plan = new PortPlan();
         for (var i = 0; i < PortNames.All.Count; i++) plan = PortNames.All.Values.ElementAt(i)(plan, 20000 + i);
 
-        var values = typeof(PortPlan).GetProperties().Where(p => p.PropertyType == typeof(int)).Select(p => (int)p.GetValue(plan)!).ToList();
-        values.Count.ShouldBe(PortNames.All.Count);
+        var values = plan.Named.Values.ToList();
+        values.Count.ShouldBe(1 + ProductTable.Known.Stack.Sum(p => p.Ports.Count));
         values.ShouldAllBe(v => v >= 20000);
         values.ShouldBeUnique();
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
+using Nomadstack.Api;
 using Nomadstack.Tests.Api;
 using Shouldly;
 using Xunit;
@@ -12,7 +13,7 @@ public sealed class ProgramCommandTests
     public async Task PassesEveryArgumentUntouched()
     {
         await using var host = await AgentHost.StartAsync();
-        host.Agent.Where = host.Agent.Where with { NomadProgram = ["/opt/nomad", "engine"] };
+        host.Agent.Where = With(["/opt/nomad", "engine"]);
         var typed = new Typed();
 
         (await typed.RunAsync("--data-dir", host.Paths.Data, "nomad", "alloc", "exec", "--help", "--json", "--data-dir", "x", "--", "@y", "-h")).ShouldBe(42);
@@ -27,7 +28,7 @@ public sealed class ProgramCommandTests
     public async Task AnAddressOfTheUsersStays()
     {
         await using var host = await AgentHost.StartAsync();
-        host.Agent.Where = host.Agent.Where with { ConsulAddress = null };
+        host.Agent.Where = FakeAgentService.At("http://127.0.0.1:4646", null);
         var typed = new Typed { ["CONSUL_HTTP_ADDR"] = "elsewhere:8500", ["NOMADSTACK_DATA_DIR"] = host.Paths.Data };
 
         (await typed.RunAsync("consul")).ShouldBe(42);
@@ -40,7 +41,7 @@ public sealed class ProgramCommandTests
     public async Task WithoutConsulOrClusterItSaysSo()
     {
         await using var host = await AgentHost.StartAsync();
-        host.Agent.Where = new(null, ["nomad"], null, []);
+        host.Agent.Where = new(new Dictionary<string, ProductEndpoint> { [Role.Nomad] = new(null, ["nomad"]) });
         var (consul, nomad) = (new Typed(), new Typed());
 
         (await consul.RunAsync("--data-dir", host.Paths.Data, "consul", "members")).ShouldBe(1);
@@ -55,7 +56,7 @@ public sealed class ProgramCommandTests
     public async Task TheProcessBecomesTheProgram()
     {
         await using var host = await AgentHost.StartAsync();
-        host.Agent.Where = host.Agent.Where with { NomadProgram = ["sh", "-c", "echo $$ $NOMAD_ADDR \"$@\"; exit 7", "sh"] };
+        host.Agent.Where = With(["sh", "-c", "echo $$ $NOMAD_ADDR \"$@\"; exit 7", "sh"]);
         using var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "nomad", "a b", "--help"])
         {
             RedirectStandardOutput = true,
@@ -68,4 +69,6 @@ public sealed class ProgramCommandTests
         line.ShouldBe($"{process.Id} http://127.0.0.1:4646 a b --help\n");
         process.ExitCode.ShouldBe(7);
     }
+
+    private static Endpoints With(string[] program) => new(new Dictionary<string, ProductEndpoint> { [Role.Nomad] = new("http://127.0.0.1:4646", program) });
 }

@@ -48,7 +48,7 @@ public sealed class UpTests : IDisposable
 
         (await up).ShouldBe(0);
         typed.Started.ShouldNotBeNull().Servers.ShouldBe(1);
-        typed.Started.Consul.ShouldBeFalse();
+        typed.Started.Without.ShouldBe([Role.Consul]);
         _agent.Asked.ShouldContain("stop");
         typed.Error.ToString().ShouldContain("everything stopped");
     }
@@ -57,7 +57,7 @@ public sealed class UpTests : IDisposable
     public async Task SaysWhatProvidesNomadAndWhyWhatRootWouldAddAndHowToGoOn()
     {
         using var interrupt = new CancellationTokenSource();
-        var engine = new EngineStatus(new("embedded", "0.1.0") { Why = "no nomad program was found" }, new("none", "") { Why = "no consul program was found" });
+        var engine = new Dictionary<string, EngineVersion> { [Role.Nomad] = new("embedded", "0.1.0") { Why = "no nomad program was found" }, [Role.Consul] = new("none", "") { Why = "no consul program was found" } };
         _agent.Status = _agent.Status with { Engine = engine, Node = _agent.Status.Node with { Address = "127.0.0.1" } };
         var typed = new Typed { Daemon = DaemonAsync, User = new("alice", false, 1024), Alias = "alias nomadstack=/build/nomadstack" };
         var up = typed.RunAsync(interrupt.Token, "up", "--data-dir", _paths.Data);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Clients;
-using Nomadstack.Servers;
+using Nomadstack.Products;
 using Shouldly;
 using Xunit;
 

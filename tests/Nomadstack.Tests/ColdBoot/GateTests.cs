@@ -33,7 +33,7 @@ public sealed class GateTests
 
     [Fact]
     public void WithNoServerOnRecordItIsClosed() =>
-        Gate.Decide(new([], 20, true, 0)).ShouldBe(new Gate.Closed("a Nomad server: none is recorded in the membership yet", NoQuorum: true));
+        Gate.Decide(new([], 20, true, 0)).ShouldBe(new Gate.Closed("a server: none is recorded in the membership yet", NoQuorum: true));
 
     [Fact]
     public void AFailedReadThroughTheLeaderKeepsItClosed() => Each(f => f.ReadIndex is null, (_, g) => g.ShouldBeOfType<Gate.Closed>());

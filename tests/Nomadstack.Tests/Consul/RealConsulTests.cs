@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Cluster;
 using Nomadstack.Consul;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Storage;
 using Nomadstack.Tests.Products;
 using Shouldly;
 using Xunit;
@@ -20,26 +20,15 @@ public sealed class RealConsulTests : IDisposable
     public async Task AServerStartsLeadsIsMovedAndLeavesBesideAClient()
     {
         Skip.IfNot(RealAgent.Has("consul"), "no consul program on PATH");
-        var version = (await new ProgramProbe(TimeProvider.System).ProbeAsync(EngineKind.Consul, null, null, null, default)).OrThrow().Version;
-        var ports = new PortPlan
-        {
-            ConsulClientHttp = RealAgent.FreePort(),
-            ConsulClientSerf = RealAgent.FreePort(),
-            ConsulClientDns = RealAgent.FreePort(),
-            ConsulServerHttp = RealAgent.FreePort(),
-            ConsulServerRpc = RealAgent.FreePort(),
-            ConsulServerSerf = RealAgent.FreePort(),
-            ConsulBootstrapHttp = RealAgent.FreePort(),
-            ConsulBootstrapRpc = RealAgent.FreePort(),
-            ConsulBootstrapSerf = RealAgent.FreePort(),
-        };
+        var version = (await new ProgramProbe(TimeProvider.System).ProbeAsync(Role.Row(Role.Consul), null, null, null, default)).OrThrow().Version;
+        var ports = Role.FreePorts(RealAgent.FreePort, Role.Consul);
         var raftId = Guid.NewGuid().ToString();
         await File.WriteAllTextAsync(Path.Combine(_folder.Sub("job/data"), "node-id"), raftId);
 
-        var first = ConsulServerConfig.Temporary("n1-bootstrap", "127.0.0.1", ports, _folder.Sub("boot/data"), version) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
+        var first = ConsulServerConfig.For(Role.Site(Role.Consul, _folder.Sub("boot"), ports, "127.0.0.1", bootstrap: true, "n1-bootstrap"), [$"127.0.0.1:{ports.Of("consulServerSerf")}"], version) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
         await using var boot = RealAgent.Start("consul", _folder.Sub("boot"), first.Render());
-        var bootApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulBootstrapHttp}", TimeProvider.System);
-        await boot.EventuallyAsync("the bootstrap server leads", async () => await bootApi.LeaderAsync(true, ConsulApi.Quick, default) == $"127.0.0.1:{ports.ConsulBootstrapRpc}");
+        var bootApi = new ConsulApi(Role.Endpoint(ports.Of("consulBootstrapHttp")), TimeProvider.System);
+        await boot.EventuallyAsync("the bootstrap server leads", async () => await bootApi.LeaderAsync(ConsulApi.Quick, default) == $"127.0.0.1:{ports.Of("consulBootstrapRpc")}");
         await boot.EventuallyAsync("a write is accepted", async () => (await bootApi.PutKeyAsync("a/b c", "1", ConsulApi.WithLeader, default)).Try(out var put) && put);
         (await bootApi.GetAutopilotConfigurationAsync(ConsulApi.WithLeader, default)).Try(out var autopilot).ShouldBeTrue();
         autopilot!.MinQuorum.ShouldBe(1);
@@ -49,11 +38,11 @@ public sealed class RealConsulTests : IDisposable
         written.ShouldBeFalse();
         (await bootApi.BarrierAsync(ConsulApi.WithLeader, default)).ShouldBeOfType<Answer<Done>.Ok>();
 
-        await using var job = RealAgent.Start("consul", _folder.Sub("job"), ConsulServerConfig.Job("n1-server", "127.0.0.1", ports, _folder.Sub("job/data"), version).Render());
-        var clientConfig = ConsulClientConfig.For("n1", "127.0.0.1", ports, _folder.Sub("client/data")) with { Join = [$"127.0.0.1:{ports.ConsulServerSerf}"] };
+        await using var job = RealAgent.Start("consul", _folder.Sub("job"), ConsulServerConfig.For(Role.Site(Role.Consul, _folder.Sub("job"), ports, "127.0.0.1"), [], version).Render());
+        var clientConfig = ConsulClientConfig.For(Role.Row(Role.Consul), new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.1", Ports = ports }, _folder.Sub("client/data")) with { Join = [$"127.0.0.1:{ports.Of("consulServerSerf")}"] };
         await using var client = RealAgent.Start("consul", _folder.Sub("client"), clientConfig.Render());
-        var jobApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulServerHttp}", TimeProvider.System);
-        var clientApi = new ConsulApi($"http://127.0.0.1:{ports.ConsulClientHttp}", TimeProvider.System);
+        var jobApi = new ConsulApi(Role.Endpoint(ports.Of("consulServerHttp")), TimeProvider.System);
+        var clientApi = new ConsulApi(Role.Endpoint(ports.Of("consulClientHttp")), TimeProvider.System);
         await job.EventuallyAsync("the job server votes", async () => (await bootApi.RaftConfigurationAsync(true, ConsulApi.Quick, default)).Try(out var raft) && raft.Voters.Any(v => v.ID == raftId), seconds: 45);
         (await jobApi.AgentSelfAsync(ConsulApi.Quick, default)).Try(out var self).ShouldBeTrue();
         self!.ServerId.ShouldBe(raftId);
@@ -72,7 +61,7 @@ public sealed class RealConsulTests : IDisposable
         (await clientApi.GetKeyAsync("none", ConsulApi.WithLeader, default)).ShouldBe(new Answer<string?>.Ok(null));
         (await clientApi.MembersAsync(ConsulApi.Quick, default)).Try(out var members).ShouldBeTrue();
         members!.Single(m => m.Name == "n1").Server.ShouldBeFalse();
-        members!.Single(m => m.Name == "n1-server").RpcAddress.ShouldBe($"127.0.0.1:{ports.ConsulServerRpc}");
+        members!.Single(m => m.Name == "n1-server").RpcAddress.ShouldBe($"127.0.0.1:{ports.Of("consulServerRpc")}");
 
         // A signal stops a client and takes it out of nothing.
         client.Signal(2);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.RegularExpressions;
-using Nomadstack.Cluster;
 using Nomadstack.Storage;
 using Shouldly;
 using Xunit;

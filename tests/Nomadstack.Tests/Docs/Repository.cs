@@ -6,19 +6,22 @@ internal static class Repository
 {
     public static string Root { get; } = Find();
 
-    public static string Source { get; } = Path.Combine(Root, "src", "Nomadstack");
-
     /// <summary>The folders of the program: its parts.</summary>
-    public static IReadOnlyList<string> Folders { get; } =
-        [.. Directory.GetDirectories(Source).Select(f => Path.GetFileName(f)!).Where(f => f is not ("bin" or "obj")).Order(StringComparer.Ordinal)];
+    public static IReadOnlyList<string> Folders { get; } = FoldersOf("Nomadstack");
 
-    /// <summary>Path below <see cref="Source"/> and text of every source file in a folder.</summary>
-    public static IEnumerable<(string Path, string Text)> Files() =>
-        from folder in Folders
-        from file in Directory.EnumerateFiles(Path.Combine(Source, folder), "*.cs", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-        select (Path.GetRelativePath(Source, file), File.ReadAllText(file));
+    /// <summary>The folders of a project.</summary>
+    public static IReadOnlyList<string> FoldersOf(string project) =>
+        [.. Directory.GetDirectories(SourceOf(project)).Select(f => Path.GetFileName(f)!).Where(f => f is not ("bin" or "obj")).Order(StringComparer.Ordinal)];
+
+    /// <summary>Path below the project's folder, and text, of every source file of a project.</summary>
+    public static IEnumerable<(string Path, string Text)> Files(string project = "Nomadstack") =>
+        from folder in FoldersOf(project).Prepend(".")
+        from file in Directory.EnumerateFiles(Path.Combine(SourceOf(project), folder), "*.cs", folder == "." ? SearchOption.TopDirectoryOnly : SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+        select (Path.GetRelativePath(SourceOf(project), file), File.ReadAllText(file));
 
     public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path]));
+
+    private static string SourceOf(string project) => Path.Combine(Root, "src", project);
 
     private static string Find()
     {

@@ -23,21 +23,23 @@ public sealed partial class TroubleshootingTests
     public void EveryCodeTheProgramGivesIsExplained()
     {
         var given = Repository.Files().SelectMany(f => GivenCode().Matches(f.Text)).Select(m => m.Groups[1].Value)
-            .SelectMany(code => code.Contains("{kind}", StringComparison.Ordinal) ? new[] { code.Replace("{kind}", "nomad", StringComparison.Ordinal) } : [code]).Distinct().ToList();
+            .Select(code => code.Replace(OfProduct, "nomad", StringComparison.Ordinal)).Distinct().ToList();
 
         given.Count.ShouldBeGreaterThan(100);
         given.Except(s_needNoPage).Except(Code().Matches(Repository.Read("docs", "troubleshooting.md")).Select(m => m.Groups[1].Value)).ShouldBeEmpty();
     }
 
-    /// <summary>Some codes name the product: <c>engine/{kind}-missing</c>.</summary>
+    /// <summary>How some codes name the product.</summary>
+    private const string OfProduct = "{product.Name}";
+
     private static bool Gives(string source, string code) =>
-        source.Contains($"\"{code}\"", StringComparison.Ordinal) || source.Contains($"\"{Product().Replace(code, "{kind}")}\"", StringComparison.Ordinal);
+        source.Contains($"\"{code}\"", StringComparison.Ordinal) || source.Contains($"\"{Product().Replace(code, OfProduct)}\"", StringComparison.Ordinal);
 
     [GeneratedRegex("`([a-z]+/[a-z-]+)`")]
     private static partial Regex Code();
 
     /// <summary>Where a problem is made, and where its code has a name of its own.</summary>
-    [GeneratedRegex("(?:new(?: Problem)?\\(|Code = )\\$?\"((?!application/)[a-z]+/[a-z{}-]+)\"")]
+    [GeneratedRegex("(?:new(?: Problem)?\\(|Code = )\\s*\\$?\"((?!application/)[a-z]+/[a-zA-Z{}.-]+)\"")]
     private static partial Regex GivenCode();
 
     [GeneratedRegex("nomad|consul")]

@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using System.Net;
 using Nomadstack.Api;
+using Nomadstack.Cluster;
 using Nomadstack.Doctor;
 using Nomadstack.Preflight;
 using Nomadstack.Programs;
@@ -18,7 +19,7 @@ public sealed class ExaminationTests
 
     private static readonly DoctorFacts s_good = new(
         new NodePaths("/data"), "10.0.0.1", new(), false, s_host, new HashSet<int>(), null, null, null, [], TimeSpan.FromMilliseconds(2), 65536, 4L << 30, true, 2, new("root", true, 1024), new(6, 1, 0),
-        new ProgramFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5))), new ProgramFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))), null);
+        Programs(new ProgramFinding.Found(new("nomad", "/usr/bin/nomad", [], new(1, 9, 5)))), null);
 
     [Fact]
     public void AGoodMachineHasNoComplaint()
@@ -89,7 +90,7 @@ public sealed class ExaminationTests
         var folder = Directory.CreateTempSubdirectory("nomadstack-doctor-").FullName;
         try
         {
-            var facts = await DoctorFacts.ReadAsync(new NodePaths(Path.Combine(folder, "data")), new("127.0.0.1", null, null), TimeProvider.System, default);
+            var facts = await DoctorFacts.ReadAsync(new NodePaths(Path.Combine(folder, "data")), new("127.0.0.1", new Dictionary<string, string>()), TimeProvider.System, default);
 
             Examination.Of(facts).ShouldNotBeEmpty();
             facts.Address.ShouldBe("127.0.0.1");
@@ -110,7 +111,7 @@ public sealed class ExaminationTests
         await using var host = await AgentHost.StartAsync();
         using var held = DataFolderLock.Take(host.Paths.Data);
 
-        var facts = await DoctorFacts.ReadAsync(host.Paths, new(null, null, null), TimeProvider.System, default);
+        var facts = await DoctorFacts.ReadAsync(host.Paths, new(null, new Dictionary<string, string>()), TimeProvider.System, default);
 
         facts.Agent.ShouldBe(Environment.ProcessId);
         facts.Status.ShouldNotBeNull();
@@ -125,7 +126,7 @@ public sealed class ExaminationTests
         {
             await other.StandardOutput.ReadLineAsync();
 
-            (await DoctorFacts.ReadAsync(folder, new("127.0.0.1", null, null), TimeProvider.System, default)).OwnPids.ShouldContain(other.Id);
+            (await DoctorFacts.ReadAsync(folder, new("127.0.0.1", new Dictionary<string, string>()), TimeProvider.System, default)).OwnPids.ShouldContain(other.Id);
         }
         finally
         {
@@ -153,7 +154,7 @@ public sealed class ExaminationTests
     [InlineData("1.6.10", true)]
     [InlineData("1.10.5", false)]
     public void AnOlderNomadOrAnotherUserDoesWithoutControlGroups(string version, bool root) =>
-        Examination.Of(s_good with { CgroupsClosed = true, User = s_good.User with { IsRoot = root }, Nomad = new ProgramFinding.Found(new("nomad", "/usr/bin/nomad", [], SemVer.Parse(version)!)) })
+        Examination.Of(s_good with { CgroupsClosed = true, User = s_good.User with { IsRoot = root }, Programs = Programs(new ProgramFinding.Found(new("nomad", "/usr/bin/nomad", [], SemVer.Parse(version)!))) })
             .Where(f => f.State != Finding.Fine).ShouldBeEmpty();
 
     [Fact]
@@ -169,13 +170,19 @@ public sealed class ExaminationTests
     {
         var facts = s_good with
         {
-            Consul = new ProgramFinding.Missing(new("engine/consul-missing", "x", "y", "z")),
+            Programs = new Dictionary<string, ProgramFinding>(s_good.Programs) { [Role.Consul] = new ProgramFinding.Missing(new("engine/consul-missing", "x", "y", "z")) },
             Bundle = new([new("consul", "1.20.0", 1, 1, "")]),
             Host = s_host with { Sockets = [new(IPAddress.Any, 8500, false, 7)] },
         };
 
         Examination.Of(facts).Where(f => f.State != Finding.Fine).ShouldHaveSingleItem().What.ShouldContain("8500");
     }
+
+    private static IReadOnlyDictionary<string, ProgramFinding> Programs(ProgramFinding nomad) => new Dictionary<string, ProgramFinding>
+    {
+        [Role.Nomad] = nomad,
+        [Role.Consul] = new ProgramFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))),
+    };
 
     private static DoctorFacts With(string fault) => fault switch
     {
@@ -194,8 +201,8 @@ public sealed class ExaminationTests
         "little memory" => s_good with { MemoryBytes = 100 << 20 },
         "old kernel" => s_good with { Kernel = new(4, 19, 0) },
         "other agent" => s_good with { Others = ["pid 12: nomad agent -dev"] },
-        "no nomad" => s_good with { Nomad = new ProgramFinding.Missing(new("engine/nomad-missing", "No nomad program was found.", "x", "y")) },
-        "bad nomad" => s_good with { Nomad = new ProgramFinding.Unusable(new("engine/nomad-too-old", "It is too old.", "x", "y")) },
+        "no nomad" => s_good with { Programs = Programs(new ProgramFinding.Missing(new("engine/nomad-missing", "No nomad program was found.", "x", "y"))) },
+        "bad nomad" => s_good with { Programs = Programs(new ProgramFinding.Unusable(new("engine/nomad-too-old", "It is too old.", "x", "y"))) },
         "stuck agent" => s_good with { Agent = 5, AgentProblem = new("agent/not-answering", "It does not answer.", "x", "y") },
         "no quorum" => s_good with { Agent = 5, Status = Status("no-quorum", "1 of 3 servers answer") },
         "degraded" => s_good with { Agent = 5, Status = Status("degraded", "n2 is away") },
@@ -203,5 +210,5 @@ public sealed class ExaminationTests
     };
 
     private static StatusDocument Status(string state, string reason) =>
-        new(1, new("n1", "id", "10.0.0.1", "0.1.0"), new("c", state, reason, 3), new(new("nomad", "1.9.5"), new("none", "")), [], [], []);
+        new(1, new("n1", "id", "10.0.0.1", "0.1.0"), new("c", state, reason, 3), new Dictionary<string, EngineVersion> { [Role.Nomad] = new("nomad", "1.9.5"), [Role.Consul] = new("none", "") }, [], [], []);
 }

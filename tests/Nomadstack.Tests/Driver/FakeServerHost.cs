@@ -9,6 +9,8 @@ namespace Nomadstack.Tests.Driver;
 /// <summary>Claims without servers: every role is served by the process and the log file that the test names.</summary>
 internal sealed class FakeServerHost(string logFolder) : IServerHost
 {
+    public IReadOnlyCollection<string> Roles { get; } = Role.All;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (ServerClaim Claim, TaskCompletionSource Ended)> _byRole = [];
     private readonly ConcurrentDictionary<string, Task> _ended = new();

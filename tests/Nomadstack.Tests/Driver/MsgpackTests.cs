@@ -11,8 +11,8 @@ public sealed class MsgpackTests
     [Fact]
     public void ReadsWhatNomadWrites()
     {
-        ServerRequest.Decode([0x82, 0xa4, .. "role"u8, 0xa5, .. "nomad"u8, 0xa7, .. "version"u8, 0xc0]).ShouldBe(new("nomad", null));
-        ServerRequest.Decode([0x82, 0xa4, .. "role"u8, 0xd9, 6, .. "consul"u8, 0xa7, .. "version"u8, 0xda, 0, 5, .. "1.8.7"u8]).ShouldBe(new("consul", "1.8.7"));
+        ServerRequest.Decode([0x82, 0xa4, .. "role"u8, 0xa5, .. "nomad"u8, 0xa7, .. "version"u8, 0xc0], Role.All).ShouldBe(new("nomad", null));
+        ServerRequest.Decode([0x82, 0xa4, .. "role"u8, 0xd9, 6, .. "consul"u8, 0xa7, .. "version"u8, 0xda, 0, 5, .. "1.8.7"u8], Role.All).ShouldBe(new("consul", "1.8.7"));
     }
 
     [Theory]
@@ -32,5 +32,5 @@ public sealed class MsgpackTests
     [InlineData(new byte[] { 0xdf, 0xff, 0xff, 0xff, 0xff }, "byte 0: the length is impossible")]
     [InlineData(new byte[] { 0x80 }, "names no server role")]
     public void SaysWhereItStumbles(byte[] bytes, string message) =>
-        Should.Throw<RpcException>(() => ServerRequest.Decode(bytes)).Status.Detail.ShouldContain(message);
+        Should.Throw<RpcException>(() => ServerRequest.Decode(bytes, Role.All)).Status.Detail.ShouldContain(message);
 }

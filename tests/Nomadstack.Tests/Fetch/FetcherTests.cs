@@ -40,7 +40,7 @@ public sealed class FetcherTests : IAsyncLifetime
         var fetched = await FetchAsync("nomad@1.9.5");
 
         fetched.ShouldBe(new("nomad", "1.9.5", "BUSL-1.1", Path.Combine(Paths.Binaries, "nomad/1.9.5/nomad"), New: true));
-        var found = await new ProgramProbe(TimeProvider.System, null, product => InstalledPrograms.Folders(Paths, product, null)).ProbeAsync("nomad", null, "/nowhere", null, default);
+        var found = await new ProgramProbe(TimeProvider.System, null, product => InstalledPrograms.Folders(Paths, product, null)).ProbeAsync(Role.Row(Role.Nomad), null, "/nowhere", null, default);
         found.OrThrow().ShouldBe(new ProductProgram("nomad", fetched.Path, [], new(1, 9, 5)), new SameProgram());
         Left().ShouldBe(["nomad/1.9.5/LICENSE.txt", "nomad/1.9.5/nomad"]);
         File.GetUnixFileMode(Paths.Data).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -314,7 +314,7 @@ public sealed class FetcherTests : IAsyncLifetime
     [InlineData("vault", "1.15.0", "BUSL-1.1")]
     [InlineData("openbao", "2.1.0", "MPL-2.0")]
     public void TheLicenceIsNamed(string product, string version, string licence) =>
-        Product.All.Single(p => p.Name == product).LicenceOf(SemVer.Parse(version)!).ShouldBe(licence);
+        ProductTable.Known[product].LicenceOf(SemVer.Parse(version)!).ShouldBe(licence);
 
     private async Task<Problem> RefusedAsync(string wanted, string? from = null) =>
         (await Should.ThrowAsync<ProblemException>(FetchAsync(wanted, from))).Problem;
@@ -323,7 +323,7 @@ public sealed class FetcherTests : IAsyncLifetime
     {
         using var source = ReleaseSource.At(from ?? _server.Address, TimeProvider.System);
         var fetcher = new Fetcher(paths ?? Paths, source, ReleaseKey.From(Signer.Known.KeyIn(_folder)), "amd64");
-        return await fetcher.FetchAsync(Wanted.Parse(wanted), _ => { }, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
+        return await fetcher.FetchAsync(Wanted.Parse(wanted, ProductTable.Known), _ => { }, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     /// <summary>Every file below <c>bin</c>, in order.</summary>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Cluster;
 using Nomadstack.Health;
 using Nomadstack.Peers;
-using Nomadstack.Servers;
+using Nomadstack.Products;
 using Shouldly;
 using Xunit;
 
@@ -28,9 +27,9 @@ public sealed class VerdictTests
 
         Verdict.On(facts with
         {
-            Roles = [Role.Nomad],
+            Products = [Role.Row(Role.Nomad)],
             Servers = [.. facts.Servers.Where(s => s.Server.Entry.Role == Role.Nomad)],
-            Nodes = [.. facts.Nodes.Select(n => n with { ConsulStatus = "none" })],
+            Nodes = [.. facts.Nodes.Select(n => n with { Clients = n.Clients.Where(c => c.Key == Role.Nomad).ToDictionary() })],
         }).State.ShouldBe("healthy");
     }
 
@@ -118,14 +117,14 @@ public sealed class VerdictTests
     [Theory]
     [InlineData("down")]
     [InlineData("starting")]
-    public void ANomadClientThatIsNotReadyDegrades(string status) => Is(Nodes("n2", n => n with { NomadStatus = status }), "degraded", "Nomad client", "n2", status);
+    public void ANomadClientThatIsNotReadyDegrades(string status) => Is(Nodes("n2", n => Client(n, Role.Nomad, status)), "degraded", "Nomad client", "n2", status);
 
     [Fact]
     public void AClientThatIsHeldBackSaysForWhat() =>
-        Is(Nodes("n1", n => n with { NomadStatus = "starting" }) with { ClientWaitsFor = "quorum: 1 of 3 servers answer" }, "degraded", "n1", "quorum: 1 of 3 servers answer");
+        Is(Nodes("n1", n => Client(n, Role.Nomad, "starting")) with { ClientWaitsFor = "quorum: 1 of 3 servers answer" }, "degraded", "n1", "quorum: 1 of 3 servers answer");
 
     [Fact]
-    public void AFailedConsulClientDegrades() => Is(Nodes("n2", n => n with { ConsulStatus = "failed" }), "degraded", "Consul client", "n2");
+    public void AFailedConsulClientDegrades() => Is(Nodes("n2", n => Client(n, Role.Consul, "failed")), "degraded", "Consul client", "n2");
 
     private static Verdict Is(StatusFacts facts, string state, params string[] words)
     {
@@ -138,10 +137,10 @@ public sealed class VerdictTests
     private static StatusFacts Healthy() => new(
         HasCluster: true,
         Bootstrapping: false,
-        Role.All,
+        [.. Role.All.Select(Role.Row)],
         new Dictionary<string, int> { [Role.Nomad] = 3, [Role.Consul] = 3 },
         [.. from role in Role.All from node in (string[])["n1", "n2", "n3"] select Server(role, node, View(role, "n1", "n2", "n3"))],
-        [.. from node in (string[])["n1", "n2", "n3"] select new SeenNode(node, "10.0.0.1", true, "ready", "alive", true)],
+        [.. from node in (string[])["n1", "n2", "n3"] select new SeenNode(node, "10.0.0.1", true, new Dictionary<string, SeenClient> { [Role.Nomad] = new(node, "ready", true), [Role.Consul] = new(node, "alive", true) }, true)],
         ClientWaitsFor: "",
         QuorumLostFor: null);
 
@@ -156,6 +155,9 @@ public sealed class VerdictTests
         var facts = Healthy();
         return facts with { Nodes = [.. facts.Nodes.Select(n => n.Name == name ? change(n) : n)] };
     }
+
+    private static SeenNode Client(SeenNode node, string product, string state) =>
+        node with { Clients = new Dictionary<string, SeenClient>(node.Clients) { [product] = new(node.Name, state, Serves: false) } };
 
     private static StatusFacts NoLeader(string role, string[] silent) =>
         Servers(role, null, s => s with { View = silent.Contains(s.Server.NodeName) ? null : s.View! with { LeaderAddress = null } });

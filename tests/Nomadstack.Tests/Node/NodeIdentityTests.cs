@@ -72,5 +72,5 @@ public sealed class NodeIdentityTests : IDisposable
     private NodeFile Read(string? name, string? address, bool holdsServers = false) =>
         NodeIdentity.ReadOrMint(_paths, Options(name, address), holdsServers, alone: false);
 
-    private AgentOptions Options(string? name, string? address) => new(_paths.Data, address, name, 3, "auto", true, null, null, null, null, new Dictionary<string, int>());
+    private AgentOptions Options(string? name, string? address) => new(_paths.Data, address, name, 3, "auto", [], null, null, new Dictionary<string, string>(), new Dictionary<string, int>());
 }

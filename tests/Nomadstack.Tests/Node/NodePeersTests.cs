@@ -4,8 +4,8 @@ using Nomadstack.Bootstrap;
 using Nomadstack.Cluster;
 using Nomadstack.Node;
 using Nomadstack.Peers;
+using Nomadstack.Products;
 using Nomadstack.Programs;
-using Nomadstack.Servers;
 using Nomadstack.Storage;
 using Nomadstack.Tests.Peers;
 using Nomadstack.Tests.Processes;
@@ -22,9 +22,9 @@ public sealed class NodePeersTests
         var time = new PassingHours();
         var paths = new NodePaths(Directory.CreateTempSubdirectory("nomadstack-renewal-").FullName);
         var file = new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.3", Ports = new PortPlan { Peers = TestNode.FreePort("127.0.0.3") } };
-        using var peers = new NodePeers(new NodeContext(file, paths, new Membership(paths, file, time), time, NullLoggerFactory.Instance), "0.1.0", new NodePrograms(paths, [new(EngineKind.Nomad, "/bin/nomad", [], new(1, 10, 0))], null, () => null));
+        using var peers = new NodePeers(new NodeContext(file, paths, new Membership(paths, file, time), ProductTable.Known, time, NullLoggerFactory.Instance), "0.1.0", new NodePrograms(paths, ProductTable.Known, new Dictionary<string, IReadOnlyList<ProductProgram>> { [Role.Nomad] = [new(Role.Nomad, "/bin/nomad", [], new(1, 10, 0))] }, () => null));
         using var agent = new CancellationTokenSource();
-        await peers.MintAsync(new ClusterRequest(1, Consul: false), agent.Token);
+        await peers.MintAsync(new ClusterRequest(1, [Role.Nomad]), agent.Token);
         var running = peers.RunAsync(agent.Token);
         var first = await File.ReadAllTextAsync(PkiFiles.NodeCertificate(paths));
 

@@ -31,7 +31,7 @@ public sealed class ProgramDownloadTests : IAsyncLifetime
         Publish(Signer.Known);
         List<FetchProgress> shown = [];
 
-        var (program, _) = await Download(_server.Address, shown.Add).TryAsync("nomad", default);
+        var (program, _) = await Download(_server.Address, shown.Add).TryAsync(Role.Row(Role.Nomad), default);
 
         program.ShouldNotBeNull().Version.ShouldBe("1.9.5");
         program.Licence.ShouldBe("BUSL-1.1");
@@ -46,8 +46,8 @@ public sealed class ProgramDownloadTests : IAsyncLifetime
         var download = Download(_server.Address);
         var clock = Stopwatch.StartNew();
 
-        var (nomad, why) = await download.TryAsync("nomad", default);
-        var (consul, same) = await download.TryAsync("consul", default);
+        var (nomad, why) = await download.TryAsync(Role.Row(Role.Nomad), default);
+        var (consul, same) = await download.TryAsync(Role.Row(Role.Consul), default);
 
         clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(8), "one wait of 5 s");
         (nomad, consul).ShouldBe((null, null));
@@ -60,7 +60,7 @@ public sealed class ProgramDownloadTests : IAsyncLifetime
     {
         Publish(new Signer());
 
-        var (program, why) = await Download(_server.Address).TryAsync("nomad", default);
+        var (program, why) = await Download(_server.Address).TryAsync(Role.Row(Role.Nomad), default);
 
         program.ShouldBeNull();
         why.ShouldContain("signature");
@@ -70,7 +70,7 @@ public sealed class ProgramDownloadTests : IAsyncLifetime
     [Fact]
     public async Task NothingIsAskedWhereItIsForbidden()
     {
-        var (program, why) = await Download(ProgramDownload.Never).TryAsync("nomad", default);
+        var (program, why) = await Download(ProgramDownload.Never).TryAsync(Role.Row(Role.Nomad), default);
 
         program.ShouldBeNull();
         why.ShouldBe("none is to be fetched");

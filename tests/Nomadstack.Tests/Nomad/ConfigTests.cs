@@ -2,9 +2,10 @@
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
 using Nomadstack.Nomad;
-using Nomadstack.Programs;
+using Nomadstack.Storage;
 using Shouldly;
 using Xunit;
+
 using ConsulClient = Nomadstack.Consul.ConsulClientConfig;
 using ConsulServer = Nomadstack.Consul.ConsulServerConfig;
 
@@ -13,14 +14,16 @@ namespace Nomadstack.Tests.Nomad;
 /// <summary>Rules that every rendered configuration keeps, whatever binary reads it.</summary>
 public sealed class ConfigTests
 {
+    private static readonly NodeFile s_node = new() { Id = "id", Name = "n1", Address = "10.0.0.1" };
+
     private static readonly SemVer s_consul = new(1, 8, 7);
 
     private static readonly string[] s_permanent =
     [
-        (NomadServerConfig.Job("n1-server", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.2:4648"] }).Render(),
-        NomadClientConfig.For("n1", "id", "10.0.0.1", new(), "/d", "/p", consul: true).Render(),
-        ConsulServer.Job("n1-server", "10.0.0.1", new(), "/d", s_consul).Render(),
-        ConsulClient.For("n1", "10.0.0.1", new(), "/d").Render(),
+        NomadServerConfig.For(Role.Site(Role.Nomad, "/d"), ["10.0.0.2:4648"]).Render(),
+        (NomadClientConfig.For(Role.Row(Role.Nomad), s_node, "/d", "/p") with { Consul = "10.0.0.1:8500" }).Render(),
+        ConsulServer.For(Role.Site(Role.Consul, "/d"), [], s_consul).Render(),
+        ConsulClient.For(Role.Row(Role.Consul), s_node, "/d").Render(),
     ];
 
     [Fact]
@@ -34,14 +37,14 @@ public sealed class ConfigTests
 
     [Fact]
     public void TheSameSettingsRenderTheSameText() =>
-        (NomadServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.3:4648", "10.0.0.2:4648"] }).Render()
-            .ShouldBe((NomadServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.2:4648", "10.0.0.3:4648"] }).Render());
+        NomadServerConfig.For(Role.Site(Role.Nomad, "/d"), ["10.0.0.3:4648", "10.0.0.2:4648"]).Render()
+            .ShouldBe(NomadServerConfig.For(Role.Site(Role.Nomad, "/d"), ["10.0.0.2:4648", "10.0.0.3:4648"]).Render());
 
     [Fact]
     public void AServerDoesNotJoinItself()
     {
-        var nomad = JsonNode.Parse((NomadServerConfig.Job("a", "10.0.0.1", new(), "/d") with { Join = ["10.0.0.1:4648"] }).Render())!;
-        var consul = JsonNode.Parse((ConsulServer.Job("a", "10.0.0.1", new(), "/d", s_consul) with { Join = ["10.0.0.1:8311"] }).Render())!;
+        var nomad = JsonNode.Parse(NomadServerConfig.For(Role.Site(Role.Nomad, "/d"), ["10.0.0.1:4648"]).Render())!;
+        var consul = JsonNode.Parse(ConsulServer.For(Role.Site(Role.Consul, "/d"), ["10.0.0.1:8311"], s_consul).Render())!;
 
         nomad["server"]!["server_join"].ShouldBeNull();
         consul["retry_join"].ShouldBeNull();
@@ -50,11 +53,11 @@ public sealed class ConfigTests
     [Fact]
     public void OnlyABootstrapServerBootstraps()
     {
-        var temporary = NomadServerConfig.Temporary("a", "10.0.0.1", new(), "/d");
+        var temporary = NomadServerConfig.For(Role.Site(Role.Nomad, "/d", bootstrap: true), []);
 
         ((int?)JsonNode.Parse(temporary.Render())!["server"]!["bootstrap_expect"]).ShouldBe(0);
         ((int?)JsonNode.Parse((temporary with { Bootstrap = true }).Render())!["server"]!["bootstrap_expect"]).ShouldBe(1);
-        JsonNode.Parse(ConsulServer.Job("a", "10.0.0.1", new(), "/d", s_consul).Render())!["bootstrap_expect"].ShouldBeNull();
+        JsonNode.Parse(ConsulServer.For(Role.Site(Role.Consul, "/d"), [], s_consul).Render())!["bootstrap_expect"].ShouldBeNull();
     }
 
     [Theory]
@@ -63,7 +66,7 @@ public sealed class ConfigTests
     [InlineData("1.14.0", -1)]
     [InlineData("1.20.1", -1)]
     public void ClosesThePortThatNewerConsulsOpen(string version, int? expected) =>
-        ((int?)JsonNode.Parse(ConsulServer.Job("a", "10.0.0.1", new(), "/d", SemVer.Parse(version)!).Render())!["ports"]!["grpc_tls"]).ShouldBe(expected);
+        ((int?)JsonNode.Parse(ConsulServer.For(Role.Site(Role.Consul, "/d"), [], SemVer.Parse(version)!).Render())!["ports"]!["grpc_tls"]).ShouldBe(expected);
 
     [Theory]
     [InlineData("1.8.7", null)]
@@ -71,16 +74,16 @@ public sealed class ConfigTests
     [InlineData("1.15.3", "87600h")]
     [InlineData("1.21.0", "87600h")]
     public void AConsulServerStartsHoweverLongItsRoomWasDark(string version, string? expected) =>
-        ((string?)JsonNode.Parse(ConsulServer.Job("a", "10.0.0.1", new(), "/d", SemVer.Parse(version)!).Render())!["server_rejoin_age_max"]).ShouldBe(expected);
+        ((string?)JsonNode.Parse(ConsulServer.For(Role.Site(Role.Consul, "/d"), [], SemVer.Parse(version)!).Render())!["server_rejoin_age_max"]).ShouldBe(expected);
 
     [Fact]
     public void IPv6AddressesAreBracketed() =>
-        ((string?)JsonNode.Parse(NomadServerConfig.Job("a", "2001:db8::1", new(), "/d").Render())!["advertise"]!["rpc"]).ShouldBe("[2001:db8::1]:4647");
+        ((string?)JsonNode.Parse(NomadServerConfig.For(Role.Site(Role.Nomad, "/d", address: "2001:db8::1"), []).Render())!["advertise"]!["rpc"]).ShouldBe("[2001:db8::1]:4647");
 
     [Fact]
     public void AClientWithoutConsulDoesNotLookForIt()
     {
-        var config = JsonNode.Parse(NomadClientConfig.For("n1", "id", "10.0.0.1", new PortPlan(), "/d", "/p", consul: false).Render())!;
+        var config = JsonNode.Parse(NomadClientConfig.For(Role.Row(Role.Nomad), s_node, "/d", "/p").Render())!;
 
         ((string?)config["client"]!["options"]!["fingerprint.denylist"])!.Split(',').ShouldContain("consul");
         config["consul"]!["address"].ShouldBeNull();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Net.Sockets;
+using Nomadstack.Ground.Http;
 using Nomadstack.Nomad;
 using Nomadstack.Products;
 using Nomadstack.Tests.Products;
@@ -13,12 +14,14 @@ public sealed class NomadApiTests
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(5);
 
-    private static NomadApi Api(int status, string body) => new("http://nomad.test:4646", TimeProvider.System, CannedHttp.Answering(status, body));
+    private static readonly Endpoint s_endpoint = new(new Uri("http://nomad.test:4646"));
+
+    private static NomadApi Api(int status, string body) => new(s_endpoint, TimeProvider.System, CannedHttp.Answering(status, body));
 
     private static (NomadApi Api, CannedHttp Server) Recording(int status, string body, long index = 0)
     {
         var server = new CannedHttp(_ => (status, body)) { Index = index };
-        return (new("http://nomad.test:4646", TimeProvider.System, new HttpMessageInvoker(server)), server);
+        return (new(s_endpoint, TimeProvider.System, new HttpMessageInvoker(server)), server);
     }
 
     [Fact]
@@ -63,18 +66,18 @@ public sealed class NomadApiTests
     [InlineData(200, "\"\"", null)]
     [InlineData(500, "No cluster leader", null)]
     public async Task TheLeaderIsAnAddressOrNull(int status, string body, string? leader) =>
-        (await Api(status, body).LeaderAsync(stale: false, s_deadline, default)).ShouldBe(leader);
+        (await Api(status, body).LeaderAsync(s_deadline, default)).ShouldBe(leader);
 
     [Fact]
     public async Task AsksStaleOnlyWhenTold()
     {
         // Nomad 1.1 takes any mention of stale for true, "stale=false" included.
-        var (api, server) = Recording(200, "\"\"");
+        var (api, server) = Recording(200, "{}");
 
-        await api.LeaderAsync(stale: false, s_deadline, default);
-        await api.LeaderAsync(stale: true, s_deadline, default);
+        await api.RaftConfigurationAsync(stale: false, s_deadline, default);
+        await api.RaftConfigurationAsync(stale: true, s_deadline, default);
 
-        server.Asked.Select(a => a.Call).ShouldBe(["GET /v1/status/leader", "GET /v1/status/leader?stale"]);
+        server.Asked.Select(a => a.Call).ShouldBe(["GET /v1/operator/raft/configuration", "GET /v1/operator/raft/configuration?stale"]);
     }
 
     [Theory]
@@ -101,7 +104,7 @@ public sealed class NomadApiTests
         var port = ((IPEndPoint)probe.LocalEndpoint).Port;
         probe.Stop();
 
-        var answer = await new NomadApi($"http://127.0.0.1:{port}", TimeProvider.System).NodesAsync(s_deadline, default);
+        var answer = await new NomadApi(Role.Endpoint(port), TimeProvider.System).NodesAsync(s_deadline, default);
 
         answer.ShouldBeOfType<Answer<IReadOnlyList<NodeFacts>>.Unreachable>().Why.ShouldContain($"127.0.0.1:{port}");
     }
@@ -109,7 +112,7 @@ public sealed class NomadApiTests
     [Fact]
     public async Task SilencePastTheDeadlineIsUnreachable()
     {
-        var api = new NomadApi("http://nomad.test:4646", TimeProvider.System, new HttpMessageInvoker(new SilentHttp()));
+        var api = new NomadApi(s_endpoint, TimeProvider.System, new HttpMessageInvoker(new SilentHttp()));
 
         var answer = await api.NodesAsync(TimeSpan.FromMilliseconds(50), default);
 
@@ -120,7 +123,7 @@ public sealed class NomadApiTests
     public async Task TheCallersCancellationIsThrown()
     {
         using var caller = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
-        var api = new NomadApi("http://nomad.test:4646", TimeProvider.System, new HttpMessageInvoker(new SilentHttp()));
+        var api = new NomadApi(s_endpoint, TimeProvider.System, new HttpMessageInvoker(new SilentHttp()));
 
         await Should.ThrowAsync<OperationCanceledException>(() => api.NodesAsync(s_deadline, caller.Token));
     }
@@ -321,7 +324,7 @@ public sealed class NomadApiTests
     {
         var (api, server) = Recording(200, "null");
 
-        (await api.ForceLeaveAsync("n1-bootstrap.global", prune, s_deadline, default)).IsOk.ShouldBeTrue();
+        (await api.ForgetMemberAsync("n1-bootstrap.global", prune, s_deadline, default)).IsOk.ShouldBeTrue();
 
         server.Asked.ShouldHaveSingleItem().Call.ShouldBe(asked);
     }

@@ -2,6 +2,7 @@
 using Nomadstack.Cluster;
 using Nomadstack.Nomad;
 using Nomadstack.Products;
+using Nomadstack.Storage;
 using Nomadstack.Tests.Products;
 using Shouldly;
 using Xunit;
@@ -25,11 +26,11 @@ public sealed class RealNomadTests : IDisposable
         var raftId = Guid.NewGuid().ToString();
         await File.WriteAllTextAsync(Path.Combine(jobFolder, "data", "server", "node-id"), raftId);
 
-        var first = NomadServerConfig.Temporary("n1-bootstrap", "127.0.0.1", ports, _folder.Sub("boot")) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
-        var second = NomadServerConfig.Job("n1-server", "127.0.0.1", ports, Path.Combine(jobFolder, "data"));
+        var first = NomadServerConfig.For(Role.Site(Role.Nomad, _folder.Sub("boot"), ports, "127.0.0.1", bootstrap: true, "n1-bootstrap"), [$"127.0.0.1:{ports.Of("nomadServerSerf")}"]) with { Bootstrap = true, MinQuorum = 1, ServerStabilizationTime = TimeSpan.FromSeconds(1) };
+        var second = NomadServerConfig.For(Role.Site(Role.Nomad, jobFolder, ports, "127.0.0.1"), []);
         await using var boot = RealAgent.Start("nomad", _folder.Path, first.Render());
-        var bootApi = new NomadApi($"http://127.0.0.1:{ports.NomadBootstrapHttp}", TimeProvider.System);
-        await boot.EventuallyAsync("the bootstrap server leads", async () => await bootApi.LeaderAsync(true, NomadApi.Quick, default) == $"127.0.0.1:{ports.NomadBootstrapRpc}");
+        var bootApi = new NomadApi(Role.Endpoint(ports.Of("nomadBootstrapHttp")), TimeProvider.System);
+        await boot.EventuallyAsync("the bootstrap server leads", async () => await bootApi.LeaderAsync(NomadApi.Quick, default) == $"127.0.0.1:{ports.Of("nomadBootstrapRpc")}");
         (await bootApi.BarrierAsync(NomadApi.WithLeader, default)).ShouldBeOfType<Answer<Done>.Ok>();
         (await bootApi.ConsistentReadAsync(NomadApi.WithLeader, default)).ShouldBeOfType<Answer<long>.Ok>();
         (await bootApi.GetAutopilotConfigurationAsync(NomadApi.WithLeader, default)).Try(out var autopilot).ShouldBeTrue();
@@ -42,9 +43,9 @@ public sealed class RealNomadTests : IDisposable
 
         // No join list and no call: the bootstrap server finds the job server by itself.
         await using var job = RealAgent.Start("nomad", jobFolder, second.Render());
-        var jobApi = new NomadApi($"http://127.0.0.1:{ports.NomadServerHttp}", TimeProvider.System);
+        var jobApi = new NomadApi(Role.Endpoint(ports.Of("nomadServerHttp")), TimeProvider.System);
         await job.EventuallyAsync("the job server votes", async () =>
-            (await bootApi.RaftConfigurationAsync(true, NomadApi.Quick, default)).Try(out var raft) && raft.Voters.Any(v => v.ID == raftId && v.Address == $"127.0.0.1:{ports.NomadServerRpc}"));
+            (await bootApi.RaftConfigurationAsync(true, NomadApi.Quick, default)).Try(out var raft) && raft.Voters.Any(v => v.ID == raftId && v.Address == $"127.0.0.1:{ports.Of("nomadServerRpc")}"));
         (await jobApi.AgentSelfAsync(NomadApi.Quick, default)).Try(out var self).ShouldBeTrue();
         self!.ServerId.ShouldBe(raftId);
         self.MemberName.ShouldBe("n1-server.global");
@@ -54,7 +55,7 @@ public sealed class RealNomadTests : IDisposable
         health!.Servers.Count.ShouldBe(2);
         (await bootApi.TransferLeadershipAsync(raftId, NomadApi.WithLeader, default)).ShouldNotBeOfType<LeadershipTransfer.Failed>();
         (await jobApi.MembersAsync(NomadApi.Quick, default)).Try(out var members).ShouldBeTrue();
-        members!.Select(m => m.RpcAddress).Order().ShouldBe(new[] { $"127.0.0.1:{ports.NomadBootstrapRpc}", $"127.0.0.1:{ports.NomadServerRpc}" }.Order());
+        members!.Select(m => m.RpcAddress).Order().ShouldBe(new[] { $"127.0.0.1:{ports.Of("nomadBootstrapRpc")}", $"127.0.0.1:{ports.Of("nomadServerRpc")}" }.Order());
 
         boot.Signal(2);
         await boot.ExitAsync();
@@ -70,23 +71,23 @@ public sealed class RealNomadTests : IDisposable
     {
         Skip.IfNot(RealAgent.Has("nomad"), "no nomad program on PATH");
         var ports = Ports();
-        await using var server = RealAgent.Start("nomad", _folder.Sub("s"), (NomadServerConfig.Job("n1-server", "127.0.0.1", ports, _folder.Sub("s/data")) with { Bootstrap = true }).Render());
-        var serverApi = new NomadApi($"http://127.0.0.1:{ports.NomadServerHttp}", TimeProvider.System);
-        await server.EventuallyAsync("the server leads", async () => await serverApi.LeaderAsync(true, NomadApi.Quick, default) is not null);
+        await using var server = RealAgent.Start("nomad", _folder.Sub("s"), (NomadServerConfig.For(Role.Site(Role.Nomad, _folder.Sub("s"), ports, "127.0.0.1"), []) with { Bootstrap = true }).Render());
+        var serverApi = new NomadApi(Role.Endpoint(ports.Of("nomadServerHttp")), TimeProvider.System);
+        await server.EventuallyAsync("the server leads", async () => await serverApi.LeaderAsync(NomadApi.Quick, default) is not null);
 
         var nodeId = Guid.NewGuid().ToString();
-        var configuration = NomadClientConfig.For("n1", nodeId, "127.0.0.1", ports, _folder.Sub("c/data"), _folder.Sub("plugins"), consul: false) with
+        var configuration = NomadClientConfig.For(Role.Row(Role.Nomad), new NodeFile { Id = nodeId, Name = "n1", Address = "127.0.0.1", Ports = ports }, _folder.Sub("c/data"), _folder.Sub("plugins")) with
         {
-            Servers = [$"127.0.0.1:{ports.NomadServerRpc}"],
+            Servers = [$"127.0.0.1:{ports.Of("nomadServerRpc")}"],
             NetworkInterface = "lo",
         };
         await using var client = RealAgent.Start("nomad", _folder.Sub("c"), configuration.Render());
-        var api = new NomadApi($"http://127.0.0.1:{ports.NomadClientHttp}", TimeProvider.System);
+        var api = new NomadApi(Role.Endpoint(ports.Of("nomadClientHttp")), TimeProvider.System);
         NodeFacts? node = null;
         await client.EventuallyAsync("the node is ready", async () => (await api.NodesAsync(NomadApi.WithLeader, default)).Try(out var nodes) && (node = nodes.SingleOrDefault()) is { Ready: true });
         (await api.AgentSelfAsync(NomadApi.Quick, default)).Try(out var self).ShouldBeTrue();
         self!.ClientNodeId.ShouldBe(node!.ID);
-        self.KnownServers.ShouldBe([$"127.0.0.1:{ports.NomadServerRpc}"]);
+        self.KnownServers.ShouldBe([$"127.0.0.1:{ports.Of("nomadServerRpc")}"]);
         (await api.NodeAsync(node.ID, NomadApi.WithLeader, default)).Try(out var whole).ShouldBeTrue();
         whole!.Meta["nomadstack.node_id"].ShouldBe(nodeId);
         whole.Drivers["raw_exec"].Healthy.ShouldBeTrue();
@@ -100,7 +101,7 @@ public sealed class RealNomadTests : IDisposable
         whole!.Eligible.ShouldBeTrue();
 
         // Nomad takes the job as it is, gives it back sound, and guards it by its index.
-        var job = new ServerJob { Role = Role.Nomad, Count = 1, Ports = ports };
+        var job = new ServerJob { Product = Role.Row(Role.Nomad), Count = 1, Ports = ports };
         var registered = (await api.RegisterJobAsync(job.Render(), 0, NomadApi.WithLeader, default)).ShouldBeOfType<JobRegistration.Registered>();
         (await api.RegisterJobAsync(job.Render(), 0, NomadApi.WithLeader, default)).ShouldBeOfType<JobRegistration.Conflict>();
         (await api.JobAsync("nomad-server", NomadApi.WithLeader, default)).Try(out var facts).ShouldBeTrue();
@@ -123,14 +124,5 @@ public sealed class RealNomadTests : IDisposable
         await client.ExitAsync();
     }
 
-    internal static PortPlan Ports() => new()
-    {
-        NomadClientHttp = RealAgent.FreePort(),
-        NomadServerHttp = RealAgent.FreePort(),
-        NomadServerRpc = RealAgent.FreePort(),
-        NomadServerSerf = RealAgent.FreePort(),
-        NomadBootstrapHttp = RealAgent.FreePort(),
-        NomadBootstrapRpc = RealAgent.FreePort(),
-        NomadBootstrapSerf = RealAgent.FreePort(),
-    };
+    internal static PortPlan Ports() => Role.FreePorts(RealAgent.FreePort, Role.Nomad);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
-using Nomadstack.Cluster;
 using Nomadstack.Nomad;
 using Shouldly;
 using Xunit;
@@ -9,7 +8,7 @@ namespace Nomadstack.Tests.Nomad;
 
 public sealed class ServerJobLintTests
 {
-    private static JsonObject Sound(string role = Role.Nomad) => (JsonObject)JsonNode.Parse(new ServerJob { Role = role, Count = 3, Ports = new() }.Render())!;
+    private static JsonObject Sound(string role = Role.Nomad) => (JsonObject)JsonNode.Parse(new ServerJob { Product = Role.Row(role), Count = 3, Ports = new() }.Render())!;
 
     [Theory]
     [InlineData(Role.Nomad)]

@@ -53,6 +53,30 @@ public sealed class AntiEntropyTests
     }
 
     [Fact]
+    public async Task OnePeerThatBringsOutABugEndsNothing()
+    {
+        await using var a = await TestNode.FirstAsync();
+        await using var b = new TestNode("n2", "127.0.0.2");
+        await b.EnterAsync(a);
+        // Past the rules on purpose: no such port exists, and calling it throws what nobody catches.
+        var broken = new NodeEntry { Id = Guid.NewGuid().ToString(), Name = "n3", Address = "127.0.0.3", Ports = a.File.Ports.WithPeers(99_999_999) };
+        a.Membership.Admit(_ => broken);
+        List<Nomadstack.Cluster.Problem> told = [];
+        a.Membership.Refusals.Told += problem =>
+        {
+            lock (told) told.Add(problem);
+        };
+        a.Run();
+        await Expect.EventuallyAsync("the broken one was tried", TimeSpan.FromSeconds(5), () => a.Membership.Refusals.Of(broken.Id) > 1);
+
+        a.Membership.UpdateSelf(e => e with { Version = "0.9.0" });
+        await Expect.EventuallyAsync("the other one hears of it", TimeSpan.FromSeconds(5), () => b.Membership.Current!.Nodes[a.File.Id].Version == "0.9.0");
+
+        told.ShouldHaveSingleItem().Code.ShouldBe("peers/exchange-failed");
+        a.Peering!.Health.Of(broken.Id).LastError!.What.ShouldContain("n3");
+    }
+
+    [Fact]
     public async Task FiveHundredEntriesTravelInBoundedMessages()
     {
         await using var a = await TestNode.FirstAsync();
@@ -75,7 +99,7 @@ public sealed class AntiEntropyTests
         Fill(a, 1000, 1);
         var versions = Enumerable.Range(0, 1000).ToDictionary(i => $"n:{Guid.NewGuid()}", _ => "1:x");
 
-        var answer = new SyncDesk(a.Membership).Answer(new SyncRequest("other") { Buckets = [.. Enumerable.Range(0, Digests.BucketCount)], Versions = versions });
+        var answer = new SyncDesk(a.Membership).Answer(new SyncRequest("") { Full = "other", Buckets = [.. Enumerable.Range(0, Digests.BucketCount)], Versions = versions });
 
         answer.Newer!.Nodes.Count.ShouldBe(SyncLimits.Entries);
         answer.Want!.Count.ShouldBe(SyncLimits.Entries);
@@ -96,10 +120,10 @@ public sealed class AntiEntropyTests
         a.Membership.UpdateSelf(e => e with { Version = "0.2.0" });
         var desk = new SyncDesk(a.Membership);
         var ours = Digests.Of(before);
-        var first = new SyncRequest(ours.Whole);
+        var first = new SyncRequest("") { Full = ours.Whole };
         var buckets = desk.Answer(first);
         var differing = Enumerable.Range(0, Digests.BucketCount).Where(i => ours.Buckets[i] != buckets.Buckets![i]).ToList();
-        var second = new SyncRequest(ours.Whole) { Buckets = differing, Versions = differing.SelectMany(i => ours.Bucket(i)).ToDictionary() };
+        var second = new SyncRequest("") { Full = ours.Whole, Buckets = differing, Versions = differing.SelectMany(i => ours.Bucket(i)).ToDictionary() };
         var answer = desk.Answer(second);
         answer.Newer!.Nodes.Keys.ShouldBe([a.File.Id]);
 

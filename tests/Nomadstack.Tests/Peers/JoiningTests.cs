@@ -64,6 +64,29 @@ public sealed class JoiningTests
         first.Membership.Current!.Nodes[second.File.Id].Incarnation.ShouldBe(held.Incarnation);
     }
 
+    [Theory]
+    [InlineData("ports", """{"peers":99999999}""", "ports.peers is 99999999")]
+    [InlineData("ports", "null", "ports is no object")]
+    [InlineData("id", "\"{11111111-2222-3333-4444-555555555555}\"", "id is no UUID")]
+    [InlineData("servers", "[null]", "servers[0]")]
+    [InlineData("incarnation", "9223372036854775807", "incarnation")]
+    public async Task ABadEntryInAJoinRequestIsRefusedByFieldAndChangesNothing(string field, string json, string why)
+    {
+        await using var first = await TestNode.FirstAsync();
+        var token = JoinToken.Parse(first.Token());
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        var entry = System.Text.Json.Nodes.JsonNode.Parse("""{"id":"11111111-2222-3333-4444-555555555555","name":"n2","address":"127.0.0.2"}""")!;
+        entry[field] = System.Text.Json.Nodes.JsonNode.Parse(json);
+        var before = File.ReadAllText(first.Paths.ClusterFile);
+        var desk = new JoinDesk(first.Membership, first.Pki, first.Peering!.Client, first.Time);
+
+        var problem = await Expect.RefusalAsync(() => desk.AnswerAsync(new JoinRequest(token.Id, token.Secret, key.ExportSubjectPublicKeyInfo(), System.Text.Json.JsonDocument.Parse(entry.ToJsonString()).RootElement, first.Time.GetUtcNow()), CancellationToken.None));
+
+        problem.Code.ShouldBe("join/bad-request");
+        problem.Why.ShouldContain(why);
+        File.ReadAllText(first.Paths.ClusterFile).ShouldBe(before);
+    }
+
     [Fact]
     public Task AnUnknownTokenIsRefused() => RefusedAsync("join/unknown-token", (first, _) => (first.At, JoinToken.Mint(first.Pki.CaPin).Reveal()));
 

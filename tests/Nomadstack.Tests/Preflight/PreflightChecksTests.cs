@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Net.Sockets;
+using Nomadstack.Cluster;
 using Nomadstack.Preflight;
 using Shouldly;
 using Xunit;
@@ -11,7 +12,7 @@ public sealed class PreflightChecksTests
 {
     private static readonly DateTimeOffset s_now = new(2026, 5, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private static readonly PreflightRequest s_request = new("10.0.0.1", PortUse.Of(new(), consul: true, bootstrap: true), "/data", new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private static readonly PreflightRequest s_request = new("10.0.0.1", PortUse.Of(new(), ProductTable.Known.Stack, bootstrap: true), "/data", new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
     private static readonly HostFacts s_host = new([], _ => null, [new(IPAddress.Loopback, "lo"), new(IPAddress.Parse("10.0.0.1"), "eth0")], new("/", "ext4", new HashSet<string> { "rw" }), null, 10L << 30, s_now);
 
@@ -98,7 +99,7 @@ public sealed class PreflightChecksTests
 
     [Fact]
     public void TwoPurposesOnOnePortAreFound() =>
-        PreflightChecks.All(s_request with { Ports = PortUse.Of(new() { NomadServerRpc = 4646 }, consul: false, bootstrap: false) }, s_host).ShouldHaveSingleItem().Code.ShouldBe("preflight/port-twice");
+        PreflightChecks.All(s_request with { Ports = PortUse.Of(new PortPlan().With(Role.Row(Role.Nomad).Port(ProductPort.Server, ProductPort.Rpc), 4646), [Role.Row(Role.Nomad)], bootstrap: false) }, s_host).ShouldHaveSingleItem().Code.ShouldBe("preflight/port-twice");
 
     [Fact]
     public void EverythingIsReportedAtOnce() =>

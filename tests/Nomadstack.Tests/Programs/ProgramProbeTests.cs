@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
+using Nomadstack.Cluster;
 using Nomadstack.Programs;
 using Nomadstack.Storage;
 using Nomadstack.Tests.Products;
@@ -21,7 +22,7 @@ public sealed class ProgramProbeTests : IDisposable
     [InlineData("nomad", "Nomad v2.0.0-beta.1\n", "2.0.0-beta.1")]
     [InlineData("consul", "Consul v1.8.7\nRevision 1\nProtocol 2 spoken by default", "1.8.7")]
     public void ReadsTheVersionsThatThereAre(string kind, string output, string version) =>
-        ProgramProbe.Judge(kind, "/x", output).ShouldBeOfType<ProgramFinding.Found>().Program.Version.ToString().ShouldBe(version);
+        ProgramProbe.Judge(Role.Row(kind), kind, "/x", output).ShouldBeOfType<ProgramFinding.Found>().Program.Version.ToString().ShouldBe(version);
 
     [Theory]
     [InlineData("nomad", "", "engine/not-nomad")]
@@ -32,7 +33,7 @@ public sealed class ProgramProbeTests : IDisposable
     [InlineData("nomad", "Nomad v0.12.9", "engine/nomad-too-old")]
     [InlineData("consul", "Consul v1.7.14", "engine/consul-too-old")]
     public void RefusesWhatItCannotUse(string kind, string output, string code) =>
-        ProgramProbe.Judge(kind, "/x", output).ShouldBeOfType<ProgramFinding.Unusable>().Problem.Code.ShouldBe(code);
+        ProgramProbe.Judge(Role.Row(kind), kind, "/x", output).ShouldBeOfType<ProgramFinding.Unusable>().Problem.Code.ShouldBe(code);
 
     [Fact]
     public async Task AProgramIsAskedOnceAndAgainWhenItsFileChanged()
@@ -57,7 +58,7 @@ public sealed class ProgramProbeTests : IDisposable
 
         // A new memory each time, as after a restart of the agent.
         async Task<(string Path, SemVer Version)> RememberingProbe() =>
-            await new ProgramProbe(TimeProvider.System, new KnownPrograms(new NodePaths(_folder.Path))).ProbeAsync("nomad", program, null, null, default) is ProgramFinding.Found { Program: var found }
+            await new ProgramProbe(TimeProvider.System, new KnownPrograms(new NodePaths(_folder.Path))).ProbeAsync(Role.Row(Role.Nomad), program, null, null, default) is ProgramFinding.Found { Program: var found }
                 ? (found.Path, found.Version)
                 : throw new InvalidOperationException("not found");
     }
@@ -134,7 +135,7 @@ public sealed class ProgramProbeTests : IDisposable
     public void WhatIsNoVersionIsNull(string text) => SemVer.Parse(text).ShouldBeNull();
 
     private static Task<ProgramFinding> Probe(string kind, string? path, string? searchPath, TimeSpan? deadline = null) =>
-        new ProgramProbe(TimeProvider.System).ProbeAsync(kind, path, searchPath, deadline, default);
+        new ProgramProbe(TimeProvider.System).ProbeAsync(Role.Row(kind), path, searchPath, deadline, default);
 
     private string Script(string name, string body, bool executable)
     {

@@ -1,27 +1,35 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
 using Nomadstack.Processes;
 using Nomadstack.Products;
-using Nomadstack.Servers;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Tests.Servers;
 
 /// <summary>A product whose server is a process that sleeps. What the raft configuration names is up to the test.</summary>
-internal sealed class FakeProduct(string role, NodePaths paths) : IServerProduct
+internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
 {
-    public string Role => role;
+    public Product Row => row;
 
     /// <summary>What every server of the product answers; null when none does.</summary>
-    public RaftConfiguration? Raft { get; set; }
+    public RaftView? Raft { get; set; }
 
     /// <summary>The join lists that servers were prepared with, latest last.</summary>
     public List<IReadOnlyList<string>> Joins { get; } = [];
 
     public List<string?> Versions { get; } = [];
 
-    public IServerApi Api(Uri http) => new FakeServerApi(role, http, () => Raft);
+    /// <summary>Ids of keys that its servers have on disk.</summary>
+    public HashSet<string> Keys { get; } = [];
 
-    public ProcessSpec Prepare(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
+    public string ClientFinds => ProductPort.Rpc;
+
+    public string UnknownClient => "unknown";
+
+    public IServerApi Server(Endpoint endpoint) => new FakeServerApi(endpoint.Text, () => Raft);
+
+    public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
         Joins.Add(join);
         Versions.Add(version);
@@ -30,14 +38,19 @@ internal sealed class FakeProduct(string role, NodePaths paths) : IServerProduct
         return new(site.ProcessName, "/bin/sleep", ["120"], Path.Combine(paths.Log, site.ProcessName + ".log"));
     }
 
-    public Task LeaveAsync(Uri http, SupervisedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
-
-    /// <summary>Ids of keys that its servers have on disk.</summary>
-    public HashSet<string> Keys { get; } = [];
+    public Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
 
     public IReadOnlySet<string> KeysOnDisk(ServerSite site) => Keys;
 
-    public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Uri> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
+    public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
 
     public string MemberName(string serverName) => serverName;
+
+    public ProcessSpec PrepareClient(IReadOnlyList<string> servers) => throw new InvalidOperationException("it has no client");
+
+    public void BeforeClientStart()
+    {
+    }
+
+    public IClientApi? Client(Endpoint endpoint) => null;
 }

@@ -3,42 +3,39 @@ using Nomadstack.Products;
 
 namespace Nomadstack.Tests.Servers;
 
-/// <summary>A server that answers with a raft configuration given to it, or, without one, not at all.</summary>
-internal sealed class FakeServerApi(string role, Uri http, Func<RaftConfiguration?> configuration) : IServerApi
+/// <summary>A server that answers with a view given to it, or, without one, not at all. What it is told to do it only counts.</summary>
+internal sealed class FakeServerApi(string address, Func<RaftView?> view) : IServerApi
 {
-    private static readonly RaftStats s_follower = new("Follower", 2, 10, 10, 10, 0, 3, []);
+    public string BaseAddress { get; } = address;
 
-    public string Role => role;
+    public Task<string?> LeaderAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult(view()?.LeaderAddress);
 
-    public string BaseAddress { get; } = http.ToString();
+    public Task<RaftStanding?> StandingAsync(CancellationToken cancel) => Task.FromResult<RaftStanding?>(view());
 
-    public Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
-        From(new AgentSelf("1.0.0", true, "id", "name", "alive", s_follower, null, []));
+    public Task<RaftView?> ObserveAsync(CancellationToken cancel) => Task.FromResult(view());
 
-    public Task<string?> LeaderAsync(bool stale, TimeSpan deadline, CancellationToken cancel) =>
-        Task.FromResult(configuration()?.Leader?.Address);
+    public Task<Readiness> ReadinessAsync(CancellationToken cancel) =>
+        Task.FromResult(view() switch { null => Readiness.Down, { HasLeader: true } => Readiness.Ready, _ => Readiness.Leaderless });
 
-    public Task<Answer<RaftConfiguration>> RaftConfigurationAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => From(configuration()!);
-
-    public Task<Answer<Done>> RemovePeerAsync(string id, TimeSpan deadline, CancellationToken cancel) => From(default(Done)!);
+    public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => From(default(Done));
 
     public Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
         Task.FromResult<LeadershipTransfer>(new LeadershipTransfer.NotSupported());
 
-    public Task<Answer<AutopilotHealth>> AutopilotHealthAsync(TimeSpan deadline, CancellationToken cancel) => From(new AutopilotHealth());
+    public Task<Answer<Done>> RemovePeerAsync(string id, TimeSpan deadline, CancellationToken cancel) => From(default(Done));
 
-    public Task<Answer<AutopilotConfiguration>> GetAutopilotConfigurationAsync(TimeSpan deadline, CancellationToken cancel) => From(new AutopilotConfiguration([]));
+    public Task<bool> NamesMemberAsync(string member, TimeSpan deadline, CancellationToken cancel) => Task.FromResult(false);
 
-    public Task<Answer<bool>> PutAutopilotConfigurationAsync(AutopilotConfiguration configuration, TimeSpan deadline, CancellationToken cancel) => From(true);
+    public Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) => From(default(Done));
 
-    public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => From(default(Done)!);
+    public Task<bool> KeepQuorumAsync(int voters, TimeSpan deadline, CancellationToken cancel) => Task.FromResult(false);
 
-    public Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) => From<IReadOnlyList<GossipMember>>([]);
+    public Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult<IReadOnlyList<SeenClient>>([]);
 
-    public Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) => From(default(Done)!);
+    public Task<Answer<long>> SaveSnapshotAsync(Stream to, TimeSpan deadline, CancellationToken cancel) => From(0L);
 
-    public Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel) => From(default(Done)!);
+    public Task<Answer<Done>> RestoreSnapshotAsync(Stream from, TimeSpan deadline, CancellationToken cancel) => From(default(Done));
 
     private Task<Answer<T>> From<T>(T value) =>
-        Task.FromResult<Answer<T>>(configuration() is null ? new Answer<T>.Unreachable("nobody listens") : new Answer<T>.Ok(value));
+        Task.FromResult<Answer<T>>(view() is null ? new Answer<T>.Unreachable("nobody listens") : new Answer<T>.Ok(value));
 }

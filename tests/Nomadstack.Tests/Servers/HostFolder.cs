@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using Microsoft.Extensions.Logging.Abstractions;
-using Nomadstack.Cluster;
 using Nomadstack.Driver;
 using Nomadstack.Peers;
 using Nomadstack.Processes;
+using Nomadstack.Products;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
 using Nomadstack.Tests.Processes;
@@ -20,7 +20,7 @@ internal sealed class HostFolder : IAsyncDisposable
     {
         Paths = new NodePaths(_processes.Path);
         Membership = new Membership(Paths, Node, TimeProvider.System);
-        Products = Role.All.ToDictionary(r => r, r => new FakeProduct(r, Paths));
+        Products = Role.All.ToDictionary(r => r, r => new FakeProduct(Role.Row(r), Paths));
     }
 
     public NodePaths Paths { get; }
@@ -34,7 +34,7 @@ internal sealed class HostFolder : IAsyncDisposable
     /// <summary>The agent of the moment: what an earlier one recorded is read, nothing is started.</summary>
     public ServerHost Host()
     {
-        var host = new ServerHost(Node, Paths, Membership, Products.ToDictionary(p => p.Key, p => (IServerProduct)p.Value), Instantiate, TimeProvider.System, NullLogger<ServerHost>.Instance);
+        var host = new ServerHost(Node, Paths, Membership, Products.ToDictionary(p => p.Key, p => (IProduct)p.Value), Instantiate, TimeProvider.System, NullLogger<ServerHost>.Instance);
         host.Load();
         return host;
     }
@@ -77,10 +77,10 @@ internal sealed class HostFolder : IAsyncDisposable
         _processes.Dispose();
     }
 
-    private ServerInstance Instantiate(ServerSite site, IServerProduct product)
+    private ServerInstance Instantiate(ServerSite site, IProduct product)
     {
         var process = new SupervisedProcess(site.ProcessName, Paths.Processes, _processes.Spawner, _processes.Watcher, TimeProvider.System);
         _supervised.Add(process);
-        return new(site, product, process, TimeProvider.System);
+        return new(site, product, new ProductEndpoints(Uri.UriSchemeHttp), process, TimeProvider.System);
     }
 }

@@ -212,7 +212,7 @@ public sealed class ServerHostTests : IDisposable
         var host = _folder.Host();
         await host.ClaimAsync(HostFolder.Claim(), s_never);
         var raftId = _folder.Record()!.RaftId;
-        _folder.Products[Role.Nomad].Raft = new RaftConfiguration { Servers = [new(survivor.Entry.RaftId, "n2", survivor.Rpc, Leader: true, Voter: true)] };
+        _folder.Products[Role.Nomad].Raft = new RaftView(survivor.Rpc, false, 10, 10, [new(survivor.Entry.RaftId, survivor.Rpc, Voter: true, Leader: true, Healthy: true)]);
         await host.ReleaseAsync("alloc-1/server/a", s_never);
 
         (await host.HandOverAsync(Role.Nomad, _ => { }, s_never)).ShouldBeTrue();
@@ -234,7 +234,7 @@ public sealed class ServerHostTests : IDisposable
         await host.ClaimAsync(HostFolder.Claim(), s_never);
         var entry = _folder.Membership.Self!.Servers.ShouldHaveSingleItem();
         (entry.State, entry.ManagedBy, entry.RaftId).ShouldBe(("running", "job", _folder.Record()!.RaftId));
-        _folder.Products[Role.Nomad].Joins[^1].ShouldBe([peer.Serf], "it joins the others and not itself");
+        _folder.Products[Role.Nomad].Joins[^1].ShouldBe([peer.JoinAddress], "it joins the others and not itself");
         await host.ReleaseAsync("alloc-1/server/a", s_never);
 
         _folder.Membership.Self!.Servers.ShouldHaveSingleItem().State.ShouldBe("lingering");

@@ -8,7 +8,7 @@ namespace Nomadstack.Engine.Client.Drivers;
 /// <summary>
 /// Carries what a plugin's driver writes into a FIFO over into rotated log files. Both ends are held open here, so that writers may come and go.
 /// </summary>
-internal sealed partial class FifoLog : IAsyncDisposable
+internal sealed class FifoLog : IAsyncDisposable
 {
     private const int ChunkLength = 64 * 1024, PipeSize = 1024 * 1024;
 
@@ -69,7 +69,7 @@ internal sealed partial class FifoLog : IAsyncDisposable
             catch (IOException e)
             {
                 // Kept in the pipe it would block its writer: better a gap in a log than a task that stands still.
-                LogLost(_log, read, _path, e);
+                _log.LogWarning(e, "{Bytes} bytes from {Fifo} are lost: the log file cannot be written", read, _path);
             }
         }
     }
@@ -87,7 +87,4 @@ internal sealed partial class FifoLog : IAsyncDisposable
             }
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Bytes} bytes of {Fifo} are lost, because its log file cannot be written")]
-    private static partial void LogLost(ILogger log, int bytes, string fifo, Exception e);
 }

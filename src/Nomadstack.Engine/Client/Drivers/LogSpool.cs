@@ -11,7 +11,7 @@ namespace Nomadstack.Engine.Client.Drivers;
 /// what has been carried over is punched out of the spool. How far it came is kept beside it, so that the next client goes on from there.
 /// </summary>
 /// <remarks>A client killed between the two writes carries the last piece over twice; it loses nothing.</remarks>
-internal sealed partial class LogSpool : IAsyncDisposable
+internal sealed class LogSpool : IAsyncDisposable
 {
     private const int ChunkLength = 64 * 1024;
 
@@ -92,7 +92,7 @@ internal sealed partial class LogSpool : IAsyncDisposable
         }
         catch (IOException e)
         {
-            LogFailed(_log, _path, e);
+            _log.LogWarning(e, "The output in {Spool} cannot be copied to the log files; it is kept and copied later", _path);
             return false;
         }
     }
@@ -112,7 +112,4 @@ internal sealed partial class LogSpool : IAsyncDisposable
         _ = Libc.FAllocate((int)_spool.DangerousGetHandle(), Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE, _punched, _position - _punched);
         _punched = _position;
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The log {Spool} cannot be carried over into its files; it is kept and tried again")]
-    private static partial void LogFailed(ILogger log, string spool, Exception e);
 }

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.State;
 using Nomadstack.Ground.Kernel;
 using Nomadstack.Ground.Protocol.Hcl;
 
@@ -12,7 +13,7 @@ namespace Nomadstack.Engine.Client.Drivers;
 /// Runs a task as a plain process in a session of its own. It survives the client; the next one finds it by pid, start time and boot, and learns how it
 /// ended even when it ended meanwhile.
 /// </summary>
-internal sealed partial class RawExec(string folder, Poller poller, FileWatch files, TimeProvider time, ILogger<RawExec> log) : ITaskDriver, IAsyncDisposable
+internal sealed class RawExec(string folder, Poller poller, FileWatch files, TimeProvider time, ILogger<RawExec> log) : ITaskDriver, IAsyncDisposable
 {
     /// <summary>SIGKILL takes effect at once, unless the disk does not answer.</summary>
     private static readonly TimeSpan s_afterKill = TimeSpan.FromSeconds(15);
@@ -119,7 +120,7 @@ internal sealed partial class RawExec(string folder, Poller poller, FileWatch fi
 
     public async Task SignalTaskAsync(string taskId, string signal, CancellationToken cancel)
     {
-        if (SignalNames.Number(signal) is null) LogUnknownSignal(signal, taskId);
+        if (SignalNames.Number(signal) is null) log.LogWarning("{Signal} is not a known signal; task {TaskId} gets SIGINT instead", signal, taskId);
         await Get(taskId).SignalAsync(SignalNames.Number(signal) ?? SignalNames.SIGINT, cancel);
     }
 
@@ -152,10 +153,7 @@ internal sealed partial class RawExec(string folder, Poller poller, FileWatch fi
 
     private async Task<bool> EndsWithinAsync(RawExecTask task, TimeSpan span, CancellationToken cancel)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        await Task.WhenAny(task.Ended, Task.Delay(span, time, ended.Token));
-        await ended.CancelAsync();
-        cancel.ThrowIfCancellationRequested();
+        await Signal.WithinAsync(task.Ended, span, time, cancel);
         return task.Ended.IsCompleted;
     }
 
@@ -167,9 +165,6 @@ internal sealed partial class RawExec(string folder, Poller poller, FileWatch fi
     private static string Spool(string run, string stream) => Path.Combine(run, stream);
 
     private static TaskHandle HandleOf(string taskId, RawExecState state) => new(taskId, JsonSerializer.SerializeToUtf8Bytes(state, RawExecJson.Default.RawExecState));
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Signal} is no signal; task {TaskId} gets SIGINT instead")]
-    private partial void LogUnknownSignal(string signal, string taskId);
 }
 
 /// <summary>What a raw_exec handle holds.</summary>

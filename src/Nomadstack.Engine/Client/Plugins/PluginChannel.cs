@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Nomadstack.Ground.Http;
 using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Engine.Client.Plugins;
@@ -16,7 +17,7 @@ internal static class PluginChannel
     {
         DisposeHttpClient = true,
         MaxReceiveMessageSize = LongestMessage,
-        HttpHandler = new SocketsHttpHandler
+        HttpHandler = new ResetConnections(new SocketsHttpHandler
         {
             UseProxy = false,
             ConnectCallback = async (_, cancel) =>
@@ -33,7 +34,7 @@ internal static class PluginChannel
                     throw;
                 }
             },
-        },
+        }),
     });
 
     /// <summary>Whether the plugin may have died rather than refused. A connection that ends in good order counts, too.</summary>

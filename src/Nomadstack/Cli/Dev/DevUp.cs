@@ -9,9 +9,9 @@ using Nomadstack.Storage;
 namespace Nomadstack.Cli.Dev;
 
 /// <param name="Servers">Most servers of a new cluster.</param>
-/// <param name="Consul">Whether a new cluster has Consul, where its program is found.</param>
+/// <param name="Without">Products that the cluster is made without, by name.</param>
 /// <param name="Arguments">What every agent is started with besides.</param>
-internal sealed record DevWish(int Servers, bool Consul, IReadOnlyList<string> Arguments);
+internal sealed record DevWish(int Servers, IReadOnlyList<string> Without, IReadOnlyList<string> Arguments);
 
 /// <summary>
 /// <c>nomadstack up --dev-nodes N</c>: several nodes on this machine, each with an agent, a loopback address and a data folder of its own, as the README has an
@@ -57,13 +57,13 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         foreach (var node in room.Nodes.Where(node => node == first || node.IsMember)) await agents.StartAsync(node, wish.Arguments, cancel);
         using var agent = Client(first);
         var status = await AnswerAsync(agents, first, agent, cancel);
-        progress.Note(StatusText.Nomad(status.Engine.Nomad));
-        progress.Note(StatusText.Consul(status.Engine.Consul));
-        if (Privileges.Missing(here.User, status.Engine.Nomad.Kind, status.Engine.Nomad.Version) is { } missing) progress.Note(missing);
+        foreach (var (product, version) in status.Engine) progress.Note(StatusText.Provider(product, version));
+        var scheduler = status.Engine[ProductTable.Known.Scheduler.Name];
+        if (Privileges.Missing(here.User, scheduler.Kind, scheduler.Version) is { } missing) progress.Note(missing);
         if (!first.IsMember)
         {
-            var consul = wish.Consul && status.Engine.Consul.Kind != "none";
-            await new Follower(agent, progress, here.Time).ToEndAsync(await agent.BootstrapAsync(new BootstrapRequest(wish.Servers, consul), cancel), cancel);
+            var without = status.Engine.Where(e => e.Value.Kind == EngineVersion.None).Select(e => e.Key).Union(wish.Without).ToList();
+            await new Follower(agent, progress, here.Time).ToEndAsync(await agent.BootstrapAsync(new BootstrapRequest(wish.Servers, without), cancel), cancel);
         }
 
         await JoinTheRestAsync(agents, first, agent, cancel);
@@ -71,7 +71,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         progress.Done("ready", here.Time.GetElapsedTime(started));
         var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
-        if (where.NomadAddress is { } nomad) progress.Note($"Nomad is at {nomad}");
+        if (where.Of(ProductTable.Known.Scheduler.Name).Address is { } address) progress.Note($"{ProductTable.Known.Scheduler.Title} is at {address}");
         progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal pull one plug, pull all, plug in again, look on:");
         if (here.Alias is { } alias) progress.Command(alias);
         foreach (var command in new[] { "dev kill n2", "dev power-cut", "dev power-on", "status --watch" }) progress.Command($"nomadstack{folder} {command}");

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Nomadstack.Cli.Output;
 using Nomadstack.Cluster;
+using Nomadstack.Nomad;
 
 namespace Nomadstack.Cli.Job;
 
@@ -10,7 +11,7 @@ namespace Nomadstack.Cli.Job;
 /// Follows a job from its evaluation to its allocations, or to the end of its deployment where it has one.
 /// A Nomad that is without a leader for a while is waited for, and said so.
 /// </summary>
-internal sealed class JobFollower(JobsApi nomad, ProgressWriter progress, TimeProvider time)
+internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimeProvider time)
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500);
 
@@ -22,10 +23,10 @@ internal sealed class JobFollower(JobsApi nomad, ProgressWriter progress, TimePr
     {
         var evaluation = await EvaluatedAsync(job, evaluationId, cancel);
         if (evaluation.Text("DeploymentID") is { Length: > 0 } deployment) return await DeployedAsync(job, deployment, cancel);
-        var version = (await nomad.JobAsync(job, cancel)).Number("Version");
+        var version = (await jobs.JobAsync(job, cancel)).Number("Version");
         return await UntilAsync(async () =>
         {
-            var current = (await nomad.AllocationsAsync(job, cancel)).Items()
+            var current = (await jobs.AllocationsAsync(job, cancel)).Items()
                 .Where(a => a.Number("JobVersion") == version && a.Text("DesiredStatus") != "stop").ToList();
             if (current.FirstOrDefault(a => a.Text("ClientStatus") is "failed" or "lost") is { ValueKind: JsonValueKind.Object } failed) throw Failed(job, failed);
             var pending = current.Where(a => a.Text("ClientStatus") == "pending").ToList();
@@ -40,7 +41,7 @@ internal sealed class JobFollower(JobsApi nomad, ProgressWriter progress, TimePr
         if (evaluationId.Length > 0) await EvaluatedAsync(job, evaluationId, cancel);
         await UntilAsync(async () =>
         {
-            var left = (await nomad.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("ClientStatus") is "running" or "pending").ToList();
+            var left = (await jobs.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("ClientStatus") is "running" or "pending").ToList();
             return left.Count == 0 ? ("stopped", "") : (null, $"{left.Count} allocations still stop; {Describe(left[0])}");
         }, job, cancel);
     }
@@ -50,7 +51,7 @@ internal sealed class JobFollower(JobsApi nomad, ProgressWriter progress, TimePr
         var evaluation = default(JsonElement);
         await UntilAsync(async () =>
         {
-            evaluation = await nomad.EvaluationAsync(id, cancel);
+            evaluation = await jobs.EvaluationAsync(id, cancel);
             return evaluation.Text("Status") is "complete" or "failed" or "canceled" ? ("evaluated", "") : (null, "the scheduler has not decided yet");
         }, job, cancel);
         var failures = PlacementFailure.Explain(evaluation);
@@ -63,7 +64,7 @@ internal sealed class JobFollower(JobsApi nomad, ProgressWriter progress, TimePr
 
     private Task<string> DeployedAsync(string job, string id, CancellationToken cancel) => UntilAsync(async () =>
     {
-        var deployment = await nomad.DeploymentAsync(id, cancel);
+        var deployment = await jobs.DeploymentAsync(id, cancel);
         var groups = deployment.Members("TaskGroups").Select(g => g.Value).ToList();
         var (healthy, desired) = (groups.Sum(g => g.Number("HealthyAllocs")), groups.Sum(g => g.Number("DesiredTotal")));
         var description = deployment.Text("StatusDescription");
@@ -72,7 +73,7 @@ internal sealed class JobFollower(JobsApi nomad, ProgressWriter progress, TimePr
             case "successful":
                 return (string.Create(CultureInfo.InvariantCulture, $"{healthy} of {desired} allocations healthy"), "");
             case "failed" or "cancelled":
-                var allocations = (await nomad.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("DeploymentID") == id).ToList();
+                var allocations = (await jobs.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("DeploymentID") == id).ToList();
                 var culprit = allocations.FirstOrDefault(a => a.Text("ClientStatus") == "failed");
                 throw new ProblemException(new("job/deployment-failed", $"The deployment of job {job} {deployment.Text("Status")}: {healthy} of {desired} allocations became healthy.", culprit.ValueKind == JsonValueKind.Object ? $"{description}. {Describe(culprit)}" : description, Look(culprit)));
             case "paused" or "running" when groups.Any(g => g.Number("DesiredCanaries") > 0 && !g.True("Promoted") && g.Items("PlacedCanaries").Count() >= g.Number("DesiredCanaries") && g.Number("HealthyAllocs") >= g.Number("DesiredCanaries") && !g.True("AutoPromote")):

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using Nomadstack.Cluster;
+using Nomadstack.Nomad;
 
 namespace Nomadstack.Cli.Job;
 
 /// <summary>A job file as the API wants it: JSON as it is, HCL by way of the engine's own parser.</summary>
 internal static class JobSource
 {
-    public static async Task<JsonElement> ReadAsync(string file, TextReader input, JobsApi nomad, CancellationToken cancel)
+    public static async Task<JsonElement> ReadAsync(string file, TextReader input, JobsApi jobs, CancellationToken cancel)
     {
         var text = await TextAsync(file, input, cancel);
         if (text.Trim().Length == 0)
             throw new ProblemException(new("job/invalid", $"{file} is empty.", "", "Name a file with a job in HCL or JSON, or - for standard input."));
-        if (!text.AsSpan().TrimStart().StartsWith("{")) return await nomad.ParseAsync(text, cancel);
+        if (!text.AsSpan().TrimStart().StartsWith("{")) return await jobs.ParseAsync(text, cancel);
         try
         {
             using var document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });

@@ -17,11 +17,11 @@ internal sealed class RunCommand : Command
         var timeout = new TimeoutOption(this, here);
         SetAction(async (parse, cancel) =>
         {
-            using var nomad = await NomadAddress.FindAsync(here, global, parse, cancel);
+            var jobs = await JobsEndpoint.FindAsync(here, global, parse, cancel);
             var progress = new ProgressWriter(here);
             var started = here.Time.GetTimestamp();
-            var job = await JobSource.ReadAsync(parse.GetRequiredValue(file), here.In, nomad, cancel);
-            var registered = await nomad.RegisterAsync(job, cancel);
+            var job = await JobSource.ReadAsync(parse.GetRequiredValue(file), here.In, jobs, cancel);
+            var registered = await jobs.RegisterAsync(job, cancel);
             var id = job.Text("ID");
             var evaluation = registered.Text("EvalID");
             if (registered.Text("Warnings") is { Length: > 0 } warnings) progress.Note(warnings);
@@ -30,7 +30,7 @@ internal sealed class RunCommand : Command
             // Periodic and parameterized jobs have no evaluation: nothing runs before their time has come.
             if (evaluation.Length == 0) progress.Note("nothing to run now: the job is periodic, or waits to be dispatched");
             else if (!detach.Read(parse))
-                progress.Done($"job {id}: {await timeout.WithinAsync(parse, $"Job {id} does not run yet", c => new JobFollower(nomad, progress, here.Time).RunningAsync(id, evaluation, c), cancel)}", here.Time.GetElapsedTime(started));
+                progress.Done($"job {id}: {await timeout.WithinAsync(parse, $"Job {id} does not run yet", c => new JobFollower(jobs, progress, here.Time).RunningAsync(id, evaluation, c), cancel)}", here.Time.GetElapsedTime(started));
 
             if (parse.GetValue(global.Json)) JobAnswer.Write(here, json =>
             {

@@ -20,10 +20,10 @@ internal sealed class StatusCommand : Command
         Arguments.Add(job);
         SetAction(async (parse, cancel) =>
         {
-            using var nomad = await NomadAddress.FindAsync(here, global, parse, cancel);
+            var jobs = await JobsEndpoint.FindAsync(here, global, parse, cancel);
             var json = parse.GetValue(global.Json);
-            if (parse.GetValue(job) is { } id) One(await nomad.JobAsync(id, cancel), await nomad.AllocationsAsync(id, cancel), json);
-            else All(await nomad.JobsAsync(cancel), json);
+            if (parse.GetValue(job) is { } id) One(await jobs.JobAsync(id, cancel), await jobs.AllocationsAsync(id, cancel), json);
+            else All(await jobs.JobsAsync(cancel), json);
             return ExitCode.Done;
         });
     }

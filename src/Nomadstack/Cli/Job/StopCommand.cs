@@ -19,19 +19,19 @@ internal sealed class StopCommand : Command
         var timeout = new TimeoutOption(this, here);
         SetAction(async (parse, cancel) =>
         {
-            using var nomad = await NomadAddress.FindAsync(here, global, parse, cancel);
+            var jobs = await JobsEndpoint.FindAsync(here, global, parse, cancel);
             var id = parse.GetRequiredValue(job);
             var started = here.Time.GetTimestamp();
             var progress = new ProgressWriter(here);
             // Nomad accepts the stop of a job it has never heard of; a wrong name should be heard.
-            await nomad.JobAsync(id, cancel);
-            var evaluation = (await nomad.DeregisterAsync(id, parse.GetValue(purge), cancel)).Text("EvalID");
+            await jobs.JobAsync(id, cancel);
+            var evaluation = (await jobs.DeregisterAsync(id, parse.GetValue(purge), cancel)).Text("EvalID");
             if (detach.Read(parse)) progress.Done($"job {id} asked to stop");
             else
             {
                 await timeout.WithinAsync(parse, $"Job {id} has not stopped yet", async c =>
                 {
-                    await new JobFollower(nomad, progress, here.Time).StoppedAsync(id, evaluation, c);
+                    await new JobFollower(jobs, progress, here.Time).StoppedAsync(id, evaluation, c);
                     return true;
                 }, cancel);
                 progress.Done($"job {id} stopped", here.Time.GetElapsedTime(started));

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Options;
 
-/// <summary>What is decided once, when a cluster is made: how many servers it may have and whether it has Consul.</summary>
+/// <summary>What is decided once, when a cluster is made: how many servers it may have and which products it does without.</summary>
 internal sealed class ClusterOptions
 {
     private readonly Option<int> _servers;
-    private readonly Option<bool> _noConsul;
+    private readonly IReadOnlyList<(Product Product, Option<bool> Left)> _without;
 
     public ClusterOptions(Command command, Surroundings here)
     {
         _servers = Setting.NumberOf(here, "--servers", "Servers the cluster grows to as nodes join", 3, 1, 3, 5);
-        _noConsul = Setting.Flag(here, "--no-consul", "A cluster without Consul");
+        _without = [.. ProductTable.Known.Stack.Where(p => !p.Schedules).Select(p => (p, Setting.Flag(here, $"--no-{p.Name}", $"A cluster without {p.Title}")))];
         command.Options.Add(_servers);
-        command.Options.Add(_noConsul);
+        foreach (var (_, option) in _without) command.Options.Add(option);
     }
 
     public int Servers(ParseResult parse) => parse.GetValue(_servers);
 
-    public bool Consul(ParseResult parse) => !parse.GetValue(_noConsul);
+    /// <summary>Names of the products that the cluster is made without.</summary>
+    public IReadOnlyList<string> Without(ParseResult parse) => [.. _without.Where(w => parse.GetValue(w.Left)).Select(w => w.Product.Name)];
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
 using System.Globalization;
+using Nomadstack.Cluster;
 using Nomadstack.Node;
 
 namespace Nomadstack.Cli.Options;
@@ -9,7 +10,8 @@ namespace Nomadstack.Cli.Options;
 internal sealed class NodeOptions
 {
     private readonly GlobalOptions _global;
-    private readonly Option<string?> _bind, _name, _join, _tokenFile, _nomad, _consul, _fetchFrom;
+    private readonly Option<string?> _bind, _name, _join, _tokenFile, _fetchFrom;
+    private readonly ProgramOptions _programs;
     private readonly Option<string> _engine;
     private readonly Option<IReadOnlyList<KeyValuePair<string, int>>> _ports;
 
@@ -20,33 +22,33 @@ internal sealed class NodeOptions
         _name = Setting.Text(here, "--name", "NAME", "Name of this node, unique in the cluster (the host's name unless given)");
         _join = Setting.Text(here, "--join", "HOST[:4640]", "A member of the cluster to join; needs --token-file");
         _tokenFile = Setting.Text(here, "--token-file", "FILE", "File with the join token that `nomadstack token create` printed");
-        _engine = Setting.OneOf(here, "--engine", "What provides Nomad", "auto", "auto", "nomad", "embedded");
-        _nomad = Setting.Text(here, "--nomad-program", "FILE", "The nomad binary to use");
-        _consul = Setting.Text(here, "--consul-program", "FILE", "The consul binary to use");
+        _engine = Setting.OneOf(here, "--engine", $"What provides {ProductTable.Known.Scheduler.Title}", AgentOptions.AnyEngine, AgentOptions.AnyEngine, ProductTable.Known.Scheduler.Name, AgentOptions.EmbeddedEngine);
         _fetchFrom = Setting.Text(here, "--fetch-from", "URL|DIR|never", "Where a new cluster fetches a program from that is nowhere on this machine (HashiCorp's releases unless given)");
         _ports = Setting.Many(here, "--port", "NAME=PORT", "Another port than the default; may be repeated, as nomad-client-http=14646", Port);
-        foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine, _nomad, _consul, _fetchFrom, _ports }) command.Options.Add(option);
+        foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine }) command.Options.Add(option);
+        _programs = new(command, here, "-program", "to use");
+        command.Options.Add(_fetchFrom);
+        command.Options.Add(_ports);
     }
 
-    public AgentOptions Read(ParseResult parse, int servers = 3, bool consul = true)
+    public AgentOptions Read(ParseResult parse, int servers = 3, IReadOnlyList<string>? without = null)
     {
         var joins = parse.GetValue(_join) is not null;
         if (joins && parse.GetValue(_tokenFile) is null) throw ExitCode.WrongUsage("--join is given without --token-file.", "A node is let in by a token: make one with `nomadstack token create` on a member, and name its file with --token-file.");
         if (!joins && parse.GetValue(_tokenFile) is not null) throw ExitCode.WrongUsage("--token-file is given without --join.", "Name a member of the cluster to join with --join, or leave --token-file out.");
-        return Options(parse, servers, consul);
+        return Options(parse, servers, without ?? []);
     }
 
-    private AgentOptions Options(ParseResult parse, int servers, bool consul) => new(
+    private AgentOptions Options(ParseResult parse, int servers, IReadOnlyList<string> without) => new(
         DataDir: parse.GetValue(_global.DataDir),
         Bind: parse.GetValue(_bind),
         Name: parse.GetValue(_name),
         Servers: servers,
         Engine: parse.GetValue(_engine)!,
-        Consul: consul,
+        Without: without,
         Join: parse.GetValue(_join),
         TokenFile: parse.GetValue(_tokenFile),
-        NomadProgram: parse.GetValue(_nomad),
-        ConsulProgram: parse.GetValue(_consul),
+        Programs: _programs.Read(parse),
         // The last of two wins, as on any command line.
         Ports: parse.GetValue(_ports)!.GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value))
     {

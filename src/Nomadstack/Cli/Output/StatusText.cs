@@ -2,6 +2,7 @@
 using System.Globalization;
 using Nomadstack.Api;
 using Nomadstack.Cli.Options;
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Output;
 
@@ -17,7 +18,7 @@ internal static class StatusText
         if (cluster.Reason.Length > 0) Paragraph(output, cluster.Reason);
         if (cluster.State == "none") Paragraph(output, "Make one with `nomadstack bootstrap`, or join one: `nomadstack agent --join HOST --token-file FILE`.");
         foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
-        Paragraph(output, $"engine: {Name(status.Engine.Nomad)}, {(status.Engine.Consul.Kind == "none" ? "without Consul" : Name(status.Engine.Consul))}; nomadstack {status.Node.Version}");
+        Paragraph(output, $"engine: {string.Join(", ", status.Engine.Select(e => e.Value.Kind == EngineVersion.None ? $"without {Title(e.Key)}" : Name(e.Value)))}; nomadstack {status.Node.Version}");
 
         if (status.Servers.Count > 0)
         {
@@ -43,15 +44,17 @@ internal static class StatusText
 
     public static Table Nodes(IEnumerable<MemberStatus> nodes)
     {
-        var table = new Table("NODE", "ADDRESS", "AGENT", "NOMAD", "CONSUL", "ELIGIBLE");
-        foreach (var n in nodes) table.Row(n.Name, n.Address, n.Agent, n.Nomad, n.Consul, YesNo(n.Eligible));
+        var all = nodes.ToList();
+        var clients = all.SelectMany(n => n.Clients.Keys).Distinct().ToList();
+        var table = new Table(["NODE", "ADDRESS", "AGENT", .. clients.Select(c => c.ToUpperInvariant()), "ELIGIBLE"]);
+        foreach (var n in all) table.Row([n.Name, n.Address, n.Agent, .. clients.Select(n.Client), YesNo(n.Eligible)]);
         return table;
     }
 
     /// <summary>What may still fail, in a sentence.</summary>
     public static string Tolerance(FailureTolerance role)
     {
-        var name = role.Role.Length > 0 ? char.ToUpperInvariant(role.Role[0]) + role.Role[1..] : "?";
+        var name = Title(role.Role);
         return role switch
         {
             { Failures: < 0 } => $"{name}: no quorum, {role.Present} of {role.Voters} voters present, {role.Quorum} needed.",
@@ -62,20 +65,23 @@ internal static class StatusText
         };
     }
 
-    /// <summary>What provides Nomad here, for somebody who has just started it.</summary>
-    public static string Nomad(EngineVersion engine) => engine.Kind == "embedded"
-        ? $"Nomad is nomadstack's embedded engine ({engine.Why}): for development, tests and rehearsals; production wants HashiCorp's"
-        : $"Nomad {engine.Version}: {engine.Program} ({engine.Why})";
+    /// <summary>What provides a product here, or why nothing does: for somebody who has just started it.</summary>
+    public static string Provider(string product, EngineVersion engine) => engine.Kind switch
+    {
+        EngineVersion.Embedded => $"{Title(product)} is nomadstack's embedded engine ({engine.Why}): for development, tests and rehearsals; production wants HashiCorp's",
+        EngineVersion.None => $"without {Title(product)}: {engine.Why}",
+        _ => $"{Title(product)} {engine.Version}: {engine.Program} ({engine.Why})",
+    };
 
-    /// <summary>What provides Consul, or why nothing does.</summary>
-    public static string Consul(EngineVersion engine) => engine.Kind == "none" ? $"without Consul: {engine.Why}" : $"Consul {engine.Version}: {engine.Program} ({engine.Why})";
+    /// <summary>As people write a product's name; a newer agent may name one that is not known here.</summary>
+    public static string Title(string product) => ProductTable.Known.Find(product)?.Title ?? product;
 
     /// <summary>Only the embedded engine has to excuse itself for being there.</summary>
-    private static string Name(EngineVersion engine) => $"{engine.Kind} {engine.Version}{(engine is { Kind: "embedded", Why.Length: > 0 } ? $" ({engine.Why})" : "")}";
+    private static string Name(EngineVersion engine) => $"{engine.Kind} {engine.Version}{(engine is { Kind: EngineVersion.Embedded, Why.Length: > 0 } ? $" ({engine.Why})" : "")}";
 
     private static string Servers(StatusDocument status)
     {
-        var present = status.Servers.Count(s => s.Role == Cluster.Role.Nomad && s.ManagedBy == "job" && s.Voter && s.Healthy);
+        var present = status.Servers.Count(s => s.Role == ProductTable.Known.Scheduler.Name && s.ManagedBy == "job" && s.Voter && s.Healthy);
         return $"{present} of {status.Cluster.DesiredServers} {(status.Cluster.DesiredServers == 1 ? "server" : "servers")}";
     }
 

@@ -51,13 +51,13 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         progress.Clear();
     }
 
-    private void Introduce(EngineStatus engine)
+    private void Introduce(IReadOnlyDictionary<string, EngineVersion> engine)
     {
         if (_introduced) return;
         _introduced = true;
-        progress.Note(StatusText.Nomad(engine.Nomad));
-        progress.Note(StatusText.Consul(engine.Consul));
-        if (Privileges.Missing(here.User, engine.Nomad.Kind, engine.Nomad.Version) is { } missing) progress.Note(missing);
+        foreach (var (product, version) in engine) progress.Note(StatusText.Provider(product, version));
+        var scheduler = engine[ProductTable.Known.Scheduler.Name];
+        if (Privileges.Missing(here.User, scheduler.Kind, scheduler.Version) is { } missing) progress.Note(missing);
     }
 
     private bool ShowOperations(IReadOnlyList<Operation> operations)
@@ -116,8 +116,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
 
         var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
-        if (where.NomadAddress is { } nomad) progress.Note($"Nomad is at {nomad}");
-        if (where.ConsulAddress is { } consul) progress.Note($"Consul is at {consul}");
+        foreach (var (product, at) in where.Products.Where(p => p.Value.Address is not null)) progress.Note($"{StatusText.Title(product)} is at {at.Address}");
         if (IPAddress.TryParse(status.Node.Address, out var address) && IPAddress.IsLoopback(address)) progress.Note($"no other machine can join: this node's address is {address} (--bind IP at a folder's first start gives it another)");
         foreach (var role in status.Tolerates) progress.Note(StatusText.Tolerance(role));
         progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal:");

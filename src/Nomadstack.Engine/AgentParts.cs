@@ -1,9 +1,0 @@
-// SPDX-License-Identifier: MPL-2.0
-using Nomadstack.Engine.Client;
-using Nomadstack.Engine.Configuration;
-using Nomadstack.Engine.Server;
-
-namespace Nomadstack.Engine;
-
-/// <summary>What one agent consists of: a server, a client, or both.</summary>
-internal sealed record AgentParts(AgentConfig Config, TimeProvider Time, NomadServer? Server, NomadClient? Client);

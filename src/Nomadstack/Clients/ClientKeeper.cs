@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MPL-2.0
+using Microsoft.Extensions.Logging;
+using Nomadstack.Cluster;
+using Nomadstack.ColdBoot;
+using Nomadstack.Processes;
+using Nomadstack.Products;
+
+namespace Nomadstack.Clients;
+
+/// <summary>
+/// Keeps this node's client of one product running. A client that would obey a server which has forgotten everything never starts before the gate is open (I4): not at
+/// a cold boot, and not after a crash either. A client that runs already is adopted as it is.
+/// </summary>
+internal sealed class ClientKeeper : IDisposable
+{
+    private static readonly TimeSpan s_stopDeadline = TimeSpan.FromSeconds(20);
+
+    private readonly NodeContext _context;
+    private readonly IProduct _product;
+    private readonly IOwnedProcess _process;
+    private readonly Gatekeeper? _gate;
+    private readonly ILogger _log;
+    private CancellationTokenSource _stop = new();
+    private Task? _starting;
+
+    /// <param name="supervise">Makes the process; what it is given is awaited before each restart that nobody asked for.</param>
+    /// <param name="gate">Null for a client that needs none.</param>
+    public ClientKeeper(NodeContext context, IProduct product, Func<string, Func<CancellationToken, Task>, IOwnedProcess> supervise, Gatekeeper? gate)
+    {
+        (_context, _product, _gate) = (context, product, gate);
+        _log = context.Logs.CreateLogger<ClientKeeper>();
+        _process = supervise(ProcessName, PassGateAsync);
+    }
+
+    /// <summary>The client's process, and the mark that its tasks inherit.</summary>
+    public string ProcessName => ProcessNameOf(_product.Row);
+
+    public Product Product => _product.Row;
+
+    public bool Runs => Pid is not null;
+
+    public int? Pid => _process.Pid;
+
+    /// <summary>What the client is held back for; empty once it runs.</summary>
+    public string WaitsFor { get; private set; } = "";
+
+    public static string ProcessNameOf(Product product) => product.Name + "-client";
+
+    /// <summary>Begins to keep the client running. Repeatable; a failed start is tried again by the next call.</summary>
+    public Task EnableAsync()
+    {
+        if (_starting is null or { IsFaulted: true }) _starting = StartAsync(_stop.Token);
+        return _starting;
+    }
+
+    /// <summary>Stops the client without a leave: the node comes back under the same name. Its tasks go on running, as Nomad has it.</summary>
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        await GiveUpStartingAsync();
+        (_stop, _starting) = (new CancellationTokenSource(), null);
+        await _process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
+    }
+
+    /// <summary>Ends the keeping; the client stays as it is for the next agent to adopt.</summary>
+    public async Task DetachAsync()
+    {
+        await GiveUpStartingAsync();
+        await _process.DetachAsync();
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    /// <summary>Writes the configuration anew with servers of today, for the next start.</summary>
+    public void Refresh()
+    {
+        var servers = Servers();
+        if (servers.Count > 0) _product.PrepareClient(servers);
+    }
+
+    private async Task StartAsync(CancellationToken cancel)
+    {
+        if ((await _process.OpenAsync(cancel)).Running is not null) return;
+        var spec = await PassAsync(cancel);
+        await Fault.AroundAsync($"start-{ProcessName}", () => _process.StartAsync(spec, cancel));
+    }
+
+    private Task PassGateAsync(CancellationToken cancel) => PassAsync(cancel);
+
+    private async Task<ProcessSpec> PassAsync(CancellationToken cancel)
+    {
+        IReadOnlyList<string> servers = Servers();
+        if (_gate is not null)
+        {
+            servers = (await _gate.WaitAsync(reason => WaitsFor = reason, cancel)).Servers;
+            _log.LogInformation("The gate is open: the {Product} client starts with servers {Servers}", _product.Row.Title, string.Join(", ", servers));
+        }
+
+        WaitsFor = "";
+        _product.BeforeClientStart();
+        return _product.PrepareClient(servers);
+    }
+
+    /// <summary>
+    /// The servers that stay. A client without a gate that starts before any server is recorded is told of the place where this node's own will be: it tries again until somebody is there.
+    /// </summary>
+    private List<string> Servers()
+    {
+        var known = KnownServer.Of(_context.Membership.Current, _product.Row.Name).Where(s => _gate is null ? !s.IsBootstrap : s.IsClaimed).Select(s => s.At(_product.ClientFinds)).ToList();
+        return known.Count > 0 || _gate is not null ? known : [HostPort.Join(_context.Node.Address, _context.Node.Ports.Of(_product.Row, ProductPort.Server, _product.ClientFinds))];
+    }
+
+    private async Task GiveUpStartingAsync()
+    {
+        await _stop.CancelAsync();
+        if (_starting is null) return;
+        // Only its end matters here; a failure was shown by whoever enabled it.
+        await _starting.ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+}

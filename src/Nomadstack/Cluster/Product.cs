@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Cluster;
+
+/// <summary>
+/// One row of the product table: what every part of the program may know of a product without any of its code. How its servers are configured, asked and
+/// moved is in the product's own folder; flows loop over products and name none.
+/// </summary>
+internal sealed record Product
+{
+    /// <summary>In lower case: the driver's <c>role</c>, the name of its folders, of its command and of its job.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>As people write it, and as its program's first line of <c>version</c> begins.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>The name of its program.</summary>
+    public string Program { get => field ?? Name; init; }
+
+    /// <summary>Every port it takes on a node. None: the stack only fetches this product and does not run it.</summary>
+    public IReadOnlyList<ProductPort> Ports { get; init; } = [];
+
+    /// <summary>True for the one product that places the servers of all: their jobs are in its state, and <c>engine</c> says what provides it.</summary>
+    public bool Schedules { get; init; }
+
+    /// <summary>
+    /// True when a client of it does what the first server it meets says, whatever that server has forgotten: it starts only through the gate (I4).
+    /// </summary>
+    public bool FencesClient { get; init; }
+
+    /// <summary>True where the scheduler's jobs register their services with this node's client of it.</summary>
+    public bool IsCatalog { get; init; }
+
+    /// <summary>True for what release 0.1.0 ran, whose membership names products by a single flag.</summary>
+    public bool InFirstRelease { get; init; }
+
+    /// <summary>The oldest version that the stack can run; null for any.</summary>
+    public SemVer? Oldest { get; init; }
+
+    /// <summary>The environment variable in which its own command line looks for the address; empty for none.</summary>
+    public string AddressVariable { get; init; } = "";
+
+    /// <summary>True where HashiCorp itself publishes it, signed with its key.</summary>
+    public bool IsHashiCorps { get; init; } = true;
+
+    /// <summary>
+    /// The first versions under HashiCorp's Business Source License, the newest line first: older lines came under it with their releases of 2024. Empty when there are none.
+    /// </summary>
+    public IReadOnlyList<SemVer> BusinessSince { get; init; } = [];
+
+    /// <summary>True when the stack runs servers of it.</summary>
+    public bool Runs => Ports.Count > 0;
+
+    /// <summary>True when every node has an agent of it that is a client.</summary>
+    public bool HasClient => Ports.Any(p => p.Holder == ProductPort.Client);
+
+    /// <summary>The job that places its servers.</summary>
+    public string JobId => Name + "-server";
+
+    /// <summary>The port of a client, server or bootstrap server for a purpose; null when the product has none such.</summary>
+    public ProductPort? FindPort(string holder, string purpose) => Ports.FirstOrDefault(p => p.Holder == holder && p.Purpose == purpose);
+
+    /// <summary>A port that the product must have.</summary>
+    /// <exception cref="InvalidOperationException">It has none such: the row is wrong.</exception>
+    public ProductPort Port(string holder, string purpose) =>
+        FindPort(holder, purpose) ?? throw new InvalidOperationException($"{Title} has no port for {holder} {purpose}");
+
+    /// <summary>The licence's short name, as SPDX spells it where it has one.</summary>
+    public string LicenceOf(SemVer version) => version.Metadata.Contains("ent", StringComparison.Ordinal)
+        ? "HashiCorp enterprise licence"
+        : IsBusiness(version) ? "BUSL-1.1" : "MPL-2.0";
+
+    private bool IsBusiness(SemVer version) =>
+        BusinessSince.Any(since => version >= since && (since == BusinessSince[0] || (version.Major, version.Minor) == (since.Major, since.Minor)))
+        || (BusinessSince.Count > 0 && version >= BusinessSince[0] with { PreRelease = "0" });
+}
+
+/// <summary>A static port of a product on every node.</summary>
+/// <param name="Product">The product's name.</param>
+/// <param name="Holder"><see cref="Client"/>, <see cref="Server"/> or <see cref="Bootstrap"/>.</param>
+/// <param name="Purpose"><see cref="Http"/>, <see cref="Rpc"/>, <see cref="Serf"/> or <see cref="Dns"/>.</param>
+/// <param name="Words">What a person calls it: <c>Nomad server RPC</c>.</param>
+internal sealed record ProductPort(string Product, string Holder, string Purpose, int Default, string Words)
+{
+    public const string Client = "client", Server = "server", Bootstrap = "bootstrap";
+
+    public const string Http = "http", Rpc = "rpc", Serf = "serf", Dns = "dns";
+
+    /// <summary>Its name in <c>node.json</c> and in the membership: <c>nomadClientHttp</c>.</summary>
+    public string Key { get; } = $"{Product}{Capital(Holder)}{Capital(Purpose)}";
+
+    /// <summary>Its name on the command line: <c>nomad-client-http</c>.</summary>
+    public string Option { get; } = $"{Product}-{Holder}-{Purpose}";
+
+    /// <summary>Gossip and DNS need UDP beside TCP.</summary>
+    public bool Udp => Purpose is Serf or Dns;
+
+    private static string Capital(string word) => char.ToUpperInvariant(word[0]) + word[1..];
+}

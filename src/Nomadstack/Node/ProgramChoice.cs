@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MPL-2.0
+using Microsoft.Extensions.Logging;
+using Nomadstack.Bundle;
+using Nomadstack.Cluster;
+using Nomadstack.Fetch;
+using Nomadstack.Products;
+using Nomadstack.Programs;
+
+namespace Nomadstack.Node;
+
+/// <summary>
+/// Which program provides each product on this node: the one that was named, else one that is found, else, for a new cluster, one that is fetched. The scheduler can also be
+/// provided by this program itself.
+/// </summary>
+internal sealed class ProgramChoice(AgentOptions options, NodeContext context)
+{
+    private readonly ILogger _log = context.Logs.CreateLogger<ProgramChoice>();
+
+    /// <exception cref="ProblemException"><c>engine/*</c>: a program that must be there is not, or cannot be used.</exception>
+    public async Task<NodePrograms> MakeAsync(CancellationToken cancel)
+    {
+        var (paths, cluster) = (context.Paths, context.Membership.Current);
+        var bundle = await new BundleStore(paths, context.Time).UnpackAsync(Environment.ProcessPath!, cancel);
+        var probe = new ProgramProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
+        var download = new ProgramDownload(paths, options.FetchFrom, ReleaseKey.HashiCorp, options.Fetching ?? (_ => { }), context.Time);
+        // A cluster has its programs, and its versions, already; only a new one is free to take the newest, and a rehearsal does without.
+        var free = cluster is null && options.Join is null;
+        Dictionary<string, IReadOnlyList<ProductProgram>> found = [];
+        Dictionary<string, string> without = [];
+        // The scheduler first: a download that fails there is not tried again for the others.
+        foreach (var product in context.Table.Shown)
+        {
+            if (product.Schedules)
+            {
+                found[product.Name] = await SchedulerAsync(product, cluster?.Engine, () => LookAsync(product, null, free && options.Engine == AgentOptions.AnyEngine), probe, cancel);
+                continue;
+            }
+
+            var wanted = cluster is null ? !options.Without.Contains(product.Name) : context.Products.Contains(product);
+            if (!wanted)
+            {
+                without[product.Name] = cluster is null ? "not asked for" : "this cluster was made without it";
+                continue;
+            }
+
+            var named = options.Programs.GetValueOrDefault(product.Name);
+            var (finding, why) = await LookAsync(product, named, free && options.Engine != AgentOptions.EmbeddedEngine);
+            // A cluster that has the product cannot run without its program; a new one can do without when none is there and none was named.
+            if (finding is ProgramFinding.Missing && cluster is null && named is null) without[product.Name] = why;
+            else found[product.Name] = [finding.OrThrow() with { Why = why }];
+        }
+
+        var programs = new NodePrograms(paths, context.Table, found, () => context.Membership.Current?.Engine) { Without = without };
+        programs.RequireClusters();
+        return programs;
+
+        async Task<(ProgramFinding Finding, string Why)> LookAsync(Product product, string? named, bool mayFetch)
+        {
+            var finding = await probe.ProbeAsync(product, named, null, null, cancel);
+            if (finding is ProgramFinding.Found { Program.Path: var path }) return (finding, named is null ? InstalledPrograms.Origin(paths, path) : "named");
+            if (finding is not ProgramFinding.Missing) return (finding, "");
+            var why = $"no {product.Program} program was found";
+            if (named is not null || !mayFetch) return (finding, why);
+            var (fetched, whyNot) = await download.TryAsync(product, cancel);
+            if (fetched is null) return (finding, $"{why}, and {whyNot}");
+            _log.LogInformation("Fetched {Product} {Version}, licence {Licence}", fetched.Product, fetched.Version, fetched.Licence);
+            return (await probe.ProbeAsync(product, fetched.Path, null, null, cancel), $"fetched, {fetched.Licence}");
+        }
+    }
+
+    /// <summary>What could provide the scheduler here, the preferred first: its own program where there is one, and otherwise this program itself.</summary>
+    private async Task<IReadOnlyList<ProductProgram>> SchedulerAsync(Product product, string? ofCluster, Func<Task<(ProgramFinding Finding, string Why)>> look, ProgramProbe probe, CancellationToken cancel)
+    {
+        var named = options.Programs.GetValueOrDefault(product.Name);
+        if (options.Engine == AgentOptions.EmbeddedEngine)
+            return named is null ? [await EmbeddedAsync("asked for")] : throw new ProblemException(ProgramProblems.TwoEngines(named));
+
+        if (named is not null) return [(await probe.ProbeAsync(product, named, null, null, cancel)).OrThrow() with { Why = "named" }];
+        var (found, why) = await look();
+        if (options.Engine == AgentOptions.AnyEngine && found is ProgramFinding.Missing)
+        {
+            _log.LogInformation("{Product} is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's: {Why}", product.Title, why);
+            return [await EmbeddedAsync(why)];
+        }
+
+        var program = found.OrThrow() with { Why = why };
+        if (options.Engine == product.Name) return [program];
+        if (ofCluster == EngineKind.Embedded) _log.LogInformation("This cluster was made with nomadstack's embedded engine and goes on with it, although a {Program} program was found", product.Program);
+        // Whom it joins may have the other one.
+        return options.Join is not null || ofCluster == EngineKind.Embedded ? [program, await EmbeddedAsync("this cluster was made with it")] : [program];
+
+        async Task<ProductProgram> EmbeddedAsync(string because) => (await probe.ProbeEmbeddedAsync(product, cancel)).OrThrow() with { Why = because };
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
+
+namespace Nomadstack.Nomad;
+
+/// <summary>The few calls of Nomad's HTTP API that jobs need, the same in Nomad 1.1 and 2.x. Answers are Nomad's own JSON, read leniently.</summary>
+internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider time)
+{
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(30);
+
+    /// <summary>Nomad's API at an address, with the namespace and the token that Nomad's own command line would take from the environment.</summary>
+    /// <param name="variable">Reads the environment.</param>
+    public static JobsApi At(string address, Func<string, string?> variable, TimeProvider time) => new(
+        new Endpoint(new Uri(address)) { Token = new("X-Nomad-Token", () => variable("NOMAD_TOKEN")) },
+        variable("NOMAD_NAMESPACE") is { Length: > 0 } named ? named : "default",
+        time);
+
+    /// <summary>Nomad cannot be reached, or has no leader now: worth asking again.</summary>
+    public const string Away = "nomad/away";
+
+    public Task<JsonElement> ParseAsync(string hcl, CancellationToken cancel) => SendAsync("job/invalid", HttpMethod.Post, "jobs/parse", json =>
+    {
+        json.WriteStartObject();
+        json.WriteString("JobHCL", hcl);
+        json.WriteBoolean("Canonicalize", true);
+        json.WriteEndObject();
+    }, cancel);
+
+    public Task<JsonElement> RegisterAsync(JsonElement job, CancellationToken cancel) => SendAsync("job/rejected", HttpMethod.Put, "jobs", json =>
+    {
+        json.WriteStartObject();
+        json.WritePropertyName("Job");
+        job.WriteTo(json);
+        json.WriteEndObject();
+    }, cancel);
+
+    public Task<JsonElement> DeregisterAsync(string job, bool purge, CancellationToken cancel) =>
+        SendAsync("job/rejected", HttpMethod.Delete, $"job/{Uri.EscapeDataString(job)}?purge={(purge ? "true" : "false")}", null, cancel);
+
+    public Task<JsonElement> JobsAsync(CancellationToken cancel) => GetAsync("jobs", cancel);
+
+    public Task<JsonElement> JobAsync(string job, CancellationToken cancel) => GetAsync($"job/{Uri.EscapeDataString(job)}", cancel);
+
+    public Task<JsonElement> AllocationsAsync(string job, CancellationToken cancel) => GetAsync($"job/{Uri.EscapeDataString(job)}/allocations", cancel);
+
+    public Task<JsonElement> EvaluationAsync(string id, CancellationToken cancel) => GetAsync($"evaluation/{Uri.EscapeDataString(id)}", cancel);
+
+    public Task<JsonElement> DeploymentAsync(string id, CancellationToken cancel) => GetAsync($"deployment/{Uri.EscapeDataString(id)}", cancel);
+
+    private Task<JsonElement> GetAsync(string path, CancellationToken cancel) => SendAsync("nomad/refused", HttpMethod.Get, path, null, cancel);
+
+    private async Task<JsonElement> SendAsync(string refusal, HttpMethod method, string path, Action<Utf8JsonWriter>? body, CancellationToken cancel)
+    {
+        var separator = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
+        using var request = new HttpRequestMessage(method, new Uri(endpoint.Address, $"/v1/{path}{separator}namespace={Uri.EscapeDataString(@namespace)}"));
+        if (body is not null) request.Content = Content(body);
+        using var limit = new CancellationTokenSource(s_deadline, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
+        try
+        {
+            using var response = await endpoint.SendAsync(request, both.Token);
+            var bytes = await response.Content.ReadAsByteArrayAsync(both.Token);
+            if (!response.IsSuccessStatusCode) throw new ProblemException(Refused(refusal, response.StatusCode, Encoding.UTF8.GetString(bytes), path));
+            using var document = JsonDocument.Parse(bytes);
+            return document.RootElement.Clone();
+        }
+        catch (HttpRequestException e)
+        {
+            throw new ProblemException(NoAnswer(), e);
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new ProblemException(NoAnswer(), e);
+        }
+        catch (JsonException e)
+        {
+            throw new ProblemException(new("nomad/foreign-answer", $"{endpoint.Text} did not answer as Nomad does.", "Something else listens there, or a proxy stands between.", "See where Nomad is: `nomadstack status`."), e);
+        }
+    }
+
+    private static ByteArrayContent Content(Action<Utf8JsonWriter> body)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer)) body(json);
+        var content = new ByteArrayContent(buffer.ToArray());
+        content.Headers.ContentType = new("application/json");
+        return content;
+    }
+
+    private static Problem Refused(string code, HttpStatusCode status, string body, string path)
+    {
+        var said = body.Trim() is { Length: > 0 } text ? text : $"It answered {(int)status} and no more.";
+        return status switch
+        {
+            // Nomad has no status of its own for a missing leader, only this text, unchanged in all its versions.
+            HttpStatusCode.InternalServerError when said.Contains("No cluster leader", StringComparison.Ordinal) =>
+                new(Away, "Nomad has no leader now.", "The servers are electing one, or too few of them are there.", "Wait with `nomadstack wait --for quorum`; `nomadstack status` shows who is missing."),
+            HttpStatusCode.NotFound => new("job/unknown", $"Nomad does not know this: {path.Split('?')[0]}.", said, "See all jobs with `nomadstack job status`; set NOMAD_NAMESPACE for another namespace."),
+            HttpStatusCode.Forbidden => new("nomad/forbidden", "Nomad refused for lack of permission.", said, "Set NOMAD_TOKEN to a token that may do this."),
+            _ when code == "job/invalid" => new(code, "The job is not valid.", said, "Correct the file and run it again; nothing was changed."),
+            _ => new(code, "Nomad refused.", said, "Correct what Nomad complains about; nothing was changed."),
+        };
+    }
+
+    private Problem NoAnswer() => new(Away, $"Nomad does not answer at {endpoint.Text}.", "Its client or server there is starting, stopping or overloaded.", "See `nomadstack status`, or wait with `nomadstack wait --for quorum`.");
+}

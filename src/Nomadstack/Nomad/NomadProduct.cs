@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
+using Nomadstack.HashiCorp;
+using Nomadstack.Preflight;
+using Nomadstack.Processes;
+using Nomadstack.Products;
+using Nomadstack.Programs;
+
+namespace Nomadstack.Nomad;
+
+/// <summary>Nomad's row: configuration, node-id file, the way its servers leave, its client, and the jobs of all servers.</summary>
+/// <param name="catalog">The product whose client of this node registers the services of Nomad's jobs; null when the cluster has none.</param>
+internal sealed class NomadProduct(Product row, NodeContext context, NodePrograms programs, Func<Product?> catalog) : ISchedulerProduct
+{
+    /// <summary>The state of a client that no server knows yet.</summary>
+    public const string Starting = "starting";
+
+    public Product Row => row;
+
+    public string ClientFinds => ProductPort.Rpc;
+
+    public string UnknownClient => Starting;
+
+    public IServerApi Server(Endpoint endpoint) => Api(endpoint);
+
+    public IScheduler Scheduler(Endpoint endpoint) => Api(endpoint);
+
+    public IClientApi Client(Endpoint endpoint) => Api(endpoint);
+
+    public string ServerJob(Product product, int count, PortPlan ports) => new ServerJob { Product = product, Count = count, Ports = ports }.Render();
+
+    public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
+    {
+        var program = programs.For(row, version);
+        var configuration = NomadServerConfig.For(site, site.Bootstrap ? [BootstrapJoins(site)] : join) with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization };
+        ServerFiles.Write(site, configuration.Render(), Path.Combine(site.DataFolder, "server"));
+        return new(site.ProcessName, program.Path, program.Arguments("agent", "-config", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
+    }
+
+    public ProcessSpec PrepareClient(IReadOnlyList<string> servers)
+    {
+        var (node, paths) = (context.Node, context.Paths);
+        var folder = paths.Client(row.Name);
+        var configuration = NomadClientConfig.For(row, node, Path.Combine(folder, "data"), paths.Plugins) with
+        {
+            Servers = servers,
+            Consul = catalog() is { } of ? ConfigText.Endpoint(node.Address, node.Ports[of.Port(ProductPort.Client, ProductPort.Http)]) : null,
+            NetworkInterface = AddressGuess.InterfaceOf(node.Address),
+        };
+        return ClientFiles.Write(row, context, programs, configuration.Render(), "-config");
+    }
+
+    public void BeforeClientStart() => StalePidGuard.Protect(row, context, programs);
+
+    /// <summary>No version has a call to leave; SIGINT makes a server leave as we configure it, and nobody else can send it one: it runs in a session of its own.</summary>
+    public Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGINT, deadline, cancel, gone);
+
+    /// <summary>
+    /// The root keys of variables and workload identities. Nomad 1.4 to 1.8 has them in <c>keystore/ID[.provider].nks.json</c> alone, copied from server to server
+    /// a moment after raft (nomad/encrypter.go); from 1.9 on they are in raft, and there are no such files in a new cluster.
+    /// </summary>
+    public IReadOnlySet<string> KeysOnDisk(ServerSite site) => KeysIn(site.DataFolder);
+
+    /// <summary>
+    /// A key that Nomad removed stays on disk, and a successor has no reason to copy it: only what the keyring still names is needed. A server of 1.9 or later
+    /// has put all it had on disk into raft, and its successors write no such files.
+    /// </summary>
+    public async Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel)
+    {
+        var onDisk = KeysOnDisk(site);
+        if (onDisk.Count == 0) return onDisk;
+        var own = await Api(context.Endpoints.Of(site)).AgentSelfAsync(NomadApi.Quick, cancel);
+        // What runs may be older than what is installed by now; one that is down tells nothing.
+        var version = own.Try(out var self) ? SemVer.Parse(self.Version) : programs.Find(row)?.Version;
+        foreach (var server in servers)
+        {
+            if ((await Api(server).KeyringAsync(NomadApi.WithLeader, cancel)).Try(out var named)) return Needed(onDisk, version, named);
+        }
+
+        return Needed(onDisk, version, null);
+    }
+
+    public string MemberName(string serverName) => serverName + ".global";
+
+    /// <param name="named">Ids of the keyring; null when nobody tells.</param>
+    internal static IReadOnlySet<string> Needed(IReadOnlySet<string> onDisk, SemVer? version, IReadOnlyList<string>? named) =>
+        version?.AtLeast(1, 9) == true ? new HashSet<string>()
+        : named is null ? onDisk
+        : onDisk.Intersect(named).ToHashSet(StringComparer.Ordinal);
+
+    internal static IReadOnlySet<string> KeysIn(string dataFolder)
+    {
+        var keystore = Path.Combine(dataFolder, "server", "keystore");
+        try
+        {
+            return Directory.EnumerateFiles(keystore, "*.nks.json").Select(file => Path.GetFileName(file).Split('.')[0]).ToHashSet(StringComparer.Ordinal);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Never had one, or was retired just now.
+            return new HashSet<string>();
+        }
+    }
+
+    private NomadApi Api(Endpoint endpoint) => new(endpoint, context.Time);
+
+    /// <summary>A bootstrap server joins the node's job server as soon as that one listens, so that no permanent file ever names a bootstrap port.</summary>
+    private string BootstrapJoins(ServerSite site) => ConfigText.Endpoint(site.Address, context.Node.Ports.Of(row, ProductPort.Server, ProductPort.Serf));
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Peers;
+
+/// <summary>One secret of the cluster as its writer signed it: encrypted with a key of its own, which is in no field of it.</summary>
+internal sealed record Secret
+{
+    public required string Name { get; init; }
+
+    public required long Version { get; init; }
+
+    /// <summary>Id of the server node that wrote it.</summary>
+    public required string Writer { get; init; }
+
+    public bool Deleted { get; init; }
+
+    /// <summary>Nonce, ciphertext and tag (AES-256-GCM); absent once deleted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public byte[]? Content { get; init; }
+
+    /// <summary>Hash that the content's key is told by, so that a box with another key is noticed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public byte[]? Commit { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EntrySignature? Signed { get; set; }
+
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
+}
+
+/// <summary>The content's key, sealed to one server node.</summary>
+/// <param name="Pin">Of the node key it is sealed to.</param>
+/// <param name="Key">An ephemeral public key, the sealed key and its tag.</param>
+internal sealed record SecretBox(string Pin, byte[] Key);
+
+/// <summary>A secret and its boxes, as it lies in <c>secrets/</c> and travels between server nodes.</summary>
+internal sealed record SealedSecret : IHasSchema
+{
+    public const int CurrentSchema = 1;
+
+    public int Schema { get; init; } = CurrentSchema;
+
+    /// <summary>A <see cref="Peers.Secret"/>, in the form its signature holds for.</summary>
+    public required JsonElement Secret { get; init; }
+
+    /// <summary>By node id. Any server node that can open one makes those that lack.</summary>
+    public IReadOnlyDictionary<string, SecretBox> Boxes { get; set; } = new Dictionary<string, SecretBox>();
+}
+
+/// <summary><c>POST /v1/secrets</c>, between server nodes alone.</summary>
+internal sealed record SecretsRequest(IReadOnlyDictionary<string, string> Versions)
+{
+    public IReadOnlyList<SealedSecret>? Push { get; init; }
+}
+
+/// <param name="Newer">Secrets the asking node lacks, or lacks boxes of.</param>
+/// <param name="Want">Names of those it has and this node lacks.</param>
+internal sealed record SecretsAnswer(IReadOnlyList<SealedSecret> Newer, IReadOnlyList<string> Want);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+[JsonSerializable(typeof(Secret))]
+[JsonSerializable(typeof(SealedSecret))]
+[JsonSerializable(typeof(SecretsRequest))]
+[JsonSerializable(typeof(SecretsAnswer))]
+internal sealed partial class SecretsJson : JsonSerializerContext;

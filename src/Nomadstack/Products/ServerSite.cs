@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+using Nomadstack.Ground.Http;
+using Nomadstack.Peers;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Products;
+
+/// <summary>Where one server of this node lives: folder, name, addresses, raft id. The same at every start, hence the same raft peer.</summary>
+/// <param name="Name">Unique in gossip: <c>NODE-server</c> or <c>NODE-bootstrap</c>.</param>
+/// <param name="Serf">0 for a product without gossip.</param>
+internal sealed record ServerSite(Product Product, bool Bootstrap, string Name, string Folder, string RaftId, string Address, int Http, int Rpc, int Serf)
+{
+    public string Role => Product.Name;
+    public string DataFolder => Path.Combine(Folder, "data");
+    public string ConfigFile => Path.Combine(Folder, "config.json");
+    public string ProcessName => Bootstrap ? Role + "-bootstrap" : Role + "-server";
+
+    public ServerEntry ToEntry(string state) => new(Role, RaftId, Bootstrap ? "bootstrap" : "job", state, Http, Rpc, Serf);
+
+    public static ServerSite Job(Product product, NodeFile node, NodePaths paths, string raftId) =>
+        Of(product, node, ProductPort.Server, node.Name + "-server", paths.Server(product.Name), raftId);
+
+    public static ServerSite OfBootstrap(Product product, NodeFile node, NodePaths paths, string raftId) =>
+        Of(product, node, ProductPort.Bootstrap, BootstrapName(node), paths.BootstrapServer(product.Name), raftId);
+
+    /// <summary>The name of a node's bootstrap server.</summary>
+    public static string BootstrapName(NodeFile node) => node.Name + "-bootstrap";
+
+    private static ServerSite Of(Product product, NodeFile node, string holder, string name, string folder, string raftId) =>
+        new(product, holder == ProductPort.Bootstrap, name, folder, raftId, node.Address,
+            node.Ports.Of(product, holder, ProductPort.Http), node.Ports.Of(product, holder, ProductPort.Rpc), node.Ports.Of(product, holder, ProductPort.Serf));
+}
+
+/// <summary>A server anywhere in the cluster, as the membership records it.</summary>
+internal sealed record KnownServer(string NodeId, string NodeName, string Address, ServerEntry Entry)
+{
+    public string Rpc => HostPort.Join(Address, Entry.Rpc);
+
+    /// <summary>Where another server joins it: by gossip, or by raft's own port where the product has no gossip.</summary>
+    public string JoinAddress => HostPort.Join(Address, Entry.Serf > 0 ? Entry.Serf : Entry.Rpc);
+
+    /// <summary>The address of a port by its purpose.</summary>
+    public string At(string purpose) => HostPort.Join(Address, purpose switch
+    {
+        ProductPort.Http => Entry.Http,
+        ProductPort.Rpc => Entry.Rpc,
+        ProductPort.Serf => Entry.Serf,
+        _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "a server has no such port"),
+    });
+
+    /// <summary>Whether a server of that node could take over from one that keeps these keys on its disk.</summary>
+    public bool HasKeys(IReadOnlySet<string> ids) => ids.IsSubsetOf(Entry.Keys.Split(','));
+
+    public bool IsBootstrap => Entry.ManagedBy == "bootstrap";
+
+    /// <summary>Claimed by an allocation, so expected to stay.</summary>
+    public bool IsClaimed => Entry is { ManagedBy: "job", State: "running" };
+
+    /// <summary>All servers of a product the membership records, in a stable order.</summary>
+    public static IReadOnlyList<KnownServer> Of(ClusterDocument? cluster, string role) =>
+        cluster is null ? [] :
+        [.. from node in cluster.Nodes.Values
+            where !node.Removed
+            from server in node.Servers
+            where server.Role == role
+            orderby node.Name, server.ManagedBy
+            select new KnownServer(node.Id, node.Name, node.Address, server)];
+}
+
+/// <summary>How the products' APIs of this cluster are reached: every endpoint of one is made here, and nowhere else.</summary>
+/// <param name="scheme">How all of them are spoken to.</param>
+internal sealed class ProductEndpoints(string scheme)
+{
+    public Endpoint Of(Product product, string address, int port) => new(new Uri($"{scheme}://{HostPort.Join(address, port)}")) { Name = product.Title };
+
+    public Endpoint Of(ServerSite site) => Of(site.Product, site.Address, site.Http);
+
+    public Endpoint Of(Product product, KnownServer server) => Of(product, server.Address, server.Entry.Http);
+
+    /// <summary>This node's own client.</summary>
+    public Endpoint OfClient(Product product, NodeFile node) => Of(product, node.Address, node.Ports[product.Port(ProductPort.Client, ProductPort.Http)]);
+}

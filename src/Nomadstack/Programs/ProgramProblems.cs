@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Programs;
+
+/// <summary>What can be wrong with a product's program, in words for an operator.</summary>
+internal static class ProgramProblems
+{
+    public static Problem NoneFound(Product product) => new(
+        $"engine/{product.Name}-missing",
+        $"No {product.Program} program was found.",
+        "No option names one, no folder of PATH holds one, and none was fetched.",
+        $"Run `nomadstack fetch {product.Name}`, install {product.Title}, or name its program with --{product.Name}-program.");
+
+    public static Problem NotThere(Product product, string program) => new(
+        $"engine/{product.Name}-missing",
+        $"There is no program {program}.",
+        "The file does not exist, or a folder on the way to it cannot be read.",
+        $"Give the path of a {product.Program} program that exists.");
+
+    public static Problem NotExecutable(Product product, string program, string why) => new(
+        $"engine/{product.Name}-not-executable",
+        $"{program} cannot be run.",
+        why,
+        "Make it executable (chmod +x). Check that it is built for this machine and that its file system is not mounted noexec.");
+
+    public static Problem Hangs(Product product, string program, TimeSpan limit) => new(
+        $"engine/{product.Name}-hangs",
+        $"{program} does not answer.",
+        $"`{program} version` did not end within {limit.TotalSeconds:0.#} s.",
+        $"Run it by hand to see why, or name another {product.Program} program.");
+
+    public static Problem AnotherProgram(Product product, string program, string line) => new(
+        $"engine/not-{product.Name}",
+        $"{program} is not {product.Title}.",
+        $"Asked for its version, {(line.Length == 0 ? "it printed nothing" : $"it printed \"{(line.Length > 80 ? line[..80] + "…" : line)}\"")}.",
+        $"Name the {product.Program} program itself.");
+
+    public static Problem TooOld(Product product, string program, SemVer version) => new(
+        $"engine/{product.Name}-too-old",
+        $"{program} is {product.Title} {version}, which is too old.",
+        $"This stack needs {product.Title} {product.Oldest!.Major}.{product.Oldest.Minor}.",
+        $"Install {product.Title} {product.Oldest.Major}.{product.Oldest.Minor} or newer.");
+
+    public static Problem OtherEngine(string ofCluster, string? here) => new(
+        "engine/other",
+        $"This cluster's engine is {ofCluster}. This agent would run {here ?? "none"}.",
+        "An engine cannot read another engine's raft data.",
+        ofCluster == EngineKind.Embedded
+            ? "Start the agent without --engine and without a program for it: it takes the cluster's engine."
+            : $"Put a {ofCluster} program on the PATH, or name one with --{ofCluster}-program, and start the agent without --engine.")
+    { Unsafe = true };
+
+    public static Problem TwoEngines(string program) => new(
+        "engine/two",
+        $"Both the embedded engine and {program} were asked for.",
+        "A node has one engine.",
+        "Leave out --engine or the option that names the program.");
+
+    public static Problem None(Product product) => new(
+        "engine/none",
+        $"This node has no {product.Program} program.",
+        "The agent found none when it started.",
+        $"Install {product.Title} and start the agent again.");
+
+    public static Problem VersionMissing(Product product, string version, ProductProgram program, string other) => new(
+        "engine/version-missing",
+        $"The job asks for {product.Title} {version}, which is not on this node.",
+        $"The node has {program.Version} ({program.Path}), and {other} does not exist.",
+        $"Run `nomadstack fetch {product.Name}@{version}` on this node, or remove `version` from the task's config.");
+}

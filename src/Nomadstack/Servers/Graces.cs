@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MPL-2.0
+namespace Nomadstack.Servers;
+
+/// <summary>How long conditions have lasted without a break. By the monotonic clock: a step of the wall clock ends no grace.</summary>
+internal sealed class Graces(TimeProvider time)
+{
+    private readonly Dictionary<string, long> _since = [];
+
+    /// <summary>Whether the condition has held at every look since this long ago.</summary>
+    public bool HasLasted(string key, bool condition, TimeSpan grace)
+    {
+        if (!condition)
+        {
+            _since.Remove(key);
+            return false;
+        }
+
+        if (!_since.TryGetValue(key, out var since)) _since[key] = since = time.GetTimestamp();
+        return time.GetElapsedTime(since) >= grace;
+    }
+}

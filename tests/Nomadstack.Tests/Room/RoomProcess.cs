@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Processes;
+
+namespace Nomadstack.Tests.Room;
+
+/// <summary>A process that is an entry of the room: it outlives the agent and not a power cut.</summary>
+internal sealed class RoomProcess(string name, FakeRoom room) : IOwnedProcess
+{
+    private ProcessSpec? _spec;
+
+    public string Name => name;
+
+    public int? Pid => Runs ? 1 + Math.Abs(name.GetHashCode(StringComparison.Ordinal) % 30_000) : null;
+
+    public ProcessStatus Status => new(Runs, Runs ? new(Pid!.Value, 1, "boot") : null, _spec, null, 0, null);
+
+    /// <summary>Servers are found by the name of their process, for a new agent knows no more.</summary>
+    private FakeServer? Server => name.Split('-') is [var product, "server" or "bootstrap"] ? room.Raft(product).Servers.FirstOrDefault(s => s.Site.ProcessName == name) : null;
+
+    private bool Runs => name.EndsWith("-client", StringComparison.Ordinal) ? room.Clients.Contains(name) : Server is { Runs: true };
+
+    public Task<ProcessStatus> OpenAsync(CancellationToken cancel) => Task.FromResult(Status);
+
+    public Task<ProcessStatus> StartAsync(ProcessSpec spec, CancellationToken cancel)
+    {
+        _spec = spec;
+        Set(true);
+        return Task.FromResult(Status);
+    }
+
+    public Task StopAsync(int signal, TimeSpan deadline, CancellationToken cancel, Task? useless = null)
+    {
+        Set(false);
+        return Task.CompletedTask;
+    }
+
+    public void Signal(int signal)
+    {
+    }
+
+    public Task ForgetAsync(CancellationToken cancel) => Task.CompletedTask;
+
+    public Task DetachAsync() => Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private void Set(bool runs)
+    {
+        if (Server is { } server) server.Runs = runs;
+        else if (name.EndsWith("-client", StringComparison.Ordinal) && runs) room.Clients.Add(name);
+        else room.Clients.Remove(name);
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Nodes;
+using Nomadstack.Cluster;
+using Nomadstack.Driver;
+using Nomadstack.Ground.Http;
+using Nomadstack.Processes;
+using Nomadstack.Products;
+
+namespace Nomadstack.Tests.Room;
+
+/// <summary>The code of a row, all of it in memory. One that schedules also places what its jobs ask for.</summary>
+internal sealed class RoomProduct(Product row, FakeRoom room, Func<IServerHost> host) : ISchedulerProduct
+{
+    public Product Row => row;
+
+    public string ClientFinds => ProductPort.Rpc;
+
+    public string UnknownClient => "unknown";
+
+    public IServerApi Server(Endpoint endpoint) => new Api(row, room, endpoint.Address.Port, host);
+
+    public IScheduler Scheduler(Endpoint endpoint) => new Api(row, room, endpoint.Address.Port, host);
+
+    public IClientApi? Client(Endpoint endpoint) => null;
+
+    public string ServerJob(Product product, int count, PortPlan ports) => new JsonObject { ["ID"] = product.JobId, ["Count"] = count }.ToJsonString();
+
+    public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
+    {
+        Directory.CreateDirectory(site.DataFolder);
+        File.WriteAllText(site.ConfigFile, string.Join(' ', join));
+        room.Raft(row.Name).Enter(site);
+        return new(site.ProcessName, "server", [row.Name, site.RaftId], site.ProcessName + ".log");
+    }
+
+    public Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel)
+    {
+        var raft = room.Raft(row.Name);
+        if (raft.Servers.FirstOrDefault(s => s.Site.Http == server.Address.Port) is { Runs: true } own) raft.Leave(own.Site.RaftId);
+        return process.StopAsync(Signals.SIGINT, deadline, cancel, gone);
+    }
+
+    public IReadOnlySet<string> KeysOnDisk(ServerSite site) => new HashSet<string>();
+
+    public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
+
+    public string MemberName(string serverName) => serverName;
+
+    public ProcessSpec PrepareClient(IReadOnlyList<string> servers) => new(row.Name + "-client", "client", [], row.Name + "-client.log");
+
+    public void BeforeClientStart()
+    {
+    }
+
+    private sealed class Api(Product row, FakeRoom room, int port, Func<IServerHost> host) : IServerApi, IScheduler
+    {
+        private FakeRaft Raft => room.Raft(row.Name);
+
+        private FakeServer? Own => Raft.Servers.FirstOrDefault(s => s.Site.Http == port && s.Runs);
+
+        public string BaseAddress => $"{row.Name}:{port}";
+
+        public Task<string?> LeaderAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult(Own is null ? null : Raft.Leader?.RaftAddress);
+
+        public async Task<RaftStanding?> StandingAsync(CancellationToken cancel) => await ObserveAsync(cancel);
+
+        public Task<RaftView?> ObserveAsync(CancellationToken cancel)
+        {
+            var leader = Raft.Leader;
+            return Task.FromResult(Own is not { } own ? null : new RaftView(leader?.RaftAddress, leader == own, 10, 10,
+                [.. Raft.Servers.Select(s => new RaftMember(s.Site.RaftId, s.RaftAddress, s.Voter, s == leader, s.Runs))]));
+        }
+
+        public async Task<Readiness> ReadinessAsync(CancellationToken cancel) => await ObserveAsync(cancel) switch { null => Readiness.Down, { HasLeader: true } => Readiness.Ready, _ => Readiness.Leaderless };
+
+        public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
+
+        public Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) => Task.FromResult<LeadershipTransfer>(new LeadershipTransfer.NotSupported());
+
+        public Task<Answer<Done>> RemovePeerAsync(string id, TimeSpan deadline, CancellationToken cancel)
+        {
+            Raft.Leave(id);
+            return Led(default(Done));
+        }
+
+        public Task<bool> NamesMemberAsync(string member, TimeSpan deadline, CancellationToken cancel) => Task.FromResult(false);
+
+        public Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
+
+        public Task<bool> KeepQuorumAsync(int voters, TimeSpan deadline, CancellationToken cancel) => Task.FromResult(false);
+
+        public Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult<IReadOnlyList<SeenClient>>([]);
+
+        public Task<Answer<long>> SaveSnapshotAsync(Stream to, TimeSpan deadline, CancellationToken cancel) => Led(0L);
+
+        public Task<Answer<Done>> RestoreSnapshotAsync(Stream from, TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
+
+        public async Task<Answer<JobFacts?>> JobAsync(string id, TimeSpan deadline, CancellationToken cancel)
+        {
+            await room.PlaceAsync(row, host(), cancel);
+            return await Led(room.Jobs.TryGetValue(id, out var count) ? Job(id, count) : null);
+        }
+
+        public Task<JobRegistration> RegisterServerJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel)
+        {
+            var job = JsonNode.Parse(jobJson)!;
+            room.Jobs[(string)job["ID"]!] = (int)job["Count"]!;
+            return Task.FromResult<JobRegistration>(new JobRegistration.Registered("", 1, ""));
+        }
+
+        public Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<AllocationFacts>>([]);
+
+        public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<NodeFacts>>(
+            room.Clients.Contains(row.Name + "-client")
+                ? [new() { ID = "1", Name = "n1", Status = "ready", SchedulingEligibility = "eligible", Drivers = new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") } }]
+                : []);
+
+        public Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel) => Led<NodeFacts?>(null);
+
+        public Task<Answer<Done>> DrainAsync(string nodeId, DrainSpec? spec, bool markEligible, TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
+
+        private static JobFacts Job(string id, int count) => new(id, "service", "running", false, 1, 1, new Dictionary<string, int> { ["server"] = count }, new Dictionary<string, string>(), "{}");
+
+        private Task<Answer<T>> Led<T>(T value) =>
+            Task.FromResult<Answer<T>>(Own is null ? new Answer<T>.Unreachable("it does not run") : Raft.Leader is null ? new Answer<T>.NoLeader("none") : new Answer<T>.Ok(value, 10));
+    }
+}
