@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Diagnostics;
+using System.Text.Json;
 using System.Text;
 using Nomadstack.Cluster.Tests.Machines;
 using Shouldly;
@@ -85,6 +87,23 @@ internal static class Invariants
         foreach (var clients in now.Processes.Where(process => process.Kind == EngineKind.Client).GroupBy(process => (process.Node, process.Product))) clients.Count().ShouldBe(1, string.Join(", ", clients));
     }
 
+    /// <summary>A client that returns quickly is ready to the leader all the while: that it listens again comes a moment later.</summary>
+    private static async Task<JsonElement> WhenItListensAsync(NomadApi client, string path)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await client.GetAsync(path);
+            }
+            catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.ConnectionError && Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
+            {
+                await Task.Delay(100);
+            }
+        }
+    }
+
     /// <summary>No bootstrap port in the raft configurations, the gossip, the clients' server lists, any configuration file, or the membership.</summary>
     private static async Task NoBootstrapResidueAsync(TestCluster cluster, Evidence now)
     {
@@ -92,7 +111,7 @@ internal static class Invariants
         foreach (var node in cluster.Running)
         {
             var client = TestCluster.Nomad(node);
-            NamesNone(await client.GetAsync("/v1/agent/servers"), $"server list of the Nomad client of {node.Name}");
+            NamesNone(await WhenItListensAsync(client, "/v1/agent/servers"), $"server list of the Nomad client of {node.Name}");
             foreach (var member in (await client.GetAsync("/v1/agent/members")).GetProperty("Members").EnumerateArray())
             {
                 if (member.GetProperty("Status").GetString() == "alive") NamesNone(member, "a living gossip member of Nomad");

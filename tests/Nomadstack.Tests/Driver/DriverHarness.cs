@@ -115,7 +115,7 @@ internal sealed class DriverHarness : IAsyncDisposable
         var deadline = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (Stopwatch.GetElapsedTime(deadline) > TimeSpan.FromSeconds(10)) throw new TimeoutException(what);
+            if (Stopwatch.GetElapsedTime(deadline) > TimeSpan.FromSeconds(30)) throw new TimeoutException(what);
             await Task.Delay(5);
         }
     }
