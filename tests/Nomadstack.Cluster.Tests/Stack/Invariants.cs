@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
-using System.Text.Json;
 using System.Text;
+using System.Text.Json;
 using Nomadstack.Cluster.Tests.Machines;
 using Shouldly;
 
