@@ -8,17 +8,23 @@ using Google.Protobuf;
 namespace Nomadstack.Tests.Driver;
 
 /// <summary>Calls the driver as Nomad's client does: HTTP/2 by prior knowledge on the Unix socket, one connection for everything.</summary>
-internal sealed class NomadCaller(string socketPath) : IDisposable
+internal sealed class NomadCaller : IDisposable
 {
     public const string Driver = "hashicorp.nomad.plugins.drivers.proto.Driver/";
     public const string Base = "hashicorp.nomad.plugins.base.proto.BasePlugin/";
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler
+    private readonly HttpClient _http;
+
+    /// <summary>A client that is disposed of keeps its connection for as long as a stream is open on it; a process that goes does not.</summary>
+    private readonly System.Collections.Concurrent.ConcurrentBag<Socket> _sockets = [];
+
+    public NomadCaller(string socketPath) => _http = new(new SocketsHttpHandler
     {
         UseProxy = false,
         ConnectCallback = async (_, cancel) =>
         {
             var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            _sockets.Add(socket);
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancel);
             return new NetworkStream(socket, ownsSocket: true);
         },
@@ -54,7 +60,11 @@ internal sealed class NomadCaller(string socketPath) : IDisposable
         return new(response, await response.Content.ReadAsStreamAsync(cancel));
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        foreach (var socket in _sockets) socket.Dispose();
+        _http.Dispose();
+    }
 }
 
 internal sealed class GrpcCallInTest(HttpResponseMessage response, Stream body) : IDisposable
