@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
 using Nomadstack.Driver;
+using Nomadstack.Ground.Http;
 using Nomadstack.Products;
 
 namespace Nomadstack.Tests.Room;
@@ -11,13 +13,22 @@ namespace Nomadstack.Tests.Room;
 internal sealed class FakeRoom
 {
     private readonly Dictionary<string, FakeRaft> _rafts = [];
-    private readonly HashSet<string> _failed = [];
+    private int _placing;
+    private long _index;
 
-    /// <summary>Jobs by id, with their counts: the scheduler's state, which outlives its servers.</summary>
-    public Dictionary<string, int> Jobs { get; } = [];
+    /// <summary>Jobs by id: the scheduler's state, which outlives its servers.</summary>
+    public Dictionary<string, FakeJob> Jobs { get; } = [];
 
-    /// <summary>Names of the clients that run.</summary>
+    public List<FakeAllocation> Allocations { get; } = [];
+
+    /// <summary>The scheduler's clients that run, by the name of their node.</summary>
     public HashSet<string> Clients { get; } = [];
+
+    /// <summary>Nodes that take no allocation any more and lose those they have.</summary>
+    public HashSet<string> Drained { get; } = [];
+
+    /// <summary>The agents that are alive.</summary>
+    public List<RoomAgent> Agents { get; } = [];
 
     public FakeRaft Raft(string product) => _rafts.TryGetValue(product, out var raft) ? raft : _rafts[product] = new();
 
@@ -25,8 +36,8 @@ internal sealed class FakeRoom
     public void Begin()
     {
         _rafts.Clear();
-        _failed.Clear();
         Jobs.Clear();
+        Allocations.Clear();
     }
 
     /// <summary>What time brings: autopilot makes voters of servers that run beside a leader.</summary>
@@ -38,30 +49,91 @@ internal sealed class FakeRoom
     /// <summary>The power goes: nothing runs any more, and what is on disks and in raft stays.</summary>
     public void PowerCut()
     {
+        Agents.Clear();
         Clients.Clear();
         foreach (var server in _rafts.Values.SelectMany(r => r.Servers)) server.Runs = false;
     }
 
-    /// <summary>The scheduler places what is missing, as soon as it leads and the node's client runs.</summary>
-    public async Task PlaceAsync(Product scheduler, IServerHost host, CancellationToken cancel)
+    /// <summary>Registers the job, as the scheduler would: with compare-and-set where it is asked for.</summary>
+    public bool Register(string json, long? enforceIndex)
     {
-        if (Raft(scheduler.Name).Leader is null || !Clients.Contains(scheduler.Name + "-client")) return;
-        foreach (var (job, count) in Jobs.ToList())
+        var id = (string)JsonNode.Parse(json)!["ID"]!;
+        if (enforceIndex is { } wanted && wanted != (Jobs.TryGetValue(id, out var held) ? held.ModifyIndex : 0)) return false;
+        Jobs[id] = new(json, ++_index);
+        return true;
+    }
+
+    /// <summary>Agents exchange what they know.</summary>
+    public void Exchange()
+    {
+        foreach (var to in Agents)
         {
-            var (role, task) = (job[..^"-server".Length], $"alloc-{job}/server/1");
-            if (count == 0 || (host.Holds(task) && !_failed.Contains(task))) continue;
-            try
+            foreach (var from in Agents)
             {
-                await host.ClaimAsync(new ServerClaim(task, "alloc-" + job, "server", job, role, null), cancel);
-                _failed.Remove(task);
-            }
-            catch (Exception e) when (Trouble.IsOfTheMachine(e))
-            {
-                // As Nomad does: the task's start failed, and it is started anew.
-                _failed.Add(task);
+                if (from != to && from.Context.Membership.Current is { } told && to.Context.Membership.Current is not null) to.Context.Membership.Merge(told, from.Context.Node.Id);
             }
         }
     }
+
+    /// <summary>The scheduler moves what a drain moves and places what is missing, as soon as it leads and clients run.</summary>
+    public async Task PlaceAsync(Product scheduler, CancellationToken cancel)
+    {
+        if (Raft(scheduler.Name).Leader is null || Interlocked.CompareExchange(ref _placing, 1, 0) != 0) return;
+        try
+        {
+            foreach (var allocation in Allocations.Where(a => a.Runs && Drained.Contains(a.Node)).ToList())
+            {
+                if (Host(allocation.Node) is not { } host) continue;
+                allocation.Runs = false;
+                await host.ReleaseAsync(allocation.TaskId, cancel);
+            }
+
+            foreach (var (job, wanted) in Jobs.ToList())
+            {
+                foreach (var node in Clients.Where(n => !Drained.Contains(n)).Order().ToList()) await PlaceAsync(job, wanted.Count, node, cancel);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref _placing, 0);
+        }
+    }
+
+    private async Task PlaceAsync(string job, int count, string node, CancellationToken cancel)
+    {
+        var own = Allocations.Find(a => a.Runs && a.Job == job && a.Node == node);
+        if (Host(node) is not { } host || (own is null && Allocations.Count(a => a.Runs && a.Job == job) >= count)) return;
+        if (own is not null && host.Holds(own.TaskId) && !own.Failed) return;
+        if (own is null) Allocations.Add(own = new($"alloc-{Allocations.Count}", job, node));
+        try
+        {
+            await host.ClaimAsync(new ServerClaim(own.TaskId, own.Id, "server", job, job[..^"-server".Length], null), cancel);
+            own.Failed = false;
+        }
+        catch (Exception e) when (Trouble.IsOfTheMachine(e))
+        {
+            // As Nomad does: the task's start failed, and it is started anew.
+            own.Failed = true;
+        }
+    }
+
+    private IServerHost? Host(string node) => Agents.Find(a => a.Context.Node.Name == node && !a.IsDead)?.Host;
+}
+
+internal sealed record FakeJob(string Json, long ModifyIndex)
+{
+    public int Count => (int)JsonNode.Parse(Json)!["TaskGroups"]![0]![nameof(Count)]!;
+}
+
+/// <summary>An allocation of a server job.</summary>
+internal sealed class FakeAllocation(string id, string job, string node)
+{
+    public string Id => id;
+    public string Job => job;
+    public string Node => node;
+    public string TaskId => id + "/server/1";
+    public bool Runs { get; set; } = true;
+    public bool Failed { get; set; }
 }
 
 /// <summary>One product's raft cluster.</summary>
@@ -80,6 +152,9 @@ internal sealed class FakeRaft
 
     public FakeServer? Leader => Servers.Where(s => s.Voter).ToList() is var voters && voters.Count(v => v.Runs) > voters.Count / 2 ? voters.First(v => v.Runs) : null;
 
+    /// <summary>The fewest voters that ran at any look since the last time this was set.</summary>
+    public int FewestVoters { get; set; } = int.MaxValue;
+
     /// <summary>A server that some configuration names gets its place; the first of all makes the cluster.</summary>
     public FakeServer Enter(ServerSite site)
     {
@@ -96,6 +171,7 @@ internal sealed class FakeRaft
     public void Leave(string raftId)
     {
         lock (_lock) _servers.RemoveAll(s => s.Site.RaftId == raftId);
+        FewestVoters = Math.Min(FewestVoters, Servers.Count(s => s is { Voter: true, Runs: true }));
     }
 
     public void Pass()
@@ -115,4 +191,6 @@ internal sealed class FakeServer(ServerSite site)
     public bool Voter { get; set; }
 
     public string RaftAddress => $"{Site.Address}:{Site.Rpc}";
+
+    public bool IsAt(Endpoint endpoint) => endpoint.Address.Host == Site.Address && endpoint.Address.Port == Site.Http;
 }

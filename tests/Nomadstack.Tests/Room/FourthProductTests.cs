@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Api;
-using Nomadstack.Cluster;
-using Nomadstack.Storage;
+using Nomadstack.Node;
+using Nomadstack.Products;
 using Shouldly;
 using Xunit;
 
@@ -10,53 +10,29 @@ namespace Nomadstack.Tests.Room;
 /// <summary>A product that no release knows goes through the flows beside the scheduler: nothing but its row and its own code is needed.</summary>
 public sealed class FourthProductTests : IDisposable
 {
-    private static readonly Product s_fourth = new()
-    {
-        Name = "fourth",
-        Title = "Fourth",
-        Ports =
-        [
-            new("fourth", ProductPort.Server, ProductPort.Http, 9101, "Fourth server HTTP"), new("fourth", ProductPort.Server, ProductPort.Rpc, 9102, "Fourth server raft"),
-            new("fourth", ProductPort.Bootstrap, ProductPort.Http, 19101, "Fourth bootstrap server HTTP"), new("fourth", ProductPort.Bootstrap, ProductPort.Rpc, 19102, "Fourth bootstrap server raft"),
-        ],
-    };
+    private readonly RoomStack _stack = new();
 
-    private static readonly ProductTable s_table = new([s_fourth, Role.Row(Role.Nomad)]);
+    private FakeRaft Fourth => _stack.Room.Raft("fourth");
 
-    /// <summary>In memory: what is tried here is not the disk.</summary>
-    private readonly string _folder = Directory.CreateDirectory(Path.Combine("/dev/shm", "nomadstack-room-" + Guid.NewGuid().ToString()[..8])).FullName;
-
-    private readonly FakeRoom _room = new();
-    private readonly InstantTime _time = new();
-    private readonly NodeFile _node = new() { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.1" };
-    private readonly CancellationTokenSource _limit = new(TimeSpan.FromSeconds(60));
-
-    public void Dispose()
-    {
-        Directory.Delete(_folder, recursive: true);
-        _limit.Dispose();
-    }
+    public void Dispose() => _stack.Dispose();
 
     [Fact]
     public async Task ItIsBootstrappedAndPivotsOntoItsJobServer()
     {
-        var agent = Agent();
+        await _stack.MakeAsync(nodes: 1, servers: 1);
 
-        (await agent.BootstrapAsync(_limit.Token)).Current.State.ShouldBe(Operation.Finished);
-
-        _room.Jobs.ShouldBe(new Dictionary<string, int> { ["fourth-server"] = 1, ["nomad-server"] = 1 }, ignoreOrder: true);
-        foreach (var product in s_table.Stack)
-            _room.Raft(product.Name).Servers.ShouldHaveSingleItem().Site.Bootstrap.ShouldBeFalse($"{product.Title} runs on its job server alone");
-        Directory.GetDirectories(agent.Context.Paths.Retired).Length.ShouldBe(2);
+        _stack.Room.Jobs.ToDictionary(j => j.Key, j => j.Value.Count).ShouldBe(new Dictionary<string, int> { ["fourth-server"] = 1, ["nomad-server"] = 1 }, ignoreOrder: true);
+        foreach (var product in RoomStack.Table.Stack)
+            _stack.Room.Raft(product.Name).Servers.ShouldHaveSingleItem().Site.Bootstrap.ShouldBeFalse($"{product.Title} runs on its job server alone");
+        Directory.GetDirectories(_stack.Agent(1).Context.Paths.Retired).Length.ShouldBe(2);
     }
 
     [Fact]
     public async Task StatusShowsItAsItShowsTheOthers()
     {
-        var agent = Agent();
-        await agent.BootstrapAsync(_limit.Token);
+        await _stack.MakeAsync(nodes: 1, servers: 1);
 
-        var status = await agent.Status.ReadAsync(_limit.Token);
+        var status = await _stack.Agent(1).Status.ReadAsync(_stack.Limit);
 
         status.Cluster.InWords().ShouldBe("healthy");
         status.Servers.Select(s => (s.Role, s.ManagedBy, s.Voter, s.Healthy)).ShouldBe([("nomad", "job", true, true), ("fourth", "job", true, true)]);
@@ -64,65 +40,51 @@ public sealed class FourthProductTests : IDisposable
     }
 
     [Fact]
+    public async Task NodesJoinAndItGetsAServerOnEach()
+    {
+        await _stack.MakeAsync(nodes: 3, servers: 3);
+
+        Fourth.Servers.Select(s => (s.Site.Address, s.Voter)).ShouldBe([("127.0.0.1", true), ("127.0.0.2", true), ("127.0.0.3", true)], ignoreOrder: true);
+        _stack.Room.Jobs["fourth-server"].Count.ShouldBe(3);
+    }
+
+    [Fact]
     public async Task ItReturnsFromAPowerCut()
     {
-        await Agent().BootstrapAsync(_limit.Token);
-        _room.PowerCut();
-        var back = Agent();
+        await _stack.MakeAsync(nodes: 3, servers: 3);
+        var before = _stack.Room.Allocations.Where(a => a.Runs).Select(a => a.Id).ToList();
+        _stack.Room.PowerCut();
 
-        await back.BootAsync(_limit.Token);
+        await _stack.SettleAsync();
 
-        (await back.Status.ReadAsync(_limit.Token)).Cluster.InWords().ShouldBe("healthy");
-        _room.Raft("fourth").Servers.ShouldHaveSingleItem().Runs.ShouldBeTrue();
+        Fourth.Servers.Count(s => s.Runs).ShouldBe(3);
+        _stack.Room.Allocations.Where(a => a.Runs).Select(a => a.Id).ShouldBe(before, "no allocation noticed");
     }
 
-    /// <summary>Every named effect of a bootstrap fails once, before it or after it, with everything a machine can say: the bootstrap ends done, or undone and done at the next attempt.</summary>
-    [Theory]
-    [InlineData("EIO")]
-    [InlineData("ENOSPC")]
-    [InlineData("EMFILE")]
-    [InlineData("EXDEV")]
-    [InlineData("time-out")]
-    [InlineData("refusal")]
-    public async Task EveryEffectOfABootstrapMayFail(string how)
+    [Fact]
+    public async Task ADrainHandsItsServerOver()
     {
-        List<string> points = [];
-        Fault.Plan.Value = point =>
-        {
-            lock (points) points.Add(point);
-            return null;
-        };
-        await Agent().BootstrapAsync(_limit.Token);
-        points.Count.ShouldBeGreaterThan(20);
-        foreach (var point in points.Distinct().ToList())
-        {
-            using var attempt = new FourthProductTests();
-            await attempt.FailsOnceAsync(point, how);
-        }
+        await _stack.MakeAsync(nodes: 4, servers: 3);
+        var left = Fourth.Servers[0].Site.Address;
+        Fourth.FewestVoters = int.MaxValue;
+
+        await DrainAsync(_stack, "n1");
+
+        Fourth.Servers.Select(s => s.Site.Address).ShouldBe(["127.0.0.2", "127.0.0.3", "127.0.0.4"], ignoreOrder: true);
+        left.ShouldBe("127.0.0.1");
+        Fourth.FewestVoters.ShouldBe(3, "its successor was a voter before it left");
+        Directory.GetDirectories(_stack.Agent(1).Context.Paths.Retired, "fourth-server-*").ShouldHaveSingleItem();
     }
 
-    private async Task FailsOnceAsync(string at, string how)
+    /// <summary>Orders the drain as the command does, and follows it until its end.</summary>
+    internal static async Task DrainAsync(RoomStack stack, string node)
     {
-        var left = 1;
-        Fault.Plan.Value = point => point == at && Interlocked.Decrement(ref left) == 0 ? Failure(how) : null;
-        var first = await Agent().BootstrapAsync(_limit.Token);
-        var last = first.Current.State == Operation.Finished ? first : await Agent().BootstrapAsync(_limit.Token);
-
-        last.Current.State.ShouldBe(Operation.Finished, $"{how} at {at}");
-        foreach (var product in s_table.Stack) _room.Raft(product.Name).Servers.Count(s => s.Runs).ShouldBe(1, $"{product.Title}, {how} at {at}");
-        (await Agent().Status.ReadAsync(_limit.Token)).Servers.Count.ShouldBe(2, $"{how} at {at}");
+        var ordered = await stack.Agent(2).Drain.OrderAsync(node, new DrainRequest(), stack.Limit);
+        await stack.UntilAsync($"the others to hear that no server of {node} is left", () =>
+            Task.FromResult(!RoomStack.Table.Stack.Any(p => KnownServer.Of(stack.Agent(2).Context.Membership.Current, p.Name).Any(s => s.NodeName == node))));
+        var run = stack.Agent(2).Operations.Begin(DrainOperation.Kind);
+        await stack.Agent(2).Drain.FollowAsync(run, ordered, stack.Limit);
+        run.Current.State.ShouldBe(Operation.Finished);
+        await stack.SettleAsync();
     }
-
-    private static Exception Failure(string how) => how switch
-    {
-        "EIO" => new IOException("Input/output error", 5),
-        "ENOSPC" => new IOException("No space left on device", 28),
-        "EMFILE" => new IOException("Too many open files", 24),
-        "EXDEV" => new IOException("Invalid cross-device link", 18),
-        "time-out" => new TimeoutException("it took too long"),
-        _ => new ProblemException(new("x/refused", "It was refused.", "So says the test.", "Try again.")),
-    };
-
-    /// <summary>An agent on the node's folder: the first, or one that comes after another.</summary>
-    private RoomAgent Agent() => new(_room, new NodePaths(_folder), _node, s_table, _time);
 }

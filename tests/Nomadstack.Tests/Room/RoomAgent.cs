@@ -5,6 +5,7 @@ using Nomadstack.Clients;
 using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
 using Nomadstack.Health;
+using Nomadstack.Node;
 using Nomadstack.Operations;
 using Nomadstack.Peers;
 using Nomadstack.Products;
@@ -14,50 +15,64 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Tests.Room;
 
-/// <summary>An agent of the room's node n1, wired as the daemon wires it: its flows and its files are real, products and processes are the room's. A new one is an agent's restart.</summary>
+/// <summary>An agent of one of the room's nodes, wired as the daemon wires it: its flows and its files are real, products and processes are the room's. A new one is an agent's restart.</summary>
 internal sealed class RoomAgent
 {
-    private readonly ServerHost _host;
     private readonly FakeRoom _room;
+    private readonly InstantTime _time;
 
     public RoomAgent(FakeRoom room, NodePaths paths, NodeFile node, ProductTable table, InstantTime time)
     {
-        _room = room;
+        (_room, _time) = (room, time);
         time.Passing = room.Pass;
         var membership = new Membership(paths, node, time);
         membership.Load();
         Context = new NodeContext(node, paths, membership, table, time, NullLoggerFactory.Instance);
-        Dictionary<string, IProduct> products = [];
-        _host = new ServerHost(node, paths, membership, table.Stack.ToDictionary(p => p.Name, p => products[p.Name] = new RoomProduct(p, room, () => Host)), Instantiate, time, NullLogger<ServerHost>.Instance);
+        var products = table.Stack.ToDictionary(p => p.Name, p => (IProduct)new RoomProduct(p, room));
+        Host = new ServerHost(node, paths, membership, products, Instantiate, time, NullLogger<ServerHost>.Instance);
         var scheduler = (ISchedulerProduct)products[table.Scheduler.Name];
         Operations = new OperationLog(paths, time);
         Temporary = new BootstrapServers(Context, products, Instantiate);
         var jobs = new ServerJobs(Context, scheduler);
-        var gate = new Gatekeeper(Context, scheduler);
-        Clients = new NodeClients(Context, scheduler, products, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(Context, products[p.Name], (name, _) => new RoomProcess(name, room), p.FencesClient ? gate : null))]);
+        Gate = new Gatekeeper(Context, scheduler);
+        Clients = new NodeClients(Context, scheduler, products, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(Context, products[p.Name], (name, _) => Process(name), p.FencesClient ? Gate : null))]);
         Keepers = [.. table.Stack.Select(p => new ServerKeeper(Context, products[p.Name], Host, jobs, new JobKeeper(Context, jobs, Operations), Operations))];
         Bootstrap = new BootstrapOperation(Context, Temporary, Host, jobs, Clients, MintAsync);
+        Drain = new DrainOperation(Context, jobs);
         var found = table.Stack.ToDictionary(p => p.Name, p => (IReadOnlyList<ProductProgram>)[new(p.Name, "/bin/" + p.Name, [], new(1, 0, 0))]);
-        Status = new StatusReader(Context, Host, Clients, Operations, new NodePrograms(paths, table, found, () => null), scheduler, products) { Version = "0.0.0", BootstrapPid = role => Temporary.Instance(role)?.Process.Pid };
+        Status = new StatusReader(Context, Host, Clients, Operations, new NodePrograms(paths, table, found, () => null), scheduler, products)
+        {
+            Version = "0.0.0",
+            BootstrapPid = role => Temporary.Instance(role)?.Process.Pid,
+            IsReachable = id => room.Agents.Exists(a => a.Context.Node.Id == id),
+        };
         Operations.Load();
         Host.Load();
+        room.Agents.RemoveAll(a => a.Context.Node.Id == node.Id);
+        room.Agents.Add(this);
 
-        ServerInstance Instantiate(ServerSite site, IProduct product) => new(site, product, Context.Endpoints, new RoomProcess(site.ProcessName, room), time);
+        RoomProcess Process(string name) => new(name, node.Name, node.Address, room);
+        ServerInstance Instantiate(ServerSite site, IProduct product) => new(site, product, Context.Endpoints, Process(site.ProcessName), time);
     }
 
     public NodeContext Context { get; }
-    public ServerHost Host => _host;
+    public ServerHost Host { get; }
     public OperationLog Operations { get; }
     public BootstrapServers Temporary { get; }
+    public Gatekeeper Gate { get; }
     public NodeClients Clients { get; }
     public IReadOnlyList<ServerKeeper> Keepers { get; }
     public BootstrapOperation Bootstrap { get; }
+    public DrainOperation Drain { get; }
     public StatusReader Status { get; }
 
+    /// <summary>It was killed; nothing it holds does anything any more.</summary>
+    public bool IsDead { get; set; }
+
     /// <summary>As the daemon begins or continues a bootstrap.</summary>
-    public async Task<OperationRun> BootstrapAsync(CancellationToken cancel)
+    public async Task<OperationRun> BootstrapAsync(int servers, CancellationToken cancel)
     {
-        var run = Operations.Unfinished(BootstrapOperation.Kind) ?? Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(1, [.. Context.Table.Stack.Select(p => p.Name)]).ToRequest());
+        var run = Operations.Unfinished(BootstrapOperation.Kind) ?? Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(servers, [.. Context.Table.Stack.Select(p => p.Name)]).ToRequest());
         if (Context.Membership.Current is not null)
         {
             await Host.StartRecordedAsync(cancel);
@@ -68,11 +83,43 @@ internal sealed class RoomAgent
         return run;
     }
 
-    /// <summary>As the daemon boots a member.</summary>
-    public async Task BootAsync(CancellationToken cancel)
+    /// <summary>As the daemon boots a member. A client that would wait at the gate is left to the next round: here nothing waits by itself.</summary>
+    private async Task BootAsync(CancellationToken cancel)
     {
         await Host.StartRecordedAsync(cancel);
-        foreach (var client in Clients.OfCluster) await client.EnableAsync();
+        foreach (var client in Clients.OfCluster)
+        {
+            if (client.Runs || await Gate.LookAsync(cancel) is Gate.Open) await client.EnableAsync();
+        }
+    }
+
+    /// <summary>Joins through a member: its peer port is open meanwhile, and what is said goes through it.</summary>
+    public async Task JoinAsync(RoomAgent member, CancellationToken cancel)
+    {
+        var clock = new WallClock(_time);
+        using var pki = Pki.Load(member.Context.Paths, member.Context.Node, clock);
+        await using var peering = new Peering(member.Context.Membership, pki, AgentIdentity.Mint("0.0.0"), clock, seed: 1);
+        await peering.StartAsync(cancel);
+        var token = member.Context.Membership.CreateToken(null).Reveal();
+        await Joining.JoinAsync(new(member.Context.Node.Address, member.Context.Node.Ports.Peers), token, Context.Membership, Context.Paths, "0.0.0", clock, cancel);
+        using var own = Pki.Load(Context.Paths, Context.Node, clock);
+    }
+
+    /// <summary>One round of what runs all the time. What fails is tried again by the next, as the daemon's loops do.</summary>
+    public async Task RoundAsync(CancellationToken cancel)
+    {
+        if (Context.Membership.Current is null) return;
+        foreach (var round in Keepers.Select<ServerKeeper, Func<Task>>(k => () => k.RoundAsync(Clients.Scheduler.Runs, cancel)).Append(() => BootAsync(cancel)))
+        {
+            try
+            {
+                await round();
+            }
+            catch (Exception e) when (Trouble.IsOfTheMachine(e))
+            {
+                // The next round is the repetition.
+            }
+        }
     }
 
     private Task MintAsync(ClusterRequest request, CancellationToken cancel)
@@ -86,9 +133,15 @@ internal sealed class RoomAgent
             CreatedAt = Context.Time.GetUtcNow(),
             CaPin = pki.CaPin,
             FirstMaxServers = request.Servers,
-            Nodes = new Dictionary<string, NodeEntry> { [Context.Node.Id] = new() { Id = Context.Node.Id, Name = Context.Node.Name, Address = Context.Node.Address, KeyPin = pki.KeyPin } },
+            Nodes = new Dictionary<string, NodeEntry> { [Context.Node.Id] = new() { Id = Context.Node.Id, Name = Context.Node.Name, Address = Context.Node.Address, Ports = Context.Node.Ports, KeyPin = pki.KeyPin } },
         });
         Context.Membership.Set(SettingNames.Products, [.. request.Products]);
         return Task.CompletedTask;
+    }
+
+    /// <summary>The room's hour with waits that take their time: for what goes over a socket.</summary>
+    private sealed class WallClock(InstantTime room) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => room.GetUtcNow();
     }
 }

@@ -4,20 +4,23 @@ using Nomadstack.Processes;
 namespace Nomadstack.Tests.Room;
 
 /// <summary>A process that is an entry of the room: it outlives the agent and not a power cut.</summary>
-internal sealed class RoomProcess(string name, FakeRoom room) : IOwnedProcess
+internal sealed class RoomProcess(string name, string node, string address, FakeRoom room) : IOwnedProcess
 {
     private ProcessSpec? _spec;
 
     public string Name => name;
 
-    public int? Pid => Runs ? 1 + Math.Abs(name.GetHashCode(StringComparison.Ordinal) % 30_000) : null;
+    public int? Pid => Runs ? 1 + Math.Abs((name + node).GetHashCode(StringComparison.Ordinal) % 30_000) : null;
 
     public ProcessStatus Status => new(Runs, Runs ? new(Pid!.Value, 1, "boot") : null, _spec, null, 0, null);
 
-    /// <summary>Servers are found by the name of their process, for a new agent knows no more.</summary>
-    private FakeServer? Server => name.Split('-') is [var product, "server" or "bootstrap"] ? room.Raft(product).Servers.FirstOrDefault(s => s.Site.ProcessName == name) : null;
+    private bool IsClient => name.EndsWith("-client", StringComparison.Ordinal);
 
-    private bool Runs => name.EndsWith("-client", StringComparison.Ordinal) ? room.Clients.Contains(name) : Server is { Runs: true };
+    /// <summary>Servers are found by the name of their process, for a new agent knows no more.</summary>
+    private FakeServer? Server => name.Split('-') is [var product, "server" or "bootstrap"]
+        ? room.Raft(product).Servers.FirstOrDefault(s => s.Site.ProcessName == name && s.Site.Address == address) : null;
+
+    private bool Runs => IsClient ? room.Clients.Contains(node) : Server is { Runs: true };
 
     public Task<ProcessStatus> OpenAsync(CancellationToken cancel) => Task.FromResult(Status);
 
@@ -47,7 +50,7 @@ internal sealed class RoomProcess(string name, FakeRoom room) : IOwnedProcess
     private void Set(bool runs)
     {
         if (Server is { } server) server.Runs = runs;
-        else if (name.EndsWith("-client", StringComparison.Ordinal) && runs) room.Clients.Add(name);
-        else room.Clients.Remove(name);
+        else if (IsClient && runs) room.Clients.Add(node);
+        else if (IsClient) room.Clients.Remove(node);
     }
 }

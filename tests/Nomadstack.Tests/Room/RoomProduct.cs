@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
-using Nomadstack.Driver;
 using Nomadstack.Ground.Http;
 using Nomadstack.Processes;
 using Nomadstack.Products;
@@ -9,7 +8,7 @@ using Nomadstack.Products;
 namespace Nomadstack.Tests.Room;
 
 /// <summary>The code of a row, all of it in memory. One that schedules also places what its jobs ask for.</summary>
-internal sealed class RoomProduct(Product row, FakeRoom room, Func<IServerHost> host) : ISchedulerProduct
+internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduct
 {
     public Product Row => row;
 
@@ -17,13 +16,13 @@ internal sealed class RoomProduct(Product row, FakeRoom room, Func<IServerHost> 
 
     public string UnknownClient => "unknown";
 
-    public IServerApi Server(Endpoint endpoint) => new Api(row, room, endpoint.Address.Port, host);
+    public IServerApi Server(Endpoint endpoint) => new Api(row, room, endpoint);
 
-    public IScheduler Scheduler(Endpoint endpoint) => new Api(row, room, endpoint.Address.Port, host);
+    public IScheduler Scheduler(Endpoint endpoint) => new Api(row, room, endpoint);
 
     public IClientApi? Client(Endpoint endpoint) => null;
 
-    public string ServerJob(Product product, int count, PortPlan ports) => new JsonObject { ["ID"] = product.JobId, ["Count"] = count }.ToJsonString();
+    public string ServerJob(Product product, int count, PortPlan ports) => new JsonObject { ["ID"] = product.JobId, ["TaskGroups"] = new JsonArray(new JsonObject { ["Name"] = "server", ["Count"] = count }) }.ToJsonString();
 
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
@@ -36,7 +35,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room, Func<IServerHost> 
     public Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel)
     {
         var raft = room.Raft(row.Name);
-        if (raft.Servers.FirstOrDefault(s => s.Site.Http == server.Address.Port) is { Runs: true } own) raft.Leave(own.Site.RaftId);
+        if (raft.Servers.FirstOrDefault(s => s.IsAt(server)) is { Runs: true } own) raft.Leave(own.Site.RaftId);
         return process.StopAsync(Signals.SIGINT, deadline, cancel, gone);
     }
 
@@ -52,13 +51,13 @@ internal sealed class RoomProduct(Product row, FakeRoom room, Func<IServerHost> 
     {
     }
 
-    private sealed class Api(Product row, FakeRoom room, int port, Func<IServerHost> host) : IServerApi, IScheduler
+    private sealed class Api(Product row, FakeRoom room, Endpoint endpoint) : IServerApi, IScheduler
     {
         private FakeRaft Raft => room.Raft(row.Name);
 
-        private FakeServer? Own => Raft.Servers.FirstOrDefault(s => s.Site.Http == port && s.Runs);
+        private FakeServer? Own => Raft.Servers.FirstOrDefault(s => s.Runs && s.IsAt(endpoint));
 
-        public string BaseAddress => $"{row.Name}:{port}";
+        public string BaseAddress => endpoint.Address.ToString();
 
         public Task<string?> LeaderAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult(Own is null ? null : Raft.Leader?.RaftAddress);
 
@@ -97,29 +96,43 @@ internal sealed class RoomProduct(Product row, FakeRoom room, Func<IServerHost> 
 
         public async Task<Answer<JobFacts?>> JobAsync(string id, TimeSpan deadline, CancellationToken cancel)
         {
-            await room.PlaceAsync(row, host(), cancel);
-            return await Led(room.Jobs.TryGetValue(id, out var count) ? Job(id, count) : null);
+            await room.PlaceAsync(row, cancel);
+            return await Led(room.Jobs.TryGetValue(id, out var job) ? Job(id, job) : null);
         }
 
-        public Task<JobRegistration> RegisterServerJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel)
+        public Task<JobRegistration> RegisterServerJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel) =>
+            Task.FromResult<JobRegistration>(room.Register(jobJson, enforceIndex) ? new JobRegistration.Registered("", 1, "") : new JobRegistration.Conflict("somebody was first"));
+
+        public Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<AllocationFacts>>(
+            [.. room.Allocations.Where(a => a.Job == jobId).Select(a => new AllocationFacts(a.Id, a.Node, a.Node, "server", 0, a.Runs ? "run" : "stop", a.Runs ? "running" : "complete", "", 0, false, null, null, 1, 1, default, []))]);
+
+        public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<NodeFacts>>([.. room.Clients.Order().Select(Node)]);
+
+        public async Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel)
         {
-            var job = JsonNode.Parse(jobJson)!;
-            room.Jobs[(string)job["ID"]!] = (int)job["Count"]!;
-            return Task.FromResult<JobRegistration>(new JobRegistration.Registered("", 1, ""));
+            await room.PlaceAsync(row, cancel);
+            return await Led(room.Clients.Contains(id) ? Node(id) : null);
         }
 
-        public Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<AllocationFacts>>([]);
+        public Task<Answer<Done>> DrainAsync(string nodeId, DrainSpec? spec, bool markEligible, TimeSpan deadline, CancellationToken cancel)
+        {
+            if (spec is null) room.Drained.Remove(nodeId);
+            else room.Drained.Add(nodeId);
+            return Led(default(Done));
+        }
 
-        public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<NodeFacts>>(
-            room.Clients.Contains(row.Name + "-client")
-                ? [new() { ID = "1", Name = "n1", Status = "ready", SchedulingEligibility = "eligible", Drivers = new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") } }]
-                : []);
+        private NodeFacts Node(string name) => new()
+        {
+            ID = name,
+            Name = name,
+            Status = "ready",
+            SchedulingEligibility = room.Drained.Contains(name) ? "ineligible" : "eligible",
+            // It lasts as long as allocations run there.
+            Drain = room.Drained.Contains(name) && room.Allocations.Exists(a => a.Runs && a.Node == name),
+            Drivers = new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") },
+        };
 
-        public Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel) => Led<NodeFacts?>(null);
-
-        public Task<Answer<Done>> DrainAsync(string nodeId, DrainSpec? spec, bool markEligible, TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
-
-        private static JobFacts Job(string id, int count) => new(id, "service", "running", false, 1, 1, new Dictionary<string, int> { ["server"] = count }, new Dictionary<string, string>(), "{}");
+        private static JobFacts Job(string id, FakeJob job) => new(id, "service", "running", false, 1, job.ModifyIndex, new Dictionary<string, int> { ["server"] = job.Count }, new Dictionary<string, string>(), job.Json);
 
         private Task<Answer<T>> Led<T>(T value) =>
             Task.FromResult<Answer<T>>(Own is null ? new Answer<T>.Unreachable("it does not run") : Raft.Leader is null ? new Answer<T>.NoLeader("none") : new Answer<T>.Ok(value, 10));
