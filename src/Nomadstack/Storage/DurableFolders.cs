@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using Microsoft.Win32.SafeHandles;
 using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
@@ -6,6 +7,21 @@ namespace Nomadstack.Storage;
 /// <summary>Makes renames survive a power cut.</summary>
 internal static class DurableFolders
 {
+    /// <summary>Copies a folder with all in it, modes included, and returns when the copy is on disk. Sockets and pipes, which hold nothing, are left out.</summary>
+    public static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to, File.GetUnixFileMode(from));
+        foreach (var entry in new DirectoryInfo(from).EnumerateFileSystemInfos())
+        {
+            var target = Path.Combine(to, entry.Name);
+            if (entry.LinkTarget is { } link) File.CreateSymbolicLink(target, link);
+            else if (entry is DirectoryInfo) Copy(entry.FullName, target);
+            else CopyFile(entry.FullName, target);
+        }
+
+        Sync(to);
+    }
+
     /// <summary>Syncs each folder whose entries were changed.</summary>
     public static void Sync(params ReadOnlySpan<string> folders)
     {
@@ -22,5 +38,18 @@ internal static class DurableFolders
                 _ = Libc.Close(fd);
             }
         }
+    }
+
+    private static void CopyFile(string from, string to)
+    {
+        // Not blocking, for a pipe would wait for somebody to write.
+        var fd = Libc.Open(from, Libc.O_RDONLY | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
+        if (fd < 0 && Libc.LastErrno == Libc.ENXIO) return;
+        if (fd < 0) throw new IOException($"{from}: {Libc.LastError}");
+        using var source = new FileStream(new SafeFileHandle(fd, ownsHandle: true), FileAccess.Read);
+        if (!source.CanSeek) return;
+        using var target = new FileStream(to, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = File.GetUnixFileMode(from) });
+        source.CopyTo(target);
+        target.Flush(flushToDisk: true);
     }
 }

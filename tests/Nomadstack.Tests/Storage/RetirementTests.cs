@@ -25,13 +25,54 @@ public sealed class RetirementTests : IDisposable
     [Fact]
     public void OnlyWhatIsOldAndOursIsRemoved()
     {
-        Retire("old", s_now - Retirement.Kept - TimeSpan.FromHours(1));
-        Retire("young", s_now - Retirement.Kept + TimeSpan.FromHours(1));
+        var old = s_now - Retirement.Kept - TimeSpan.FromHours(1);
+        Retire("nomad-server-00000001", old);
+        Retire("nomad-server-00000002", s_now - Retirement.Kept + TimeSpan.FromHours(1));
+        Retire("nomad-server-00000003", s_now);
         Directory.CreateDirectory(Path.Combine(_paths.Retired, "kept-by-an-operator"));
 
-        Retirement.RemoveOld(_paths, s_now).ShouldHaveSingleItem().ShouldContain("old-");
+        Retirement.RemoveOld(_paths, s_now).ShouldHaveSingleItem().ShouldContain("00000001");
 
-        Names.Select(name => name.Split('-')[0]).ShouldBe(["young", "kept"], ignoreOrder: true);
+        Names.Length.ShouldBe(3);
+    }
+
+    [Fact]
+    public void AClockThatJumpsAheadDoesNotTakeTheNewestOfAnyKind()
+    {
+        foreach (var id in Enumerable.Range(1, 3)) Retire($"nomad-server-0000000{id}", s_now + TimeSpan.FromMinutes(id));
+        Retire("consul-server-00000009", s_now);
+
+        Retirement.RemoveOld(_paths, s_now.AddYears(10)).ShouldHaveSingleItem().ShouldContain("00000001");
+    }
+
+    [Fact]
+    public void AFolderOnAnotherFileSystemIsCopiedWithModesAndLinksAndGoes()
+    {
+        var elsewhere = Directory.CreateDirectory(Path.Combine("/dev/shm", "nomadstack-retired-" + Guid.NewGuid().ToString()[..8])).FullName;
+        try
+        {
+            var folder = Path.Combine(elsewhere, "nomad");
+            Directory.CreateDirectory(Path.Combine(folder, "data", "raft"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.WriteAllText(Path.Combine(folder, "record.json"), "{}");
+            File.WriteAllText(Path.Combine(folder, "data", "raft", "raft.db"), "data");
+            File.SetUnixFileMode(Path.Combine(folder, "data", "raft", "raft.db"), UnixFileMode.UserRead);
+            File.CreateSymbolicLink(Path.Combine(folder, "data", "newest"), "raft/raft.db");
+            System.Diagnostics.Process.Start("mkfifo", [Path.Combine(folder, "data", "pipe")]).WaitForExit();
+
+            Retirement.Retire(_paths, folder, "nomad-server-12345678", s_now);
+
+            Directory.Exists(folder).ShouldBeFalse();
+            var copy = Path.Combine(_paths.Retired, "nomad-server-12345678-20300101T120000Z");
+            File.ReadAllText(Path.Combine(copy, "data", "newest")).ShouldBe("data");
+            File.GetUnixFileMode(Path.Combine(copy, "data", "raft", "raft.db")).ShouldBe(UnixFileMode.UserRead);
+            File.Exists(Path.Combine(copy, "record.json")).ShouldBeTrue();
+            File.Exists(Path.Combine(copy, "data", "pipe")).ShouldBeFalse();
+            Names.ShouldHaveSingleItem();
+        }
+        finally
+        {
+            Directory.Delete(elsewhere, recursive: true);
+        }
     }
 
     [Fact]
