@@ -65,7 +65,7 @@ internal static class AgentProgram
         await using var life = new Lifetime(time, logs.CreateLogger<Lifetime>(), cancel);
         var stop = new StopRequest();
         var daemon = new Daemon(parts, options, up);
-        var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), stop, life);
+        var service = new AgentService(parts, daemon, stop, life);
         // Before the sockets are open: what asks over them can wait, a quorum cannot.
         if (daemon.IsReturning)
         {
@@ -134,7 +134,7 @@ internal static class AgentProgram
             IsReachable = peers.IsReachable,
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
-        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, clients, keepers, bootstrap, peers, status);
+        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, clients, keepers, bootstrap, new(context, jobs), peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }

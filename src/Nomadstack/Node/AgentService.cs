@@ -2,13 +2,12 @@
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Life;
-using Nomadstack.Operations;
 using Nomadstack.Products;
 
 namespace Nomadstack.Node;
 
 /// <summary>The local API's calls, each handed to the part that owns it.</summary>
-internal sealed class AgentService(DaemonParts parts, Daemon daemon, DrainOperation drain, StopRequest stop, Lifetime life) : IAgentService
+internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest stop, Lifetime life) : IAgentService
 {
     public Task<StatusDocument> StatusAsync(CancellationToken cancel) => parts.Status.ReadAsync(cancel);
 
@@ -31,10 +30,10 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, DrainOperat
 
     public async Task<Operation> DrainAsync(string node, DrainRequest request, CancellationToken cancel)
     {
-        var facts = await drain.OrderAsync(node, request, cancel);
+        var facts = await parts.Drain.OrderAsync(node, request, cancel);
         var run = parts.Operations.Begin(DrainOperation.Kind, new Dictionary<string, string> { ["node"] = facts.Name });
         if (request.Disable) run.Finish();
-        else _ = life.Begin($"the drain of {facts.Name}", ending => FollowAsync(run, () => drain.FollowAsync(run, facts, ending)));
+        else Daemon.Follow(life, run, ending => parts.Drain.FollowAsync(run, facts, ending));
         return run.Current;
     }
 
@@ -74,22 +73,5 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, DrainOperat
         if (await RaftView.AskAnyAsync(KnownServer.Of(Context.Membership.Current, product.Name).Select(s => code.Server(Context.Endpoints.Of(product, s))), cancel) is { HasLeader: true } view)
             return view.Member(raftId) is { Voter: true };
         throw new ProblemException(new("cluster/no-leader", $"No {product.Title} server knows a leader now.", "Whether the node holds a voter cannot be told.", "See `nomadstack status`; try again when there is a leader."));
-    }
-
-    /// <summary>The operation owns its failure: whoever follows it is shown it.</summary>
-    private static async Task FollowAsync(OperationRun run, Func<Task> follow)
-    {
-        try
-        {
-            await follow();
-        }
-        catch (ProblemException e)
-        {
-            run.Fail(e.Problem);
-        }
-        catch (OperationCanceledException)
-        {
-            run.Fail(new Problem("drain/unwatched", "The agent was stopped; the drain itself goes on.", "Nomad and the node's own agent carry it out.", "See `nomadstack status`, or order the drain again to follow it."));
-        }
     }
 }

@@ -91,9 +91,23 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
         if (!booted) await BootAsync(life, cancel);
         else KeepServers(life);
+        foreach (var drain in parts.Operations.AllUnfinished(DrainOperation.Kind)) Follow(life, drain, ending => parts.Drain.ResumeAsync(drain, ending));
         _ = life.Loop("the client's list of servers", parts.Clients.Servers.RoundAsync);
         _ = life.Loop("the exchange with peers", parts.Peers.RunAsync);
     }
+
+    /// <summary>Follows a drain beside everything else. The operation owns its failure, which whoever asked for it is shown; an agent that is stopped follows on at its next start.</summary>
+    public static void Follow(Lifetime life, OperationRun run, Func<CancellationToken, Task> follow) => _ = life.Begin($"the drain of {run.Request.GetValueOrDefault("node")}", async ending =>
+    {
+        try
+        {
+            await follow(ending);
+        }
+        catch (ProblemException e)
+        {
+            run.Fail(e.Problem);
+        }
+    });
 
     /// <summary>One keeper for each product, none of which waits for another.</summary>
     private void KeepServers(Lifetime life)
@@ -101,11 +115,10 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         foreach (var keeper in parts.Keepers) _ = life.Loop($"the keeper of the {keeper.Title} servers", ending => keeper.RoundAndWaitAsync(parts.Clients.Scheduler.Runs, ending));
     }
 
-    /// <summary>Ends operations whose agent was killed between their last effect and their end, or while it only followed.</summary>
+    /// <summary>Ends operations whose agent was killed between their last effect and their end.</summary>
     private void Settle()
     {
         if (Context.Membership.Current is not null) parts.Operations.Unfinished("join")?.Finish();
-        while (parts.Operations.Unfinished(DrainOperation.Kind) is { } drain) drain.Finish("the agent was started anew while it followed this drain; the drain itself went on");
         while (parts.Operations.Unfinished(ServerKeeper.Kind) is { } moved && !parts.Host.Servers.Any(s => s.Record.Role == moved.Request.GetValueOrDefault("role") && s.Record.Leaving)) moved.Finish();
     }
 

@@ -24,5 +24,6 @@ internal sealed record DaemonParts(
     NodeClients Clients,
     IReadOnlyList<ServerKeeper> Keepers,
     BootstrapOperation Bootstrap,
+    DrainOperation Drain,
     NodePeers Peers,
     StatusReader Status);

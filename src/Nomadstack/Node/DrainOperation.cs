@@ -31,6 +31,24 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
         return answer.IsOk ? node : throw Failed(answer.Complaint);
     }
 
+    /// <summary>Follows on where the agent was killed or stopped while it followed: what it says at the end must be true then too.</summary>
+    public async Task ResumeAsync(OperationRun run, CancellationToken cancel)
+    {
+        var name = run.Request.GetValueOrDefault("node", "");
+        while (true)
+        {
+            if (await jobs.AnyServerAsync(cancel) is { } api && (await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes))
+            {
+                if (nodes.Where(n => n.Name == name).MaxBy(n => n.ModifyIndex) is { } node) await FollowAsync(run, node, cancel);
+                else run.Fail(new("node/unknown", $"There is no node {name} any more.", "It was removed while this drain was followed.", "See `nomadstack node list`."));
+                return;
+            }
+
+            run.WaitFor("a leader");
+            await Task.Delay(s_poll, context.Time, cancel);
+        }
+    }
+
     /// <summary>Waits until the drain is over and no server of the node is left, or until it is plain that no other node can take them.</summary>
     public async Task FollowAsync(OperationRun run, NodeFacts node, CancellationToken cancel)
     {
@@ -49,6 +67,12 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
                 if (left.Count == 0)
                 {
                     run.Finish();
+                    return;
+                }
+
+                if (now.Eligible)
+                {
+                    run.Fail(new("drain/ended", $"The drain of {node.Name} was ended before its servers had moved.", "The node takes allocations again.", "Order the drain again if the servers are to move."));
                     return;
                 }
 

@@ -30,6 +30,8 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
 
     public string ServerJob(Product product, int count, PortPlan ports) => new ServerJob { Product = product, Count = count, Ports = ports }.Render();
 
+    public string? MigratedJob(Product product, JobFacts registered, PortPlan ports) => Nomad.ServerJob.Migrate(product, registered, ports);
+
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
         var program = programs.For(row, version);

@@ -90,6 +90,36 @@ internal sealed record ServerJob
         });
     }
 
+    /// <summary>
+    /// A job of an older release as this one writes it. Kept is what an operator may have chosen: where it runs, how many, which version of the program, how much room.
+    /// A task that differs is replaced by Nomad one at a time; its server lingers meanwhile, and the new allocation on the same node claims it as it runs.
+    /// </summary>
+    /// <returns>Null when the job is this release's, or that of a newer one, which an older agent leaves alone.</returns>
+    public static string? Migrate(Product product, JobFacts registered, PortPlan ports)
+    {
+        if (!int.TryParse(registered.Meta.GetValueOrDefault(SchemaKey, "0"), out var schema) || schema >= Schema) return null;
+        var (old, job) = (JsonNode.Parse(registered.Raw)!, JsonNode.Parse(new ServerJob { Product = product, Count = registered.Count, Ports = ports }.Render())!);
+        Keep(old, job, nameof(Region), "Datacenters", "Affinities", "Spreads");
+        var (oldGroup, group) = (old["TaskGroups"]?[0], job["TaskGroups"]![0]!);
+        var (oldTask, task) = (oldGroup?["Tasks"]?[0], group["Tasks"]![0]!);
+        Keep(oldTask, task, "Resources");
+        if (oldTask?["Config"]?["version"] is { } version) task["Config"]!["version"] = version.DeepClone();
+        foreach (var constraint in old["Constraints"] as JsonArray ?? [])
+        {
+            if (constraint is not null && (string?)constraint["Operand"] != "distinct_hosts") ((JsonArray)job["Constraints"]!).Add(constraint.DeepClone());
+        }
+
+        return job.ToJsonString();
+
+        static void Keep(JsonNode? from, JsonNode to, params ReadOnlySpan<string> fields)
+        {
+            foreach (var field in fields)
+            {
+                if (from?[field] is { } value) to[field] = value.DeepClone();
+            }
+        }
+    }
+
     private JsonArray StaticPorts() => [.. Product.Ports.Where(p => p.Holder == ProductPort.Server).Select(p => (JsonNode)Port(p.Purpose, Ports[p]))];
 
     private static JsonObject Port(string label, int port) => new() { ["Label"] = label, ["Value"] = port };

@@ -55,6 +55,12 @@ internal sealed class OperationLog(NodePaths paths, TimeProvider time)
         lock (_lock) return _runs.Values.FirstOrDefault(r => r.Current.Kind == kind && r.Current.State == Operation.Running);
     }
 
+    /// <summary>All running operations of a kind.</summary>
+    public IReadOnlyList<OperationRun> AllUnfinished(string kind)
+    {
+        lock (_lock) return [.. _runs.Values.Where(r => r.Current.Kind == kind && r.Current.State == Operation.Running)];
+    }
+
     /// <summary>The running operation of a kind whose request has this value, if any.</summary>
     public OperationRun? Unfinished(string kind, string name, string value)
     {

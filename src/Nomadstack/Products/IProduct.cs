@@ -77,6 +77,9 @@ internal interface ISchedulerProduct : IProduct
 
     /// <summary>The job that places servers of a product, as this release writes it.</summary>
     string ServerJob(Product product, int count, PortPlan ports);
+
+    /// <summary>The registered job as this release writes it, with what an operator chose in it; null when it is this release's already, or a newer one's.</summary>
+    string? MigratedJob(Product product, JobFacts registered, PortPlan ports);
 }
 
 /// <summary>Jobs, allocations and nodes through one server or client of the scheduler.</summary>

@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Operations;
+using Nomadstack.Peers;
 using Nomadstack.Products;
 
 namespace Nomadstack.Servers;
@@ -44,6 +45,33 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
             });
         }
 
-        return moving;
+        return moving || await MigrateAsync(api, cluster, cancel);
     }
+
+    /// <summary>
+    /// Brings a job that an older release registered up to this one's: one job at a time, only while all servers of all products are there, and only once no agent is older
+    /// than this one, for the tasks of the new job are theirs to run too.
+    /// </summary>
+    private async Task<bool> MigrateAsync(IScheduler api, ClusterDocument cluster, CancellationToken cancel)
+    {
+        if (cluster.Nodes.GetValueOrDefault(context.Node.Id)?.Version is not { } own || cluster.Nodes.Values.Any(n => !n.Removed && IsOlder(n.Version, own))) return false;
+        foreach (var product in context.Products)
+        {
+            if (!await ServerJobs.IsSettledAsync(api, product, cancel)) return false;
+        }
+
+        foreach (var product in context.Products)
+        {
+            var migrated = false;
+            await Fault.AroundAsync("migrate-" + product.Name, async () => migrated = await jobs.MigrateAsync(api, product, cancel));
+            if (!migrated) continue;
+            _log.LogInformation("The job {Job} was written by an older release and is brought up to this one; its servers run on", product.JobId);
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>A version that cannot be read counts as older.</summary>
+    private static bool IsOlder(string version, string own) => version != own && !(SemVer.Parse(version) is { } theirs && SemVer.Parse(own) is { } ours && theirs >= ours);
 }

@@ -5,10 +5,11 @@ namespace Nomadstack.Servers;
 /// <param name="LeaderKnown">Some server answers a consistent read now.</param>
 /// <param name="InConfiguration">The raft configuration names this server.</param>
 /// <param name="Successors">Healthy, caught-up voters that an allocation claims and that have copied this server's keys; this server not among them.</param>
-/// <param name="Desired">Servers the job asks for; null when the job could not be read or is stopped.</param>
+/// <param name="Desired">Servers that are to be there; null when the job could not be read or is stopped.</param>
 /// <param name="WasVoter">This server was a voter once, so its data may be the cluster's.</param>
 /// <param name="WithoutKeys">Servers that would be successors, but for keys that this server has on its disk and that are not in raft.</param>
-internal sealed record LingerFacts(bool LeaderKnown, bool InConfiguration, int Successors, int? Desired, bool WasVoter, int WithoutKeys = 0);
+/// <param name="Before">Node whose lingering server leaves before this one; null when it is this one's turn. All agents agree on the order.</param>
+internal sealed record LingerFacts(bool LeaderKnown, bool InConfiguration, int Successors, int? Desired, bool WasVoter, int WithoutKeys = 0, string? Before = null);
 
 /// <summary>What to do with a lingering server.</summary>
 internal abstract record LingerDecision
@@ -36,6 +37,8 @@ internal abstract record LingerDecision
         { WithoutKeys: > 0 and var lacking } when facts.Successors < facts.Desired => new Wait($"{lacking} {(lacking == 1 ? "successor" : "successors")} to copy the keyring, which Nomad before 1.9 has on the servers' disks alone"),
         { Successors: 0 } => new Wait("a successor: this is the last caught-up voter"),
         { Successors: var have, Desired: var want } when have < want => new Wait($"successors: {have} of {want} are caught-up voters"),
+        // Raft changes one at a time: two that leave at once would both count on the other's vote.
+        { Before: { } node } => new Wait($"the server on {node} to leave first"),
         _ => new Leave(),
     };
 }

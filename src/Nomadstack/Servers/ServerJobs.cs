@@ -47,6 +47,23 @@ internal sealed class ServerJobs(NodeContext context, ISchedulerProduct schedule
         return await RegisterAsync(api, product, WithCount(job.Raw, to), job.JobModifyIndex, cancel);
     }
 
+    /// <summary>Whether every server the job asks for runs in an allocation of the job's own version: no update of it is under way.</summary>
+    public static async Task<bool> IsSettledAsync(IScheduler api, Product product, CancellationToken cancel)
+    {
+        if (!(await api.JobAsync(product.JobId, s_deadline, cancel)).Try(out var job) || job is null || job.Stop) return false;
+        if (!(await api.AllocationsAsync(product.JobId, s_deadline, cancel)).Try(out var allocations)) return false;
+        var wanted = allocations.Where(a => a.DesiredStatus == "run").ToList();
+        return wanted.Count == job.Count && wanted.TrueForAll(a => a.Running && a.JobVersion == job.Version);
+    }
+
+    /// <summary>Registers the job as this release writes it where an older one wrote it. Of several agents that see the need at once, one does it.</summary>
+    /// <returns>True when this call changed it.</returns>
+    public async Task<bool> MigrateAsync(IScheduler api, Product product, CancellationToken cancel)
+    {
+        if (!(await api.JobAsync(product.JobId, s_deadline, cancel)).Try(out var job) || job is null || job.Stop) return false;
+        return scheduler.MigratedJob(product, job, context.Node.Ports) is { } migrated && await RegisterAsync(api, product, migrated, job.JobModifyIndex, cancel);
+    }
+
     private static async Task<bool> RegisterAsync(IScheduler api, Product product, string json, long modifyIndex, CancellationToken cancel) =>
         await api.RegisterServerJobAsync(json, modifyIndex, s_deadline, cancel) switch
         {

@@ -125,9 +125,11 @@ internal sealed class ServerKeeper
             LeaderKnown: view is { HasLeader: true },
             InConfiguration: view?.Member(record.RaftId) is not null,
             Successors: successors.Count,
-            Desired: api is null ? null : await ServerJobs.DesiredAsync(api, _product.Row, cancel) is > 0 and var count ? count : null,
+            Desired: api is null ? null : await WantedAsync(api, cancel),
             record.WasVoter,
-            voters.Count - successors.Count);
+            voters.Count - successors.Count,
+            // The same order in everybody's eyes. One that has begun goes on, and one that does not answer holds up nobody.
+            record.Leaving ? null : peers.Where(p => !p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true } && string.CompareOrdinal(p.Entry.RaftId, record.RaftId) < 0).Select(p => p.NodeName).FirstOrDefault());
         if (instance.Process.Pid is null && !facts.LeaderKnown && _graces.HasLasted("vote", true, s_voteGrace))
         {
             _log.LogInformation("The {Role} server had begun to leave when it was stopped, and the others have no leader: it is started for its vote", Role);
@@ -149,6 +151,16 @@ internal sealed class ServerKeeper
                 WaitsFor = null;
                 return true;
         }
+    }
+
+    /// <summary>
+    /// What the job asks for, and never fewer than the cluster wants with the nodes it has: a count lowered by hand must not take voters away that are raised again a moment later.
+    /// </summary>
+    private async Task<int?> WantedAsync(IScheduler api, CancellationToken cancel)
+    {
+        if (await ServerJobs.DesiredAsync(api, _product.Row, cancel) is not { } count || count == 0) return null;
+        if (_context.Membership.Current is not { } cluster || !(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) return null;
+        return Math.Max(count, DesiredServers.For(nodes.Count(n => n.TakesServers), 1, cluster.MaxServers));
     }
 
     private async Task HandOverAsync(List<KnownServer> successors, CancellationToken cancel)

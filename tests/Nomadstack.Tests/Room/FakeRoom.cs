@@ -27,6 +27,12 @@ internal sealed class FakeRoom
     /// <summary>Nodes that take no allocation any more and lose those they have.</summary>
     public HashSet<string> Drained { get; } = [];
 
+    /// <summary>The job schema of the newest release among the agents; null for the first.</summary>
+    public int? NewestSchema { get; set; }
+
+    /// <summary>Processes started so far.</summary>
+    public int Starts { get; set; }
+
     /// <summary>The agents that are alive.</summary>
     public List<RoomAgent> Agents { get; } = [];
 
@@ -59,7 +65,7 @@ internal sealed class FakeRoom
     {
         var id = (string)JsonNode.Parse(json)!["ID"]!;
         if (enforceIndex is { } wanted && wanted != (Jobs.TryGetValue(id, out var held) ? held.ModifyIndex : 0)) return false;
-        Jobs[id] = new(json, ++_index);
+        Jobs[id] = new(json, ++_index, Jobs.TryGetValue(id, out var before) ? before.Version + 1 : 0);
         return true;
     }
 
@@ -83,13 +89,13 @@ internal sealed class FakeRoom
         {
             foreach (var allocation in Allocations.Where(a => a.Runs && Drained.Contains(a.Node)).ToList())
             {
-                if (Host(allocation.Node) is not { } host) continue;
-                allocation.Runs = false;
-                await host.ReleaseAsync(allocation.TaskId, cancel);
+                await StopAsync(allocation, cancel);
             }
 
             foreach (var (job, wanted) in Jobs.ToList())
             {
+                await UpdateAsync(job, wanted, cancel);
+                foreach (var surplus in Allocations.Where(a => a.Runs && a.Job == job).Skip(wanted.Count).ToList()) await StopAsync(surplus, cancel);
                 foreach (var node in Clients.Where(n => !Drained.Contains(n)).Order().ToList()) await PlaceAsync(job, wanted.Count, node, cancel);
             }
         }
@@ -99,12 +105,36 @@ internal sealed class FakeRoom
         }
     }
 
+    /// <summary>A rolling update, one at a time; the same count of other tasks makes one.</summary>
+    private async Task UpdateAsync(string job, FakeJob wanted, CancellationToken cancel)
+    {
+        foreach (var allocation in Allocations.Where(a => a.Runs && a.Job == job && a.Version != wanted.Version))
+        {
+            if (!wanted.HasSchema)
+            {
+                allocation.Version = wanted.Version;
+            }
+            else
+            {
+                await StopAsync(allocation, cancel);
+                return;
+            }
+        }
+    }
+
+    private async Task StopAsync(FakeAllocation allocation, CancellationToken cancel)
+    {
+        if (Host(allocation.Node) is not { } host) return;
+        allocation.Runs = false;
+        await host.ReleaseAsync(allocation.TaskId, cancel);
+    }
+
     private async Task PlaceAsync(string job, int count, string node, CancellationToken cancel)
     {
         var own = Allocations.Find(a => a.Runs && a.Job == job && a.Node == node);
         if (Host(node) is not { } host || (own is null && Allocations.Count(a => a.Runs && a.Job == job) >= count)) return;
         if (own is not null && host.Holds(own.TaskId) && !own.Failed) return;
-        if (own is null) Allocations.Add(own = new($"alloc-{Allocations.Count}", job, node));
+        if (own is null) Allocations.Add(own = new($"alloc-{Allocations.Count}", job, node) { Version = Jobs[job].Version });
         try
         {
             await host.ClaimAsync(new ServerClaim(own.TaskId, own.Id, "server", job, job[..^"-server".Length], null), cancel);
@@ -120,8 +150,10 @@ internal sealed class FakeRoom
     private IServerHost? Host(string node) => Agents.Find(a => a.Context.Node.Name == node && !a.IsDead)?.Host;
 }
 
-internal sealed record FakeJob(string Json, long ModifyIndex)
+internal sealed record FakeJob(string Json, long ModifyIndex, long Version)
 {
+    public bool HasSchema => JsonNode.Parse(Json)!["Schema"] is not null;
+
     public int Count => (int)JsonNode.Parse(Json)!["TaskGroups"]![0]![nameof(Count)]!;
 }
 
@@ -134,6 +166,9 @@ internal sealed class FakeAllocation(string id, string job, string node)
     public string TaskId => id + "/server/1";
     public bool Runs { get; set; } = true;
     public bool Failed { get; set; }
+
+    /// <summary>Of its job; another count makes no other task.</summary>
+    public long Version { get; set; }
 }
 
 /// <summary>One product's raft cluster.</summary>

@@ -133,7 +133,7 @@ internal sealed class RoomAgent
             CreatedAt = Context.Time.GetUtcNow(),
             CaPin = pki.CaPin,
             FirstMaxServers = request.Servers,
-            Nodes = new Dictionary<string, NodeEntry> { [Context.Node.Id] = new() { Id = Context.Node.Id, Name = Context.Node.Name, Address = Context.Node.Address, Ports = Context.Node.Ports, KeyPin = pki.KeyPin } },
+            Nodes = new Dictionary<string, NodeEntry> { [Context.Node.Id] = new() { Id = Context.Node.Id, Name = Context.Node.Name, Address = Context.Node.Address, Ports = Context.Node.Ports, Version = "0.0.0", KeyPin = pki.KeyPin } },
         });
         Context.Membership.Set(SettingNames.Products, [.. request.Products]);
         return Task.CompletedTask;

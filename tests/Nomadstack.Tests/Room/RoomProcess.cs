@@ -49,6 +49,7 @@ internal sealed class RoomProcess(string name, string node, string address, Fake
 
     private void Set(bool runs)
     {
+        if (runs) room.Starts++;
         if (Server is { } server) server.Runs = runs;
         else if (IsClient && runs) room.Clients.Add(node);
         else if (IsClient) room.Clients.Remove(node);

@@ -24,6 +24,16 @@ internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduc
 
     public string ServerJob(Product product, int count, PortPlan ports) => new JsonObject { ["ID"] = product.JobId, ["TaskGroups"] = new JsonArray(new JsonObject { ["Name"] = "server", ["Count"] = count }) }.ToJsonString();
 
+    public string? MigratedJob(Product product, JobFacts registered, PortPlan ports) =>
+        JsonNode.Parse(registered.Raw)!["Schema"] is null && room.NewestSchema is { } newest ? WithSchema(ServerJob(product, registered.Count, ports), newest) : null;
+
+    private static string WithSchema(string json, int schema)
+    {
+        var job = JsonNode.Parse(json)!;
+        job["Schema"] = schema;
+        return job.ToJsonString();
+    }
+
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
         Directory.CreateDirectory(site.DataFolder);
@@ -104,7 +114,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduc
             Task.FromResult<JobRegistration>(room.Register(jobJson, enforceIndex) ? new JobRegistration.Registered("", 1, "") : new JobRegistration.Conflict("somebody was first"));
 
         public Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<AllocationFacts>>(
-            [.. room.Allocations.Where(a => a.Job == jobId).Select(a => new AllocationFacts(a.Id, a.Node, a.Node, "server", 0, a.Runs ? "run" : "stop", a.Runs ? "running" : "complete", "", 0, false, null, null, 1, 1, default, []))]);
+            [.. room.Allocations.Where(a => a.Job == jobId).Select(a => new AllocationFacts(a.Id, a.Node, a.Node, "server", 0, a.Runs ? "run" : "stop", a.Runs ? "running" : "complete", "", a.Version, false, null, null, 1, 1, default, []))]);
 
         public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<NodeFacts>>([.. room.Clients.Order().Select(Node)]);
 
@@ -132,7 +142,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduc
             Drivers = new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") },
         };
 
-        private static JobFacts Job(string id, FakeJob job) => new(id, "service", "running", false, 1, job.ModifyIndex, new Dictionary<string, int> { ["server"] = job.Count }, new Dictionary<string, string>(), job.Json);
+        private static JobFacts Job(string id, FakeJob job) => new(id, "service", "running", false, job.Version, job.ModifyIndex, new Dictionary<string, int> { ["server"] = job.Count }, new Dictionary<string, string>(), job.Json);
 
         private Task<Answer<T>> Led<T>(T value) =>
             Task.FromResult<Answer<T>>(Own is null ? new Answer<T>.Unreachable("it does not run") : Raft.Leader is null ? new Answer<T>.NoLeader("none") : new Answer<T>.Ok(value, 10));

@@ -17,7 +17,8 @@ public sealed class LingerDecisionTests
             from desired in new int?[] { null, 1, 3, 5 }
             from voter in s_both
             from keyless in Enumerable.Range(0, 3)
-            select new LingerFacts(leader, inside, successors, desired, voter, keyless)];
+            from before in new[] { null, "n2" }
+            select new LingerFacts(leader, inside, successors, desired, voter, keyless, before)];
 
     [Fact]
     public void NothingIsDecidedWithoutALeader() => Each(f => !f.LeaderKnown, (_, d) => d.ShouldBeOfType<LingerDecision.Wait>().For.ShouldContain("leader"));
@@ -48,11 +49,14 @@ public sealed class LingerDecisionTests
 
     [Fact]
     public void ItLeavesOnceEnoughSuccessorsAreThere() =>
-        Each(f => f is { LeaderKnown: true, InConfiguration: true, Successors: > 0, Desired: not null } && f.Successors >= f.Desired, (_, d) => d.ShouldBeOfType<LingerDecision.Leave>());
+        Each(f => f is { LeaderKnown: true, InConfiguration: true, Successors: > 0, Desired: not null, Before: null } && f.Successors >= f.Desired, (_, d) => d.ShouldBeOfType<LingerDecision.Leave>());
 
     [Fact]
     public void VotersWithoutTheKeysOfThisServerAreNoSuccessors() =>
         Each(f => f is { LeaderKnown: true, InConfiguration: true, WithoutKeys: > 0 } && f.Successors < f.Desired, (_, d) => d.ShouldBeOfType<LingerDecision.Wait>().For.ShouldContain("keyring"));
+
+    [Fact]
+    public void NoTwoLeaveAtOnce() => Each(f => f is { InConfiguration: true, Before: not null }, (_, d) => d.ShouldBeOfType<LingerDecision.Wait>());
 
     [Fact]
     public void AWaitSaysForWhat() => Each(_ => true, (_, d) => (d as LingerDecision.Wait)?.For.ShouldNotBeNullOrWhiteSpace());
