@@ -1,32 +1,58 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Serialization;
+using Nomadstack.Cluster;
 using Nomadstack.Products;
 using Nomadstack.Storage;
 
 namespace Nomadstack.ColdBoot;
 
-/// <summary>Highest raft index this node has seen, so that a blank or older server is told apart from one that only lags.</summary>
-internal sealed record SeenIndex : IHasSchema
+/// <summary>What this node knows of the cluster's past, so that a leader that has lost some of it is told apart from one that only lags.</summary>
+internal sealed record Memory : IHasSchema
 {
     public int Schema { get; init; } = 1;
-    public long Index { get; set; }
 
-    /// <summary>The Nomad client registered with this cluster once.</summary>
-    public bool Registered { get; set; }
+    /// <summary>Highest raft index seen.</summary>
+    public long Index { get; init; }
+
+    /// <summary>The client registered with this cluster once.</summary>
+    public bool Registered { get; init; }
+
+    /// <summary>The id under which it did; empty as long as only an older release wrote this file.</summary>
+    public string NodeId { get; init; } = "";
+
+    /// <summary>The cluster's <see cref="History"/>, as text.</summary>
+    public string Marks { get; init; } = "";
+
+    /// <summary>Ids of the allocations that ran here at the last look.</summary>
+    public IReadOnlyList<string> Allocations { get; init => field = value ?? []; } = [];
+
+    /// <summary>When that was, by the wall clock: nothing else counts on through a power cut.</summary>
+    public DateTimeOffset? LookedAt { get; init; }
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(SeenIndex))]
+[JsonSerializable(typeof(Memory))]
 internal sealed partial class ColdBootJson : JsonSerializerContext;
 
 /// <summary>Reads what <see cref="Gate"/> decides on, and holds the Nomad client back until it opens.</summary>
 internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct scheduler)
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>A closed gate writes nothing; what proves an open one is a write, and is not repeated faster than this.</summary>
+    private static readonly TimeSpan s_betweenProofs = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(3);
 
-    private readonly DurableFile<SeenIndex> _file = new(Path.Combine(context.Paths.Data, scheduler.Row.Name, "seen.json"), 1, ColdBootJson.Default.SeenIndex);
-    private SeenIndex? _seen;
+    /// <summary>
+    /// Nomad forgets an ended allocation an hour after it ended at the earliest (nomad/structs/config, EvalGCThreshold); what this node remembers may be five minutes old.
+    /// </summary>
+    private static readonly TimeSpan s_awayLong = TimeSpan.FromMinutes(50);
+
+    private readonly DurableFile<Memory> _file = new(Path.Combine(context.Paths.Data, scheduler.Row.Name, "seen.json"), 1, ColdBootJson.Default.Memory);
+    private readonly Lock _lock = new();
+    private Memory? _memory;
+    private long? _provedAt;
 
     /// <summary>The last verdict; null before the first look.</summary>
     public Gate? Last { get; private set; }
@@ -34,7 +60,14 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     /// <summary>When the gate was last found closed for want of a quorum, for "since when".</summary>
     public DateTimeOffset? NoQuorumSince { get; private set; }
 
-    private SeenIndex Seen => _seen ??= _file.Read() ?? new SeenIndex();
+    /// <summary>What this node remembers.</summary>
+    public Memory Memory
+    {
+        get
+        {
+            lock (_lock) return _memory ??= _file.Read() ?? new Memory();
+        }
+    }
 
     /// <summary>Waits as long as it takes; <paramref name="say"/> is told for what, whenever that changes.</summary>
     public async Task<Gate.Open> WaitAsync(Action<string> say, CancellationToken cancel)
@@ -59,35 +92,68 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     {
         var servers = KnownServer.Of(context.Membership.Current, scheduler.Row.Name);
         var views = await Task.WhenAll(servers.Select(async s => (Server: s, View: await Api(s).StandingAsync(cancel))));
-        long? read = null;
-        var known = true;
-        if (views.Where(v => v.View is { Leads: true }).OrderByDescending(v => v.View!.AppliedIndex).FirstOrDefault() is { View: not null } leader)
-        {
-            // The barrier proves that this leader still leads a majority and has applied its whole log.
-            if ((await Api(leader.Server).BarrierAsync(s_callDeadline, cancel)).IsOk)
-            {
-                var nodes = await scheduler.Scheduler(context.Endpoints.Of(scheduler.Row, leader.Server)).NodesAsync(s_callDeadline, cancel);
-                if (nodes.Try(out var list))
-                {
-                    read = nodes.IndexSeen;
-                    known = !Seen.Registered || list.Any(n => n.Name == context.Node.Name);
-                }
-            }
-        }
-
-        var gate = Gate.Decide(new GateFacts([.. views.Select(v => Describe(v.Server, v.View))], read, known, Seen.Index));
+        var facts = new GateFacts([.. views.Select(v => Describe(v.Server, v.View))], null, true, Memory.Index);
+        var leader = views.Where(v => v.View is { Leads: true }).OrderByDescending(v => v.View!.AppliedIndex).FirstOrDefault();
+        if (leader is { View: not null }) facts = await AskAsync(facts, scheduler.Scheduler(context.Endpoints.Of(scheduler.Row, leader.Server)), cancel);
+        var gate = Gate.Decide(facts);
+        if (gate is Gate.Open && !await IsProvedAsync(leader.Server, cancel)) gate = new Gate.Closed($"a majority behind the leader on {leader.Server.NodeName}", NoQuorum: false);
         NoQuorumSince = gate is Gate.Closed { NoQuorum: true } ? NoQuorumSince ?? context.Time.GetUtcNow() : null;
         return Last = gate;
     }
 
-    /// <summary>Remembers how far the cluster has come. Called rarely; writes only what is worth a disk write.</summary>
-    public void Remember(long index, bool registered)
+    /// <summary>Remembers what the cluster's past is and what runs here. Called about once a minute; writes only what changed.</summary>
+    public void Remember(Func<Memory, Memory> change)
     {
-        if (index < Seen.Index + 64 && registered == Seen.Registered) return;
-        var next = Seen with { Index = Math.Max(index, Seen.Index), Registered = registered || Seen.Registered };
-        if (next == Seen) return;
-        _file.Write(next);
-        _seen = next;
+        lock (_lock)
+        {
+            var next = change(Memory);
+            if (next == _memory) return;
+            _file.Write(next);
+            _memory = next;
+        }
+    }
+
+    /// <summary>
+    /// Takes the state that the servers have for the right one, whatever this node remembers: the gate opens, and this node's tasks become what that state says.
+    /// </summary>
+    /// <exception cref="ProblemException"><c>recover/nothing-to-accept</c>.</exception>
+    public void Accept()
+    {
+        if (Last is not Gate.Closed { StateLost: true }) throw new ProblemException(ColdBootProblems.NothingToAccept(Last is Gate.Closed closed ? closed.For : null));
+        Remember(_ => new Memory());
+    }
+
+    /// <summary>What the leader knows of this node and of the past. Reads alone.</summary>
+    private async Task<GateFacts> AskAsync(GateFacts facts, IScheduler leader, CancellationToken cancel)
+    {
+        var memory = Memory;
+        var (asked, noted) = (leader.NodesAsync(s_callDeadline, cancel), leader.ReadNoteAsync(s_callDeadline, cancel));
+        if (!(await asked).Try(out var nodes) || !(await noted).Try(out var note)) return facts;
+        var self = nodes.FirstOrDefault(n => memory.NodeId.Length > 0 ? n.ID == memory.NodeId : n.Name == context.Node.Name);
+        var missing = 0;
+        if (self is not null && memory.Allocations.Count > 0)
+        {
+            if (!(await leader.AllocationsOnAsync(self.ID, s_callDeadline, cancel)).Try(out var known)) return facts;
+            missing = memory.Allocations.Except(known.Select(a => a.Id)).Count();
+        }
+
+        var away = context.Time.GetUtcNow() - memory.LookedAt;
+        return facts with
+        {
+            ReadIndex = (await asked).IndexSeen,
+            LeaderKnowsNode = !memory.Registered || self is not null,
+            Past = History.Compare(History.Parse(memory.Marks), History.Parse(note.Text)),
+            Missing = missing,
+            AwayLong = away > s_awayLong,
+        };
+    }
+
+    /// <summary>Whether the leader still leads a majority and has applied its whole log. A write, hence the last thing that is asked.</summary>
+    private async Task<bool> IsProvedAsync(KnownServer leader, CancellationToken cancel)
+    {
+        if (_provedAt is { } at && context.Time.GetElapsedTime(at) < s_betweenProofs) return false;
+        _provedAt = context.Time.GetTimestamp();
+        return (await Api(leader).BarrierAsync(s_callDeadline, cancel)).IsOk;
     }
 
     private IServerApi Api(KnownServer server) => scheduler.Server(context.Endpoints.Of(scheduler.Row, server));

@@ -126,6 +126,7 @@ internal static class AgentProgram
         var clients = new NodeClients(context, scheduler, code, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(context, code[p.Name], (name, before) => supervise(name, before, LogEvent), p.FencesClient ? gate : null))]);
         var jobKeeper = new JobKeeper(context, jobs, operations);
         IReadOnlyList<ServerKeeper> keepers = [.. table.Stack.Select(p => new ServerKeeper(context, code[p.Name], host, jobs, jobKeeper, operations))];
+        var history = new HistoryKeeper(context, scheduler, gate, jobs.AnyServerAsync, () => clients.Scheduler.Runs, cancel => host.LeadsAsync(scheduler.Row.Name, cancel));
         var peers = new NodePeers(context, BuildVersion.Text, programs);
         var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync);
         var status = new StatusReader(context, host, clients, operations, programs, scheduler, code)
@@ -134,7 +135,7 @@ internal static class AgentProgram
             IsReachable = peers.IsReachable,
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
-        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, clients, keepers, bootstrap, new(context, jobs), peers, status);
+        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, history, clients, keepers, bootstrap, new(context, jobs), peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }

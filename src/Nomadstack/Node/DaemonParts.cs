@@ -21,6 +21,7 @@ internal sealed record DaemonParts(
     BootstrapServers Temporary,
     ServerJobs Jobs,
     Gatekeeper Gate,
+    HistoryKeeper History,
     NodeClients Clients,
     IReadOnlyList<ServerKeeper> Keepers,
     BootstrapOperation Bootstrap,

@@ -9,13 +9,10 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>What wants to be done now and then: logs, configurations of today, the mark for the next boot's gate, old folders, memory.</summary>
+/// <summary>What wants to be done now and then: logs, configurations of today, old folders, memory.</summary>
 internal sealed class Maintenance(DaemonParts parts)
 {
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(15);
-
-    /// <summary>A node without a server asks for the index every five minutes: 500 of them are two questions a second.</summary>
-    private const int RoundsBetweenAsking = 20;
 
     /// <summary>The first minute is not yet a rest.</summary>
     private const int RoundsBetweenReleases = 20, FirstRelease = 4;
@@ -41,20 +38,8 @@ internal sealed class Maintenance(DaemonParts parts)
             _known = now;
         }
 
-        if (parts.Clients.Scheduler.Runs) await RememberIndexAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
         foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and is removed", folder, Retirement.Kept.TotalDays);
         MemoryAtRest.Release();
-    }
-
-    /// <summary>How far the cluster has come, for the gate of the next boot: from this node's own server, or now and then from another's.</summary>
-    private async Task RememberIndexAsync(CancellationToken cancel)
-    {
-        var row = parts.Scheduler.Row;
-        var own = parts.Host.Server(row.Name)?.Instance.Endpoint;
-        if (own is null && _round % RoundsBetweenAsking != 0) return;
-        var server = own ?? (KnownServer.Of(Context.Membership.Current, row.Name).Where(s => s.IsClaimed).MinBy(_ => Random.Shared.Next()) is { } other ? Context.Endpoints.Of(row, other) : null);
-        if (server is not null && await parts.Scheduler.Server(server).StandingAsync(cancel) is { HasLeader: true } standing)
-            parts.Gate.Remember(standing.AppliedIndex, registered: true);
     }
 }

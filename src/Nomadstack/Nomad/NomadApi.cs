@@ -68,6 +68,8 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
     public async Task<IReadOnlyList<string>?> ServersAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await AgentSelfAsync(deadline, cancel)).Try(out var self) ? self.KnownServers : null;
 
+    public async Task<string?> NodeIdAsync(TimeSpan deadline, CancellationToken cancel) => (await AgentSelfAsync(deadline, cancel)).Try(out var self) ? self.ClientNodeId : null;
+
     public override async Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await NodesAsync(deadline, cancel)).Try(out var nodes)
             ? [.. nodes.GroupBy(n => n.Name).Select(same => same.MaxBy(n => n.ModifyIndex)!).Select(n => new SeenClient(n.Name, n.ClientState, n.Ready))]
@@ -113,6 +115,18 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
     public async Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) =>
         (await Http.GetAsync(Job(jobId) + "/allocations", NomadJson.Default.IReadOnlyListAllocationReply, deadline, cancel))
             .Map<IReadOnlyList<AllocationFacts>>(all => [.. all.Select(a => a.ToFacts())]);
+
+    public async Task<Answer<IReadOnlyList<NodeAllocation>>> AllocationsOnAsync(string nodeId, TimeSpan deadline, CancellationToken cancel)
+    {
+        var answer = await Http.GetAsync(Node(nodeId) + "/allocations", NomadJson.Default.IReadOnlyListNodeAllocationReply, deadline, cancel);
+        if (answer.IsNotFound) return new Answer<IReadOnlyList<NodeAllocation>>.Ok([]);
+        return answer.Map<IReadOnlyList<NodeAllocation>>(all => [.. all.Select(a => new NodeAllocation(a.ID ?? "", a.DesiredStatus == "run" && a.ClientStatus is "running" or "pending" or "unknown"))]);
+    }
+
+    public async Task<Answer<StateNote>> ReadNoteAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await JobAsync(NoteJob.Id, deadline, cancel)).Map(job => job is null ? new StateNote("", 0) : new(job.Meta.GetValueOrDefault(NoteJob.Key, ""), job.JobModifyIndex));
+
+    public Task<JobRegistration> WriteNoteAsync(StateNote note, TimeSpan deadline, CancellationToken cancel) => RegisterJobAsync(NoteJob.Render(note.Text), note.Index, deadline, cancel);
 
     /// <summary>Evaluates a job anew, for the scheduler to place what is missing. The value is the evaluation's id.</summary>
     public async Task<Answer<string>> EvaluateJobAsync(string id, bool forceReschedule, TimeSpan deadline, CancellationToken cancel)

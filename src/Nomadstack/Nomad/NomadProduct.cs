@@ -28,6 +28,12 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
 
     public IClientApi Client(Endpoint endpoint) => Api(endpoint);
 
+    public IReadOnlyList<string> AllocationsOnDisk()
+    {
+        var folder = Path.Combine(context.Paths.Client(row.Name), "data", "alloc");
+        return Directory.Exists(folder) ? [.. Directory.EnumerateDirectories(folder).Select(f => Path.GetFileName(f))] : [];
+    }
+
     public string ServerJob(Product product, int count, PortPlan ports) => new ServerJob { Product = product, Count = count, Ports = ports }.Render();
 
     public string? MigratedJob(Product product, JobFacts registered, PortPlan ports) => Nomad.ServerJob.Migrate(product, registered, ports);

@@ -81,6 +81,8 @@ internal sealed record AllocationReply(string ID, string? Name, string? NodeID, 
     }
 }
 
+internal sealed record NodeAllocationReply(string? ID, string? DesiredStatus, string? ClientStatus);
+
 internal sealed record KeyReply(string? KeyID);
 
 internal sealed record TransitionReply(bool? Migrate);
@@ -96,6 +98,7 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 [JsonSerializable(typeof(JobRegisterReply))]
 [JsonSerializable(typeof(JoinReply))]
 [JsonSerializable(typeof(IReadOnlyList<AllocationReply>))]
+[JsonSerializable(typeof(IReadOnlyList<NodeAllocationReply>))]
 [JsonSerializable(typeof(IReadOnlyList<KeyReply>))]
 [JsonSerializable(typeof(IReadOnlyList<NodeFacts>))]
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]

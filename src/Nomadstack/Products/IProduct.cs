@@ -68,12 +68,18 @@ internal interface IClientApi
     Task<IReadOnlyList<string>?> ServersAsync(TimeSpan deadline, CancellationToken cancel);
 
     Task<Answer<Done>> SetServersAsync(IEnumerable<string> servers, TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>The id under which servers know this client; null when it does not answer.</summary>
+    Task<string?> NodeIdAsync(TimeSpan deadline, CancellationToken cancel);
 }
 
 /// <summary>The product that places the servers of all: what its state says of jobs, allocations and nodes.</summary>
 internal interface ISchedulerProduct : IProduct
 {
     IScheduler Scheduler(Endpoint endpoint);
+
+    /// <summary>Names of the folders that this node's client keeps for allocations, ended ones included: they change when something is placed here.</summary>
+    IReadOnlyList<string> AllocationsOnDisk();
 
     /// <summary>The job that places servers of a product, as this release writes it.</summary>
     string ServerJob(Product product, int count, PortPlan ports);
@@ -96,6 +102,15 @@ internal interface IScheduler
 
     /// <summary>The allocations of a job as the leader has them, the stopped ones that are not yet garbage-collected included.</summary>
     Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>All allocations of a node that the cluster has, those that ended and are not yet forgotten included.</summary>
+    Task<Answer<IReadOnlyList<NodeAllocation>>> AllocationsOnAsync(string nodeId, TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>The note that the stack keeps in the scheduler's own state: it is rolled back, lost and restored with that state. Empty where there is none.</summary>
+    Task<Answer<StateNote>> ReadNoteAsync(TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>Writes the note; of several writers that have read the same one, one wins.</summary>
+    Task<JobRegistration> WriteNoteAsync(StateNote note, TimeSpan deadline, CancellationToken cancel);
 
     /// <summary>Every node the cluster knows, asked of the leader.</summary>
     Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel);

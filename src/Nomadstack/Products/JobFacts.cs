@@ -49,3 +49,10 @@ internal sealed record AllocationFacts(string Id, string NodeId, string NodeName
     /// <summary>Wanted and running.</summary>
     public bool Running => DesiredStatus == "run" && ClientStatus == "running";
 }
+
+/// <summary>An allocation as far as its node must know.</summary>
+/// <param name="Live">Wanted, and not ended.</param>
+internal sealed record NodeAllocation(string Id, bool Live);
+
+/// <param name="Index">What a writer insists on; 0 where there is none.</param>
+internal sealed record StateNote(string Text, long Index);

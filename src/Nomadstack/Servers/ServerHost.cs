@@ -25,7 +25,7 @@ internal sealed class ServerHost(
     TimeProvider time,
     ILogger<ServerHost> log) : IServerHost
 {
-    private static readonly TimeSpan s_listenPoll = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan s_listenPoll = TimeSpan.FromMilliseconds(25), s_callDeadline = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, RoleSlot> _slots = products.Keys.ToDictionary(role => role, role => new RoleSlot(ServerRecord.At(paths.Server(role))));
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _claims = new();
@@ -84,6 +84,10 @@ internal sealed class ServerHost(
             while (instance.Process.Pid is not null && !await instance.ListensAsync(cancel) && time.GetElapsedTime(started) < most) await Task.Delay(s_listenPoll, time, cancel);
         }
     }
+
+    /// <summary>Whether this node's own server of a role leads, by its own word: the cheapest of all questions.</summary>
+    public async Task<bool> LeadsAsync(string role, CancellationToken cancel) =>
+        Server(role) is var (_, instance) && await instance.Api.LeaderAsync(s_callDeadline, cancel) == HostPort.Join(instance.Site.Address, instance.Site.Rpc);
 
     public async Task ClaimAsync(ServerClaim claim, CancellationToken cancel)
     {

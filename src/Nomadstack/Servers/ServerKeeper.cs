@@ -87,8 +87,7 @@ internal sealed class ServerKeeper
         var api = await _jobs.AnyServerAsync(cancel);
         var moving = await LookAfterAsync(record, instance, api, clientRuns, cancel);
         if (api is null) return moving;
-        // By the server's own word, which is the cheapest of all questions.
-        var leads = await instance.Api.LeaderAsync(s_callDeadline, cancel) == HostPort.Join(instance.Site.Address, instance.Site.Rpc);
+        var leads = await _host.LeadsAsync(Role, cancel);
         if (_product.Row.Schedules && (leads || IsDeputysTurn())) moving |= await _jobKeeper.KeepAsync(api, cancel);
         // Done on the leader's own node alone, and only once that many voters are there: autopilot then never shrinks the quorum below it.
         if (leads && await ServerJobs.DesiredAsync(api, _product.Row, cancel) is > 0 and var desired) moving |= await instance.Api.KeepQuorumAsync(desired, s_callDeadline, cancel);

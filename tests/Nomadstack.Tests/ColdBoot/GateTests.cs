@@ -15,7 +15,10 @@ public sealed class GateTests
             from read in new long?[] { null, 10, 20 }
             from known in s_both
             from seen in new long[] { 0, 10, 20 }
-            select new GateFacts(servers, read, known, seen)];
+            from past in Enum.GetValues<Past>()
+            from missing in new[] { 0, 1 }
+            from away in s_both
+            select new GateFacts(servers, read, known, seen, past, missing, away)];
 
     [Fact]
     public void WithoutALeaderItIsClosedForWantOfAQuorum() =>
@@ -43,8 +46,26 @@ public sealed class GateTests
         Each(f => f.Servers.Any(s => Leads(s) && s.Applied < s.LastLog), (_, g) => g.ShouldBeOfType<Gate.Closed>());
 
     [Fact]
-    public void ALeaderOlderThanWhatThisNodeHasSeenKeepsItClosed() =>
-        Each(f => f.Servers.Any(s => Leads(s) && s.Applied < f.LastSeenIndex), (_, g) => g.ShouldBeOfType<Gate.Closed>());
+    public void ALeaderOlderThanWhatThisNodeHasSeenKeepsItClosedUnlessItsHistoryGoesOn() =>
+        Each(f => f.Past != Past.GoesOn && f.Servers.Any(s => Leads(s) && s.Applied < f.LastSeenIndex), (_, g) => g.ShouldBeOfType<Gate.Closed>());
+
+    [Fact]
+    public void AnotherHistoryKeepsItClosedWhateverTheIndexSays() => Each(f => f.Past == Past.Lost, (_, g) => g.ShouldBeOfType<Gate.Closed>());
+
+    [Fact]
+    public void AnAllocationThatTheLeaderDoesNotKnowKeepsItClosedOnANodeThatWasHereAMomentAgo() =>
+        Each(f => f is { LeaderKnowsNode: true, Missing: > 0, AwayLong: false }, (_, g) => g.ShouldBeOfType<Gate.Closed>());
+
+    [Fact]
+    public void AnAllocationThatWasForgottenInTheOrdinaryCourseKeepsNobodyOut() =>
+        Each(f => f is { Past: Past.GoesOn, LeaderKnowsNode: true, Missing: > 0, AwayLong: true, ReadIndex: not null } && f.Servers.Any(s => Leads(s) && s.Applied >= s.LastLog), (_, g) => g.ShouldBeOfType<Gate.Open>());
+
+    [Fact]
+    public void ANodeThatTheClusterForgotWhileItWentOnIsLetIn() =>
+        Each(f => f is { Past: Past.GoesOn, LeaderKnowsNode: false, ReadIndex: not null } && f.Servers.Any(s => Leads(s) && s.Applied >= s.LastLog), (_, g) => g.ShouldBeOfType<Gate.Open>().Forgotten.ShouldBeTrue());
+
+    [Fact]
+    public void OnlyLostStateIsAnOperatorsToAccept() => Each(f => f.ReadIndex is null || !f.Servers.Any(Leads), (_, g) => g.ShouldBeOfType<Gate.Closed>().StateLost.ShouldBeFalse());
 
     [Fact]
     public void ABlankLeaderIsToldApartFromOneThatLags()
@@ -55,11 +76,11 @@ public sealed class GateTests
     }
 
     [Fact]
-    public void ALeaderThatDoesNotKnowThisNodeKeepsItClosed() => Each(f => !f.LeaderKnowsNode, (_, g) => g.ShouldBeOfType<Gate.Closed>());
+    public void ALeaderThatDoesNotKnowThisNodeKeepsItClosedUntilItsHistoryGoesOn() => Each(f => !f.LeaderKnowsNode && f.Past != Past.GoesOn, (_, g) => g.ShouldBeOfType<Gate.Closed>());
 
     [Fact]
     public void WhenNothingStandsAgainstItItOpens() =>
-        Each(f => f is { ReadIndex: not null, LeaderKnowsNode: true } && f.Servers.Any(s => Leads(s) && s.Applied >= s.LastLog && s.Applied >= f.LastSeenIndex), (_, g) => g.ShouldBeOfType<Gate.Open>());
+        Each(f => f is { ReadIndex: not null, LeaderKnowsNode: true, Missing: 0, Past: not Past.Lost } && f.Servers.Any(s => Leads(s) && s.Applied >= s.LastLog && s.Applied >= f.LastSeenIndex), (_, g) => g.ShouldBeOfType<Gate.Open>());
 
     [Fact]
     public void AnOpenGateNamesTheLeaderFirst() => EachOpen((f, servers) => servers[0].ShouldBe(f.Servers.Single(Leads).Rpc));

@@ -24,6 +24,17 @@ internal sealed class FakeRoom
     /// <summary>The scheduler's clients that run, by the name of their node.</summary>
     public HashSet<string> Clients { get; } = [];
 
+    /// <summary>Nodes that the scheduler's state knows, whether they are there or not.</summary>
+    public HashSet<string> Registered { get; } = [];
+
+    /// <summary>Allocations that the scheduler's state does not know, though they run.</summary>
+    public HashSet<string> Forgotten { get; } = [];
+
+    public StateNote Note { get; set; } = new("", 0);
+
+    /// <summary>Writes that only proved a leader.</summary>
+    public int Barriers { get; set; }
+
     /// <summary>Nodes that take no allocation any more and lose those they have.</summary>
     public HashSet<string> Drained { get; } = [];
 
@@ -44,6 +55,8 @@ internal sealed class FakeRoom
         _rafts.Clear();
         Jobs.Clear();
         Allocations.Clear();
+        Registered.Clear();
+        Note = new("", 0);
     }
 
     /// <summary>What time brings: autopilot makes voters of servers that run beside a leader.</summary>

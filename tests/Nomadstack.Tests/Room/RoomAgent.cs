@@ -28,7 +28,7 @@ internal sealed class RoomAgent
         var membership = new Membership(paths, node, time);
         membership.Load();
         Context = new NodeContext(node, paths, membership, table, time, NullLoggerFactory.Instance);
-        var products = table.Stack.ToDictionary(p => p.Name, p => (IProduct)new RoomProduct(p, room));
+        var products = table.Stack.ToDictionary(p => p.Name, p => (IProduct)new RoomProduct(p, room, node.Name));
         Host = new ServerHost(node, paths, membership, products, Instantiate, time, NullLogger<ServerHost>.Instance);
         var scheduler = (ISchedulerProduct)products[table.Scheduler.Name];
         Operations = new OperationLog(paths, time);
@@ -38,6 +38,7 @@ internal sealed class RoomAgent
         Clients = new NodeClients(Context, scheduler, products, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(Context, products[p.Name], (name, _) => Process(name), p.FencesClient ? Gate : null))]);
         Keepers = [.. table.Stack.Select(p => new ServerKeeper(Context, products[p.Name], Host, jobs, new JobKeeper(Context, jobs, Operations), Operations))];
         Bootstrap = new BootstrapOperation(Context, Temporary, Host, jobs, Clients, MintAsync);
+        History = new HistoryKeeper(Context, scheduler, Gate, jobs.AnyServerAsync, () => Clients.Scheduler.Runs, cancel => Host.LeadsAsync(scheduler.Row.Name, cancel));
         Drain = new DrainOperation(Context, jobs);
         var found = table.Stack.ToDictionary(p => p.Name, p => (IReadOnlyList<ProductProgram>)[new(p.Name, "/bin/" + p.Name, [], new(1, 0, 0))]);
         Status = new StatusReader(Context, Host, Clients, Operations, new NodePrograms(paths, table, found, () => null), scheduler, products)
@@ -60,6 +61,7 @@ internal sealed class RoomAgent
     public OperationLog Operations { get; }
     public BootstrapServers Temporary { get; }
     public Gatekeeper Gate { get; }
+    public HistoryKeeper History { get; }
     public NodeClients Clients { get; }
     public IReadOnlyList<ServerKeeper> Keepers { get; }
     public BootstrapOperation Bootstrap { get; }
@@ -109,7 +111,7 @@ internal sealed class RoomAgent
     public async Task RoundAsync(CancellationToken cancel)
     {
         if (Context.Membership.Current is null) return;
-        foreach (var round in Keepers.Select<ServerKeeper, Func<Task>>(k => () => k.RoundAsync(Clients.Scheduler.Runs, cancel)).Append(() => BootAsync(cancel)))
+        foreach (var round in Keepers.Select<ServerKeeper, Func<Task>>(k => () => k.RoundAsync(Clients.Scheduler.Runs, cancel)).Append(() => BootAsync(cancel)).Append(() => History.RoundAsync(cancel)))
         {
             try
             {

@@ -51,7 +51,7 @@ internal sealed class RoomProcess(string name, string node, string address, Fake
     {
         if (runs) room.Starts++;
         if (Server is { } server) server.Runs = runs;
-        else if (IsClient && runs) room.Clients.Add(node);
+        else if (IsClient && runs) _ = room.Clients.Add(node) && room.Registered.Add(node);
         else if (IsClient) room.Clients.Remove(node);
     }
 }

@@ -8,7 +8,7 @@ using Nomadstack.Products;
 namespace Nomadstack.Tests.Room;
 
 /// <summary>The code of a row, all of it in memory. One that schedules also places what its jobs ask for.</summary>
-internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduct
+internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") : ISchedulerProduct
 {
     public Product Row => row;
 
@@ -20,7 +20,18 @@ internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduc
 
     public IScheduler Scheduler(Endpoint endpoint) => new Api(row, room, endpoint);
 
-    public IClientApi? Client(Endpoint endpoint) => null;
+    public IReadOnlyList<string> AllocationsOnDisk() => [.. room.Allocations.Where(a => a.Node == node).Select(a => a.Id)];
+
+    public IClientApi? Client(Endpoint endpoint) => row.Schedules ? new RoomClient(node) : null;
+
+    private sealed class RoomClient(string node) : IClientApi
+    {
+        public Task<IReadOnlyList<string>?> ServersAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult<IReadOnlyList<string>?>([]);
+
+        public Task<Answer<Done>> SetServersAsync(IEnumerable<string> servers, TimeSpan deadline, CancellationToken cancel) => Task.FromResult<Answer<Done>>(new Answer<Done>.Ok(default));
+
+        public Task<string?> NodeIdAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult<string?>(node);
+    }
 
     public string ServerJob(Product product, int count, PortPlan ports) => new JsonObject { ["ID"] = product.JobId, ["TaskGroups"] = new JsonArray(new JsonObject { ["Name"] = "server", ["Count"] = count }) }.ToJsonString();
 
@@ -82,7 +93,11 @@ internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduc
 
         public async Task<Readiness> ReadinessAsync(CancellationToken cancel) => await ObserveAsync(cancel) switch { null => Readiness.Down, { HasLeader: true } => Readiness.Ready, _ => Readiness.Leaderless };
 
-        public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
+        public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel)
+        {
+            room.Barriers++;
+            return Led(default(Done));
+        }
 
         public Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) => Task.FromResult<LeadershipTransfer>(new LeadershipTransfer.NotSupported());
 
@@ -116,12 +131,24 @@ internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduc
         public Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<AllocationFacts>>(
             [.. room.Allocations.Where(a => a.Job == jobId).Select(a => new AllocationFacts(a.Id, a.Node, a.Node, "server", 0, a.Runs ? "run" : "stop", a.Runs ? "running" : "complete", "", a.Version, false, null, null, 1, 1, default, []))]);
 
-        public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<NodeFacts>>([.. room.Clients.Order().Select(Node)]);
+        public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<NodeFacts>>([.. room.Registered.Order().Select(Node)]);
+
+        public Task<Answer<IReadOnlyList<NodeAllocation>>> AllocationsOnAsync(string nodeId, TimeSpan deadline, CancellationToken cancel) =>
+            Led<IReadOnlyList<NodeAllocation>>([.. room.Allocations.Where(a => a.Node == nodeId && !room.Forgotten.Contains(a.Id)).Select(a => new NodeAllocation(a.Id, a.Runs))]);
+
+        public Task<Answer<StateNote>> ReadNoteAsync(TimeSpan deadline, CancellationToken cancel) => Led(room.Note);
+
+        public Task<JobRegistration> WriteNoteAsync(StateNote note, TimeSpan deadline, CancellationToken cancel)
+        {
+            if (note.Index != room.Note.Index) return Task.FromResult<JobRegistration>(new JobRegistration.Conflict("somebody was first"));
+            room.Note = note with { Index = note.Index + 1 };
+            return Task.FromResult<JobRegistration>(new JobRegistration.Registered("", room.Note.Index, ""));
+        }
 
         public async Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel)
         {
             await room.PlaceAsync(row, cancel);
-            return await Led(room.Clients.Contains(id) ? Node(id) : null);
+            return await Led(room.Registered.Contains(id) ? Node(id) : null);
         }
 
         public Task<Answer<Done>> DrainAsync(string nodeId, DrainSpec? spec, bool markEligible, TimeSpan deadline, CancellationToken cancel)
@@ -135,7 +162,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room) : ISchedulerProduc
         {
             ID = name,
             Name = name,
-            Status = "ready",
+            Status = room.Clients.Contains(name) ? "ready" : "down",
             SchedulingEligibility = room.Drained.Contains(name) ? "ineligible" : "eligible",
             // It lasts as long as allocations run there.
             Drain = room.Drained.Contains(name) && room.Allocations.Exists(a => a.Runs && a.Node == name),
