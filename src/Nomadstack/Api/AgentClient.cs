@@ -55,6 +55,12 @@ internal sealed class AgentClient : IDisposable
 
     public Task RemoveNodeAsync(string node, CancellationToken cancel) => DeleteAsync("nodes/" + Uri.EscapeDataString(node), cancel);
 
+    public async Task AcceptStateAsync(CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "recover/accept-state") { Content = new ByteArrayContent("{}"u8.ToArray()) };
+        using var response = await SendAsync(request, s_deadline, cancel);
+    }
+
     public Task<Endpoints> EndpointsAsync(CancellationToken cancel) => GetAsync("endpoints", ApiJson.Default.Endpoints, cancel);
 
     /// <summary>Stops every process of the node, then the agent. Takes as long as that takes; ends well when the agent goes away meanwhile.</summary>

@@ -27,6 +27,9 @@ internal interface IAgentService
     /// <summary>Removes a node for good: refused while its agent is reachable or it still holds a voter.</summary>
     Task RemoveNodeAsync(string node, CancellationToken cancel);
 
+    /// <summary>Opens this node's gate although its servers have lost state: its tasks become what that state says.</summary>
+    Task AcceptStateAsync(CancellationToken cancel);
+
     /// <summary>Where this node's products listen and which programs they are.</summary>
     Endpoints Endpoints();
 

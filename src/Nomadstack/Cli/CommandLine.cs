@@ -63,6 +63,7 @@ internal static class CommandLine
             new BootstrapCommand(here, global),
             new StatusCommand(here, global),
             new WaitCommand(here, global),
+            new RecoverCommand(here, global),
             new Command("token", "Tokens that let nodes join") { new CreateCommand(here, global), new Token.ListCommand(here, global), new RevokeCommand(here, global) },
             new Command("node", "The nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
             new Command("job", "Jobs, through the Nomad API") { new RunCommand(here, global), new StopCommand(here, global), new Job.StatusCommand(here, global) },

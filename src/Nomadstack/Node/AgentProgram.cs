@@ -62,6 +62,12 @@ internal static class AgentProgram
         if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
         parts.Operations.Load();
         parts.Host.Load();
+        if (membership.Self is { Removed: true })
+        {
+            await LeaveNothingAsync(parts);
+            if (options.Join is null) throw new ProblemException(NodeProblems.Removed(node.Name));
+        }
+
         await using var life = new Lifetime(time, logs.CreateLogger<Lifetime>(), cancel);
         var stop = new StopRequest();
         var daemon = new Daemon(parts, options, up);
@@ -88,6 +94,7 @@ internal static class AgentProgram
             // First all that could start something, then what was started.
             await life.EndAsync();
             await stop.CarryOutAsync(() => StopProcessesAsync(parts));
+            if (membership.Self is { Removed: true }) await LeaveNothingAsync(parts);
             await driver.StopAsync();
             await web.StopAsync(CancellationToken.None);
             await parts.Peers.StopAsync();
@@ -160,6 +167,14 @@ internal static class AgentProgram
         AgentApi.Map(web, service);
         web.UseEndpoints(_ => { });
         return web;
+    }
+
+    /// <summary>What a removed node does with what it had: everything ends, and the folders go to <c>retired/</c>. A server of it would be one voter more than anybody counts.</summary>
+    private static async Task LeaveNothingAsync(DaemonParts parts)
+    {
+        await StopProcessesAsync(parts);
+        await parts.Host.DropAllAsync(CancellationToken.None);
+        parts.Clients.Retire();
     }
 
     /// <summary>

@@ -55,6 +55,12 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         parts.Peers.Remove(entry.Id);
     }
 
+    public Task AcceptStateAsync(CancellationToken cancel)
+    {
+        parts.Gate.Accept();
+        return Task.CompletedTask;
+    }
+
     public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { } program ? [program.Path, .. program.LeadingArguments] : [])));
 
     public Task StopEverythingAsync(CancellationToken cancel) => stop.AskAsync(cancel);

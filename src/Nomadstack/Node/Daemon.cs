@@ -60,9 +60,12 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         _ = life.Loop("maintenance", maintenance.RoundAsync);
         var told = Task.Delay(Timeout.InfiniteTimeSpan, Context.Time, life.Ending);
         // The start ends when all loops run; that it failed ends the agent.
-        await Task.WhenAny(live, stopAsked, told);
+        await Task.WhenAny(live, stopAsked, told, parts.Peers.Removed);
         if (live.IsFaulted) await live;
-        await Task.WhenAny(stopAsked, told);
+        if (await Task.WhenAny(stopAsked, told, parts.Peers.Removed) != parts.Peers.Removed) return;
+        // Durable before the first act: the next start finds it, wherever this one is killed.
+        Context.Membership.AcceptRemoval();
+        throw new ProblemException(NodeProblems.Removed(Context.Node.Name));
     }
 
     private async Task LiveAsync(Lifetime life, CancellationToken cancel)

@@ -24,6 +24,11 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     private Task _exchange = Task.CompletedTask;
     private CancellationTokenSource _stop = new();
 
+    private readonly TaskCompletionSource<Problem> _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when this node's peers say that it was removed.</summary>
+    public Task<Problem> Removed => _removed.Task;
+
     /// <summary>The cluster's secrets, as far as this node is a server node.</summary>
     public SecretStore Secrets { get; } = new(context.Membership);
 
@@ -77,6 +82,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         Listen();
         _pki = Pki.Load(context.Paths, context.Node, context.Time);
         var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), Secrets);
+        peering.Health.Removed += problem => _removed.TrySetResult(problem);
         await peering.CheckIdentityAsync(cancel);
         await peering.StartAsync(cancel);
         _peering = peering;

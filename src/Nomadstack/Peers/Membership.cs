@@ -282,6 +282,11 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         });
     }
 
+    /// <summary>Writes down that peers said this node was removed: from then on it starts nothing. Repeatable.</summary>
+    public void AcceptRemoval() => Change(current => current is null || !current.Nodes.TryGetValue(node.Id, out var own) || own.Removed
+        ? current
+        : With(current, own with { Removed = true, Servers = [], Incarnation = own.Incarnation + RemovalStride, Signed = null }));
+
     /// <summary>Undoes a bootstrap that failed: this node belongs to no cluster again. Keys are moved to <c>retired/</c>, not deleted.</summary>
     public Task ForgetAsync()
     {

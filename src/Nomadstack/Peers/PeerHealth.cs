@@ -13,9 +13,14 @@ internal sealed record PeerContact(DateTimeOffset? LastHeard, int Failures, Prob
 /// <summary>Which peers answer. A peer counts as reachable until two attempts in a row failed, and again as soon as it is heard.</summary>
 internal sealed class PeerHealth(TimeProvider time)
 {
+    public const string RemovedCode = "peers/removed";
+
     private const int FailuresToDoubt = 2;
 
     private readonly ConcurrentDictionary<string, PeerContact> _contacts = new();
+
+    /// <summary>Raised when more of the peers that answer say that this node was removed than take it for a member. One alone, broken or stolen, removes nobody whom others know.</summary>
+    public event Action<Problem>? Removed;
 
     public bool IsReachable(string nodeId) => Of(nodeId).Failures < FailuresToDoubt;
 
@@ -24,7 +29,13 @@ internal sealed class PeerHealth(TimeProvider time)
     public void Heard(string nodeId) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, null);
 
     /// <summary>The peer answered, and something else went wrong.</summary>
-    public void Refused(string nodeId, Problem why) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, why);
+    public void Refused(string nodeId, Problem why)
+    {
+        _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, why);
+        if (why.Code != RemovedCode) return;
+        var answering = _contacts.Values.Where(c => c is { LastHeard: not null, Failures: 0 }).ToList();
+        if (answering.Count(c => c.LastError?.Code == RemovedCode) > answering.Count(c => c.LastError is null)) Removed?.Invoke(why);
+    }
 
     public void Failed(string nodeId, Problem why) =>
         _contacts.AddOrUpdate(nodeId, static (_, why) => new PeerContact(null, 1, why), static (_, was, why) => was with { Failures = was.Failures + 1, LastError = why }, why);

@@ -118,6 +118,9 @@ internal interface IScheduler
     /// <summary>One node with its metadata, by full id, or a null value when the cluster has none such.</summary>
     Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel);
 
+    /// <summary>Forgets a node that will never return, its allocations with it.</summary>
+    Task<Answer<Done>> PurgeNodeAsync(string nodeId, TimeSpan deadline, CancellationToken cancel);
+
     /// <summary>Drains a node, or with a null <paramref name="spec"/> ends its drain and makes it eligible again if wanted.</summary>
     Task<Answer<Done>> DrainAsync(string nodeId, DrainSpec? spec, bool markEligible, TimeSpan deadline, CancellationToken cancel);
 }

@@ -19,10 +19,13 @@ internal sealed record ServerSite(Product Product, bool Bootstrap, string Name, 
     public ServerEntry ToEntry(string state) => new(Role, RaftId, Bootstrap ? "bootstrap" : "job", state, Http, Rpc, Serf);
 
     public static ServerSite Job(Product product, NodeFile node, NodePaths paths, string raftId) =>
-        Of(product, node, ProductPort.Server, node.Name + "-server", paths.Server(product.Name), raftId);
+        Of(product, node, ProductPort.Server, JobName(node.Name), paths.Server(product.Name), raftId);
 
     public static ServerSite OfBootstrap(Product product, NodeFile node, NodePaths paths, string raftId) =>
         Of(product, node, ProductPort.Bootstrap, BootstrapName(node), paths.BootstrapServer(product.Name), raftId);
+
+    /// <summary>The name of a node's job server.</summary>
+    public static string JobName(string node) => node + "-server";
 
     /// <summary>The name of a node's bootstrap server.</summary>
     public static string BootstrapName(NodeFile node) => node.Name + "-bootstrap";

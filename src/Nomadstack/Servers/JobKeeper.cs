@@ -24,7 +24,7 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
         if (context.Membership.Current is not { } cluster || operations.Unfinished("bootstrap") is not null) return false;
         if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) return false;
         var eligible = nodes.Count(n => n.TakesServers);
-        var moving = false;
+        var moving = await ForgetRemovedAsync(api, cluster, nodes, cancel);
         // The cluster's products, not what this node happens to have a program for.
         foreach (var product in context.Products)
         {
@@ -46,6 +46,29 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
         }
 
         return moving || await MigrateAsync(api, cluster, cancel);
+    }
+
+    /// <summary>A removed node gets no allocation any more: the scheduler forgets it, and drains it first where its client still runs.</summary>
+    /// <returns>True when there was one.</returns>
+    private async Task<bool> ForgetRemovedAsync(IScheduler api, ClusterDocument cluster, IReadOnlyList<NodeFacts> nodes, CancellationToken cancel)
+    {
+        var live = cluster.Nodes.Values.Where(n => !n.Removed).Select(n => n.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var removed = cluster.Nodes.Values.Where(n => n.Removed && !live.Contains(n.Name)).Select(n => n.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var gone = nodes.Where(n => removed.Contains(n.Name)).ToList();
+        foreach (var node in gone)
+        {
+            if (!node.Ready)
+            {
+                await Fault.AroundAsync("purge-node", () => api.PurgeNodeAsync(node.ID, s_callDeadline, cancel));
+                _log.LogInformation("Node {Node} was removed from the cluster: {Scheduler} forgets it", node.Name, context.Table.Scheduler.Title);
+            }
+            else if (node is { Eligible: true, Drain: false })
+            {
+                await api.DrainAsync(node.ID, new DrainSpec(TimeSpan.Zero), markEligible: false, s_callDeadline, cancel);
+            }
+        }
+
+        return gone.Count > 0;
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Life;
@@ -89,6 +90,7 @@ internal sealed class ServerKeeper
         if (api is null) return moving;
         var leads = await _host.LeadsAsync(Role, cancel);
         if (_product.Row.Schedules && (leads || IsDeputysTurn())) moving |= await _jobKeeper.KeepAsync(api, cancel);
+        if (leads) moving |= await EvictRemovedAsync(instance, cancel);
         // Done on the leader's own node alone, and only once that many voters are there: autopilot then never shrinks the quorum below it.
         if (leads && await ServerJobs.DesiredAsync(api, _product.Row, cancel) is > 0 and var desired) moving |= await instance.Api.KeepQuorumAsync(desired, s_callDeadline, cancel);
         return moving;
@@ -193,6 +195,34 @@ internal sealed class ServerKeeper
         if (!_graces.HasLasted("orphan", !wanted, s_orphanGrace)) return;
         _log.LogWarning("Allocation {Allocation} of the {Role} server is no longer wanted on this node: the server lingers until its successor is there", claim.AllocId, record.Role);
         await _host.ReleaseAsync(claim.TaskId, cancel);
+    }
+
+    /// <summary>
+    /// Takes servers of removed nodes out of raft and gossip: one that came back before its agent heard of the removal is alive in gossip, and autopilot makes it a voter that nobody counts.
+    /// </summary>
+    /// <returns>True when there was one.</returns>
+    private async Task<bool> EvictRemovedAsync(ServerInstance instance, CancellationToken cancel)
+    {
+        if (_context.Membership.Current is not { } cluster) return false;
+        var live = cluster.Nodes.Values.Where(n => !n.Removed).Select(n => n.Address).ToHashSet();
+        var removed = cluster.Nodes.Values.Where(n => n.Removed && !live.Contains(n.Address)).ToList();
+        if (removed.Count == 0 || await instance.ObserveAsync(cancel) is not { Leads: true } view) return false;
+        var evicted = false;
+        foreach (var node in removed)
+        {
+            foreach (var member in view.Members.Where(m => IPEndPoint.TryParse(m.Address, out var at) && at.Address.Equals(IPAddress.Parse(node.Address))))
+            {
+                _log.LogWarning("Node {Node} was removed, and its {Role} server is in the raft configuration again: it is taken out", node.Name, Role);
+                await Fault.AroundAsync($"evict-{Role}", async () =>
+                {
+                    await instance.Api.RemovePeerAsync(member.RaftId, s_callDeadline, cancel);
+                    await instance.Api.ForgetMemberAsync(_product.MemberName(ServerSite.JobName(node.Name)), prune: true, s_callDeadline, cancel);
+                });
+                evicted = true;
+            }
+        }
+
+        return evicted;
     }
 
     private bool IsDeputysTurn()

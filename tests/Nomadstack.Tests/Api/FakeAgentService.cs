@@ -85,6 +85,15 @@ internal sealed class FakeAgentService : IAgentService
 
     public Endpoints Endpoints() => Heard(null, Where);
 
+    public Task AcceptStateAsync(CancellationToken cancel)
+    {
+        Accepted = true;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Whether somebody accepted the servers' state.</summary>
+    public bool Accepted { get; private set; }
+
     public Task StopEverythingAsync(CancellationToken cancel)
     {
         Asked.Enqueue("stop");

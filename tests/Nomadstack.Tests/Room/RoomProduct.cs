@@ -151,6 +151,13 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
             return await Led(room.Registered.Contains(id) ? Node(id) : null);
         }
 
+        public Task<Answer<Done>> PurgeNodeAsync(string nodeId, TimeSpan deadline, CancellationToken cancel)
+        {
+            room.Registered.Remove(nodeId);
+            room.Allocations.RemoveAll(a => a.Node == nodeId);
+            return Led(default(Done));
+        }
+
         public Task<Answer<Done>> DrainAsync(string nodeId, DrainSpec? spec, bool markEligible, TimeSpan deadline, CancellationToken cancel)
         {
             if (spec is null) room.Drained.Remove(nodeId);
