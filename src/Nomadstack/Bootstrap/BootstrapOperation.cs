@@ -19,7 +19,8 @@ internal sealed class BootstrapOperation(
     ServerHost host,
     ServerJobs jobs,
     NodeClients clients,
-    Func<ClusterRequest, CancellationToken, Task> mint)
+    Func<ClusterRequest, CancellationToken, Task> mint,
+    Func<CancellationToken, Task<string?>> lacks)
 {
     public const string Kind = "bootstrap";
 
@@ -40,6 +41,7 @@ internal sealed class BootstrapOperation(
             if (!run.Undoing)
             {
                 await ForwardAsync(run, request, cancel);
+                await UntilHealthyAsync(run, cancel);
                 run.Finish();
                 _log.LogInformation("Bootstrap done: cluster {Cluster}", context.Membership.Current!.ClusterId);
                 return;
@@ -57,6 +59,18 @@ internal sealed class BootstrapOperation(
 
         await UndoAsync(run, cancel);
         run.Fail(BootstrapProblems.Undone());
+    }
+
+    /// <summary>Done means healthy, in the words of <c>status</c>. What is wrong then is the running cluster's to mend, and undoes nothing.</summary>
+    private async Task UntilHealthyAsync(OperationRun run, CancellationToken cancel)
+    {
+        run.Step("wait until the cluster is healthy");
+        var began = context.Time.GetTimestamp();
+        while (await lacks(cancel) is { } reason && context.Time.GetElapsedTime(began) < s_stepDeadline)
+        {
+            run.WaitFor(reason);
+            await Task.Delay(s_poll, context.Time, cancel);
+        }
     }
 
     private async Task ForwardAsync(OperationRun run, ClusterRequest request, CancellationToken cancel)

@@ -17,6 +17,7 @@ internal sealed class WaitCommand : Command
     private readonly GlobalOptions _global;
     private readonly Option<string> _for;
     private readonly Option<TimeSpan?> _timeout;
+    private readonly Option<int?> _servers, _nodes;
 
     public WaitCommand(Surroundings here, GlobalOptions global)
         : base("wait", "Wait until the cluster is as asked")
@@ -25,7 +26,12 @@ internal sealed class WaitCommand : Command
         _global = global;
         _for = Setting.OneOf(here, "--for", "healthy: everything as desired; quorum: writes are possible; gone: no agent and none of its processes", "", "healthy", "quorum", "gone");
         _timeout = Setting.Span(here, "--timeout", "How long at most, 120s unless given; exit code 3 when it is over");
+        // Typed, and nowhere else: NOMADSTACK_SERVERS says what the cluster is to have one day, and a wait for it would not end on one node.
+        _servers = new Option<int?>("--servers") { HelpName = "N", Description = "With --for healthy: as many servers of each product at least, each a voter" };
+        _nodes = new Option<int?>("--nodes") { HelpName = "N", Description = "With --for healthy: as many nodes at least" };
         Options.Add(_for);
+        Options.Add(_servers);
+        Options.Add(_nodes);
         Options.Add(_timeout);
         SetAction(RunAsync);
     }
@@ -35,6 +41,8 @@ internal sealed class WaitCommand : Command
         var goal = parse.GetValue(_for)!;
         // Not a parser's rule: the parser does not know what the environment says.
         if (goal.Length == 0) throw ExitCode.WrongUsage("It is not said what to wait for.", "Add --for healthy, --for quorum or --for gone.");
+        var size = new Size(parse.GetValue(_servers) ?? 0, parse.GetValue(_nodes) ?? 0);
+        if (size != default && goal != "healthy") throw ExitCode.WrongUsage("--servers and --nodes go with --for healthy alone.", "Add --for healthy, or leave them out.");
         var timeout = parse.GetValue(_timeout) ?? s_defaultTimeout;
         var paths = _global.Paths(parse);
         using var agent = _global.Client(parse);
@@ -49,7 +57,7 @@ internal sealed class WaitCommand : Command
         {
             while (true)
             {
-                (status, missing) = await LookAsync(agent, paths, goal, either.Token);
+                (status, missing) = await LookAsync(agent, paths, goal, size, either.Token);
                 if (missing.Length == 0) break;
                 progress.Waiting($"wait for {goal}: {missing}", _here.Time.GetElapsedTime(started));
                 await Task.Delay(Follower.Interval, _here.Time, either.Token);
@@ -70,7 +78,7 @@ internal sealed class WaitCommand : Command
     }
 
     /// <summary>What was seen, and what is missing still: nothing when the goal is reached.</summary>
-    private static async Task<(StatusDocument? Status, string Missing)> LookAsync(AgentClient agent, NodePaths paths, string goal, CancellationToken cancel)
+    private static async Task<(StatusDocument? Status, string Missing)> LookAsync(AgentClient agent, NodePaths paths, string goal, Size size, CancellationToken cancel)
     {
         StatusDocument status;
         try
@@ -84,10 +92,21 @@ internal sealed class WaitCommand : Command
 
         return (status, goal switch
         {
-            "healthy" => status.Cluster.State == "healthy" ? "" : status.Cluster.InWords(),
+            "healthy" => status.Cluster.State == "healthy" ? size.Missing(status) : status.Cluster.InWords(),
             "quorum" => HasQuorum(status) ? "" : status.Cluster.InWords(),
             _ => "the agent still answers",
         });
+    }
+
+    /// <summary>What the cluster is to have at least; 0 for whatever it has.</summary>
+    private readonly record struct Size(int Servers, int Nodes)
+    {
+        public string Missing(StatusDocument status)
+        {
+            if (status.Nodes.Count < Nodes) return $"it is healthy with {status.Nodes.Count} of {Nodes} nodes";
+            var servers = Servers;
+            return status.Servers.Where(s => s.Voter).GroupBy(s => s.Role).FirstOrDefault(role => role.Count() < servers) is { } few ? $"it is healthy with {few.Count()} of {Servers} {few.Key} servers" : "";
+        }
     }
 
     private static string StillThere(NodePaths paths)

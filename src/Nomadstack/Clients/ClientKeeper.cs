@@ -61,6 +61,20 @@ internal sealed class ClientKeeper : IDisposable
         await _process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
     }
 
+    /// <summary>Makes the running client read its configuration again and register anew.</summary>
+    public Task ReloadAsync()
+    {
+        if (Runs) _process.Signal(Signals.SIGHUP);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Stops the client and starts it through the gate; its tasks run on. A start that fails is repeated as any other.</summary>
+    public async Task RestartAsync(CancellationToken cancel)
+    {
+        await StopAsync(cancel);
+        await EnableAsync();
+    }
+
     /// <summary>Ends the keeping; the client stays as it is for the next agent to adopt.</summary>
     public async Task DetachAsync()
     {

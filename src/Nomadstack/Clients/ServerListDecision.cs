@@ -23,7 +23,8 @@ internal sealed record ServerListDecision(IReadOnlyList<string>? Tell, bool Comp
         var leader = servers.Where(s => s.Standing is { Leads: true }).MaxBy(s => s.Standing!.AppliedIndex);
         if (known is null || leader is null) return new(null, Complete: false, floor);
         var list = servers.Where(s => s == leader || (s.Standing is { HasLeader: true } standing && standing.AppliedIndex >= floor)).Select(s => s.Rpc).ToList();
-        var all = servers.All(s => !s.Stays || list.Contains(s.Rpc) || known.Contains(s.Rpc));
-        return new(list.TrueForAll(known.Contains) ? null : list, all, leader.Standing!.AppliedIndex);
+        // The list given replaces the client's own: a server that it knows and that is to stay is kept, also while it lags or is silent.
+        List<string> told = [.. list, .. servers.Where(s => s.Stays && known.Contains(s.Rpc) && !list.Contains(s.Rpc)).Select(s => s.Rpc)];
+        return new(list.TrueForAll(known.Contains) ? null : told, servers.All(s => !s.Stays || told.Contains(s.Rpc)), leader.Standing!.AppliedIndex);
     }
 }

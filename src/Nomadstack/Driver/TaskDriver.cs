@@ -83,6 +83,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
     {
         // Nomad tells the job's id only since 1.3.12; before, the name is the nearest.
         var job = config.JobId is { Length: > 0 } id ? id : config.JobName;
+        if (config.Namespace is not ("" or "default")) job = $"{job} of namespace {config.Namespace}";
         var claim = new ServerClaim(config.Id, config.AllocId, config.Name, job, wanted.Role, wanted.Version);
         var logFrom = LogForwarder.EndOf(host.LogFile(wanted.Role));
         await host.ClaimAsync(claim, cancel);

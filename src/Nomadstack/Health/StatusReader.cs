@@ -60,6 +60,10 @@ internal sealed class StatusReader(
         }
     }
 
+    /// <summary>What keeps the cluster from healthy, a bootstrap under way apart; null when nothing does.</summary>
+    public async Task<string?> LacksAsync(CancellationToken cancel) =>
+        Verdict.On(await ObserveAsync(context.Membership.Current, cancel) with { Bootstrapping = false }) is { State: not "healthy" } verdict ? verdict.Reason : null;
+
     /// <summary>What provides a product. Asked at each reading: what a node drives is settled when it becomes a member.</summary>
     private EngineVersion Engine(Product product, ClusterDocument? cluster)
     {

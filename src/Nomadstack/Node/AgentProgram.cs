@@ -42,7 +42,7 @@ internal static class AgentProgram
     {
         var time = TimeProvider.System;
         var paths = new NodePaths(options.DataDir);
-        Folders.Create(paths);
+        Folders.Create(paths, ProductTable.Known);
         using var owner = DataFolderLock.Take(paths.Data);
         using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time)], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
         var recorded = ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists);
@@ -52,7 +52,7 @@ internal static class AgentProgram
         var context = new NodeContext(node, paths, membership, ProductTable.Known, time, logs);
         var programs = await new ProgramChoice(options, context).MakeAsync(cancel);
         // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
-        var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current is null ? context.Table.Stack.Where(p => programs.Find(p) is not null) : context.Products, bootstrap: membership.Current is null && options.Join is null), cancel);
+        var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current is null ? context.Table.Stack.Where(p => programs.Find(p) is not null) : context.Products, bootstrap: membership.Current is null && options.Join is null, member: membership.Current is not null), cancel);
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
         var supervised = new ConcurrentBag<SupervisedProcess>();
@@ -135,14 +135,14 @@ internal static class AgentProgram
         IReadOnlyList<ServerKeeper> keepers = [.. table.Stack.Select(p => new ServerKeeper(context, code[p.Name], host, jobs, jobKeeper, operations))];
         var history = new HistoryKeeper(context, scheduler, gate, jobs.AnyServerAsync, () => clients.Scheduler.Runs, cancel => host.LeadsAsync(scheduler.Row.Name, cancel));
         var peers = new NodePeers(context, BuildVersion.Text, programs);
-        var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync);
         var status = new StatusReader(context, host, clients, operations, programs, scheduler, code)
         {
             Version = BuildVersion.Text,
             IsReachable = peers.IsReachable,
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
-        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, history, clients, keepers, bootstrap, new(context, jobs), peers, status);
+        var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync, status.LacksAsync);
+        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), keepers, bootstrap, new(context, jobs), peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }

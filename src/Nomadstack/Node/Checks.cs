@@ -10,9 +10,9 @@ namespace Nomadstack.Node;
 internal static class Checks
 {
     /// <exception cref="ProblemException">The first finding; the rest shows when it is mended.</exception>
-    public static void BeforeStart(NodeFile node, NodePaths paths, TimeProvider time, IEnumerable<Product> products, bool bootstrap)
+    public static void BeforeStart(NodeFile node, NodePaths paths, TimeProvider time, IEnumerable<Product> products, bool bootstrap, bool member)
     {
-        var request = new PreflightRequest(node.Address, PortUse.Of(node.Ports, products, bootstrap), paths.Data, OwnPids: MarkedProcesses.WithThis(paths.Data));
+        var request = new PreflightRequest(node.Address, PortUse.Of(node.Ports, products, bootstrap), paths.Data, OwnPids: MarkedProcesses.WithThis(paths.Data), Member: member);
         if (PreflightChecks.All(request, HostFacts.Read(paths.Data, time)) is [var first, ..]) throw new ProblemException(first);
     }
 }

@@ -23,6 +23,7 @@ internal sealed record DaemonParts(
     Gatekeeper Gate,
     HistoryKeeper History,
     NodeClients Clients,
+    ClientCure Cure,
     IReadOnlyList<ServerKeeper> Keepers,
     BootstrapOperation Bootstrap,
     DrainOperation Drain,

@@ -8,7 +8,8 @@ namespace Nomadstack.Preflight;
 /// <summary>What a node is about to take.</summary>
 /// <param name="Built">When this program was built; null when unknown.</param>
 /// <param name="OwnPids">Processes that may hold the ports because they are ours already.</param>
-internal sealed record PreflightRequest(string Address, IReadOnlyList<PortUse> Ports, string DataFolder, DateTimeOffset? Built = null, IReadOnlySet<int>? OwnPids = null);
+/// <param name="Member">A cluster counts on this node already: what it has recorded is started, however little room is left.</param>
+internal sealed record PreflightRequest(string Address, IReadOnlyList<PortUse> Ports, string DataFolder, DateTimeOffset? Built = null, IReadOnlySet<int>? OwnPids = null, bool Member = false);
 
 /// <param name="Purpose">What a person calls it: <c>Nomad server RPC</c>.</param>
 internal sealed record PortUse(int Port, string Purpose, bool Udp = false)
@@ -85,7 +86,7 @@ internal static class PreflightChecks
                 yield return new("preflight/data-noexec", $"{request.DataFolder} is on a file system that runs no programs.", $"{mount.Point} has the mount option noexec, and Nomad starts our task driver from the data folder.", "Mount it without noexec, or choose another --data-dir.");
         }
 
-        if (host.FreeBytes is { } free && free < LeastFreeBytes)
+        if (!request.Member && host.FreeBytes is { } free && free < LeastFreeBytes)
             yield return new("preflight/disk-full", $"Only {free >> 20} MiB are free for {request.DataFolder}.", $"Servers stop when the disk is full; {LeastFreeBytes >> 20} MiB are the least to start with.", "Free space there, or choose another --data-dir.");
     }
 

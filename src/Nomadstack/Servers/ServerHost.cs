@@ -93,6 +93,8 @@ internal sealed class ServerHost(
     {
         if (!_slots.ContainsKey(claim.Role))
             throw new ProblemException(ServerProblems.UnknownRole(claim.Role, _slots.Keys));
+        if (claim.JobId != products[claim.Role].Row.JobId)
+            throw new ProblemException(ServerProblems.NotItsJob(claim.Role, claim.JobId, products[claim.Role].Row.JobId));
         await LockedAsync(claim.Role, async slot =>
         {
             var record = slot.Record;

@@ -19,6 +19,14 @@ internal static class ServerProblems
         "Correct `role` in the task's config and run the job again.")
     { Lasting = true };
 
+    /// <param name="job">Who asks; with its namespace where that is not the default one.</param>
+    public static Problem NotItsJob(string role, string job, string own) => new(
+        "driver/not-its-job",
+        $"The job {job} may not claim the {role} server of this node.",
+        $"Only the job {own} in the namespace default places {role} servers. Two jobs would take the server from each other.",
+        "Remove the driver nomadstack from this job.")
+    { Lasting = true };
+
     public static Problem Leaving(string role) => new(
         "driver/leaving",
         $"The {role} server of this node is leaving its cluster.",

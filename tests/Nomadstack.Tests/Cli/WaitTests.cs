@@ -22,6 +22,22 @@ public sealed class WaitTests
         (await new Typed().RunAsync("wait", "--for", "quorum", "--timeout", "100ms", "--data-dir", host.Paths.Data)).ShouldBe(3);
     }
 
+    /// <summary>A cluster is healthy at one of one while others are about to join.</summary>
+    [Theory]
+    [InlineData("--servers", "9")]
+    [InlineData("--nodes", "9")]
+    public async Task HealthyMayBeAskedForWithASize(string option, string more)
+    {
+        await using var host = await AgentHost.StartAsync();
+        (await new Typed().RunAsync("wait", "--for", "healthy", option, "1", "--timeout", "5s", "--data-dir", host.Paths.Data)).ShouldBe(0);
+        var typed = new Typed();
+
+        (await typed.RunAsync("wait", "--for", "healthy", option, more, "--timeout", "200ms", "--data-dir", host.Paths.Data)).ShouldBe(3);
+
+        typed.Error.ToString().ShouldContain("of 9");
+        (await new Typed().RunAsync("wait", "--for", "quorum", option, "1", "--data-dir", host.Paths.Data)).ShouldBe(2);
+    }
+
     [Fact]
     public async Task AnAgentThatStartsMeanwhileIsWaitedFor()
     {

@@ -45,6 +45,17 @@ public sealed class ServerListDecisionTests
     }
 
     [Fact]
+    public void AServerThatOnlyTheClientKnowsAndThatIsSilentStaysInTheListThatReplacesItsOwn()
+    {
+        const string third = "10.0.0.3:4647";
+
+        var decision = ServerListDecision.Next([Old, New], [Leads(Old, 40), new(New, true, null), Follows(third, 40)], floor: 40);
+
+        decision.Tell.ShouldBe([Old, third, New]);
+        decision.Complete.ShouldBeTrue();
+    }
+
+    [Fact]
     public void NothingIsToldWithoutALeaderOrToAClientThatDoesNotAnswer()
     {
         ServerListDecision.Next([Old], [Follows(New, 40)], floor: 7).ShouldBe(new(null, Complete: false, 7));

@@ -89,6 +89,10 @@ public sealed class PreflightChecksTests
     [InlineData(512L << 20, 0)]
     public void TheDiskMustHaveRoom(long free, int problems) => PreflightChecks.All(s_request, s_host with { FreeBytes = free }).Count.ShouldBe(problems);
 
+    /// <summary>Three full nodes and a power cut would be a total outage.</summary>
+    [Fact]
+    public void AMemberStartsWhateverRoomIsLeft() => PreflightChecks.All(s_request with { Member = true }, s_host with { FreeBytes = 0 }).ShouldBeEmpty();
+
     [Theory]
     [InlineData("1970-01-01", 1)]
     [InlineData("2023-12-30", 1)]

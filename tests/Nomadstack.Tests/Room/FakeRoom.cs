@@ -41,6 +41,12 @@ internal sealed class FakeRoom
     /// <summary>The job schema of the newest release among the agents; null for the first.</summary>
     public int? NewestSchema { get; set; }
 
+    /// <summary>Nodes whose clients run and are refused by the leader.</summary>
+    public HashSet<string> Refused { get; } = [];
+
+    /// <summary>Processes that were given a signal.</summary>
+    public List<string> Signals { get; } = [];
+
     /// <summary>Processes started so far.</summary>
     public int Starts { get; set; }
 

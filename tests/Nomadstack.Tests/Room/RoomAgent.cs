@@ -37,7 +37,8 @@ internal sealed class RoomAgent
         Gate = new Gatekeeper(Context, scheduler);
         Clients = new NodeClients(Context, scheduler, products, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(Context, products[p.Name], (name, _) => Process(name), p.FencesClient ? Gate : null))]);
         Keepers = [.. table.Stack.Select(p => new ServerKeeper(Context, products[p.Name], Host, jobs, new JobKeeper(Context, jobs, Operations), Operations))];
-        Bootstrap = new BootstrapOperation(Context, Temporary, Host, jobs, Clients, MintAsync);
+        Bootstrap = new BootstrapOperation(Context, Temporary, Host, jobs, Clients, MintAsync, cancel => Status!.LacksAsync(cancel));
+        Cure = new ClientCure(Context, Clients, jobs.AnyServerAsync);
         History = new HistoryKeeper(Context, scheduler, Gate, jobs.AnyServerAsync, () => Clients.Scheduler.Runs, cancel => Host.LeadsAsync(scheduler.Row.Name, cancel));
         Drain = new DrainOperation(Context, jobs);
         var found = table.Stack.ToDictionary(p => p.Name, p => (IReadOnlyList<ProductProgram>)[new(p.Name, "/bin/" + p.Name, [], new(1, 0, 0))]);
@@ -62,6 +63,7 @@ internal sealed class RoomAgent
     public BootstrapServers Temporary { get; }
     public Gatekeeper Gate { get; }
     public HistoryKeeper History { get; }
+    public ClientCure Cure { get; }
     public NodeClients Clients { get; }
     public IReadOnlyList<ServerKeeper> Keepers { get; }
     public BootstrapOperation Bootstrap { get; }

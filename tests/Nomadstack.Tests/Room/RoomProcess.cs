@@ -37,9 +37,7 @@ internal sealed class RoomProcess(string name, string node, string address, Fake
         return Task.CompletedTask;
     }
 
-    public void Signal(int signal)
-    {
-    }
+    public void Signal(int signal) => room.Signals.Add(name);
 
     public Task ForgetAsync(CancellationToken cancel) => Task.CompletedTask;
 

@@ -169,7 +169,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
         {
             ID = name,
             Name = name,
-            Status = room.Clients.Contains(name) ? "ready" : "down",
+            Status = room.Clients.Contains(name) && !room.Refused.Contains(name) ? "ready" : "down",
             SchedulingEligibility = room.Drained.Contains(name) ? "ineligible" : "eligible",
             // It lasts as long as allocations run there.
             Drain = room.Drained.Contains(name) && room.Allocations.Exists(a => a.Runs && a.Node == name),

@@ -15,6 +15,22 @@ public sealed class ServerHostTests : IDisposable
 
     private readonly HostFolder _folder = new();
 
+    [Theory]
+    [InlineData("thief")]
+    [InlineData("nomad-server of namespace other")]
+    [InlineData("consul-server")]
+    public async Task OnlyTheProductsOwnJobClaimsItsServer(string job)
+    {
+        var host = _folder.Host();
+        await host.ClaimAsync(HostFolder.Claim(), s_never);
+
+        var refused = await Should.ThrowAsync<ProblemException>(() => host.ClaimAsync(HostFolder.Claim("alloc-2/server/b") with { JobId = job }, s_never));
+
+        refused.Problem.Code.ShouldBe("driver/not-its-job");
+        refused.Problem.Lasting.ShouldBeTrue("Nomad does not try again");
+        host.Holds("alloc-1/server/a").ShouldBeTrue();
+    }
+
     [Fact]
     public async Task AFirstClaimMakesAServerAndItsRecord()
     {
