@@ -17,7 +17,8 @@ internal sealed record ProductFacts(bool BootstrapStarted, bool LeaderKnown, boo
 /// <param name="Products">The cluster's products, in the order of their bootstrap.</param>
 /// <param name="NodeReady">The scheduler's state shows this node ready, with our driver healthy.</param>
 /// <param name="TracesGone">No configuration file, member list or server list names a bootstrap port.</param>
-internal sealed record BootstrapFacts(bool ClusterMinted, IReadOnlyList<(Product Product, ProductFacts Facts)> Products, bool NodeReady, bool TracesGone);
+/// <param name="Healthy">What <c>status</c> would say once the bootstrap is done: done means healthy.</param>
+internal sealed record BootstrapFacts(bool ClusterMinted, IReadOnlyList<(Product Product, ProductFacts Facts)> Products, bool NodeReady, bool TracesGone, bool Healthy);
 
 internal enum BootstrapVerb
 {
@@ -30,6 +31,7 @@ internal enum BootstrapVerb
     AwaitJobServers,
     RemoveServer,
     RemoveTraces,
+    AwaitHealth,
     Done,
 }
 
@@ -48,6 +50,7 @@ internal sealed record BootstrapStep(BootstrapVerb Verb, Product? Product = null
         BootstrapVerb.AwaitJobServers => "bring the job servers into the quorum",
         BootstrapVerb.RemoveServer => $"pivot: the {Product!.Title} bootstrap server leaves",
         BootstrapVerb.RemoveTraces => "check that nothing names a bootstrap server",
+        BootstrapVerb.AwaitHealth => "wait until the cluster is healthy",
         BootstrapVerb.Done => "done",
         _ => throw new InvalidOperationException($"unknown verb {Verb}"),
     };
@@ -67,7 +70,7 @@ internal static class BootstrapDecision
         if (First(facts, (_, f) => !f.JobRegistered) is { } jobless) return new(BootstrapVerb.RegisterJob, jobless);
         if (First(facts, (_, f) => !f.BootstrapGone && (f.JobServerCaughtUp || f.LeaveIntended)) is { } over) return new(BootstrapVerb.RemoveServer, over);
         if (First(facts, (_, f) => !f.BootstrapGone) is not null) return new(BootstrapVerb.AwaitJobServers);
-        return new(facts.TracesGone ? BootstrapVerb.Done : BootstrapVerb.RemoveTraces);
+        return new(!facts.TracesGone ? BootstrapVerb.RemoveTraces : facts.Healthy ? BootstrapVerb.Done : BootstrapVerb.AwaitHealth);
     }
 
     private static Product? First(BootstrapFacts facts, Func<Product, ProductFacts, bool> condition) =>

@@ -10,9 +10,9 @@ using Nomadstack.Servers;
 namespace Nomadstack.Bootstrap;
 
 /// <summary>
-/// Makes the first cluster on this node: temporary servers, clients, jobs, and the pivot onto the servers that are jobs.
-/// Observes, decides, acts; killed anywhere it continues from what it observes. A failure before the point of no return is undone.
+/// Makes the first cluster on this node: temporary servers, clients, jobs, and the pivot onto the servers that are jobs. A failure before the first bootstrap server leaves is undone.
 /// </summary>
+/// <param name="lacks">What keeps the cluster from healthy; null when nothing does.</param>
 internal sealed class BootstrapOperation(
     NodeContext context,
     BootstrapServers bootstrap,
@@ -20,101 +20,37 @@ internal sealed class BootstrapOperation(
     ServerJobs jobs,
     NodeClients clients,
     Func<ClusterRequest, CancellationToken, Task> mint,
-    Func<CancellationToken, Task<string?>> lacks)
+    Func<CancellationToken, Task<string?>> lacks) : Flow<BootstrapFacts, BootstrapStep>(context.Time, context.Logs.CreateLogger<BootstrapOperation>())
 {
     public const string Kind = "bootstrap";
 
-    /// <summary>No single step takes a healthy machine longer than this; slow disks get a factor of five over what was measured.</summary>
-    private static readonly TimeSpan s_stepDeadline = TimeSpan.FromSeconds(120);
-
-    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
 
     private readonly ILogger _log = context.Logs.CreateLogger<BootstrapOperation>();
 
-    /// <summary>Runs to the end: done, or undone and failed. Cancellation leaves it running on disk, for the next agent to continue.</summary>
-    public async Task RunAsync(OperationRun run, CancellationToken cancel)
-    {
-        var request = ClusterRequest.From(run.Request, context.Table);
-        try
-        {
-            if (!run.Undoing)
-            {
-                await ForwardAsync(run, request, cancel);
-                await UntilHealthyAsync(run, cancel);
-                run.Finish();
-                _log.LogInformation("Bootstrap done: cluster {Cluster}", context.Membership.Current!.ClusterId);
-                return;
-            }
-        }
-        catch (Exception e) when (Trouble.IsOfTheMachine(e) && !PastTheCommitPoint())
-        {
-            var problem = Trouble.Of(e);
-            _log.LogWarning("Bootstrap failed and is undone: {Problem}", problem);
-            run.IntendUndo();
-            await UndoAsync(run, cancel);
-            run.Fail(problem);
-            return;
-        }
+    /// <summary>No single step takes a healthy machine longer than this; slow disks get a factor of five over what was measured.</summary>
+    protected override TimeSpan? StepDeadline { get; } = TimeSpan.FromSeconds(120);
 
-        await UndoAsync(run, cancel);
-        run.Fail(BootstrapProblems.Undone());
-    }
+    protected override TimeSpan Poll { get; } = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Done means healthy, in the words of <c>status</c>. What is wrong then is the running cluster's to mend, and undoes nothing.</summary>
-    private async Task UntilHealthyAsync(OperationRun run, CancellationToken cancel)
-    {
-        run.Step("wait until the cluster is healthy");
-        var began = context.Time.GetTimestamp();
-        while (await lacks(cancel) is { } reason && context.Time.GetElapsedTime(began) < s_stepDeadline)
-        {
-            run.WaitFor(reason);
-            await Task.Delay(s_poll, context.Time, cancel);
-        }
-    }
+    protected override Problem Undone => BootstrapProblems.Undone();
 
-    private async Task ForwardAsync(OperationRun run, ClusterRequest request, CancellationToken cancel)
-    {
-        BootstrapStep? current = null;
-        var entered = context.Time.GetTimestamp();
-        while (true)
-        {
-            var facts = await ObserveAsync(run.WaitFor, cancel);
-            var step = BootstrapDecision.Next(facts);
-            if (step.Verb == BootstrapVerb.Done) return;
-            if (step != current)
-            {
-                (current, entered) = (step, context.Time.GetTimestamp());
-                run.Step(step.InWords);
-            }
-            else if (context.Time.GetElapsedTime(entered) > s_stepDeadline)
-            {
-                throw new ProblemException(BootstrapProblems.TooSlow(step.InWords, s_stepDeadline, run.Current.Reason, context.Paths.Log));
-            }
+    /// <summary>Some bootstrap server leaves or has left: from then on there is only forward.</summary>
+    protected override bool IsPastTheCommitPoint =>
+        context.Products.Any(p => bootstrap.IsLeaving(p.Name) || (!bootstrap.Exists(p.Name) && host.Server(p.Name) is { Record.WasVoter: true }));
 
-            try
-            {
-                await ActAsync(step, request, run, cancel);
-            }
-            catch (Exception e) when (Trouble.IsOfTheMachine(e) && PastTheCommitPoint())
-            {
-                // There is only forward from here, and every act may be repeated.
-                run.WaitFor(Trouble.Of(e).ToString());
-                _log.LogError("Bootstrap cannot go on and tries again: {Problem}", Trouble.Of(e));
-                entered = context.Time.GetTimestamp();
-            }
+    protected override Problem TooSlow(string step, TimeSpan limit, string waitedFor) => BootstrapProblems.TooSlow(step, limit, waitedFor, context.Paths.Log);
 
-            await Task.Delay(s_poll, context.Time, cancel);
-        }
-    }
+    protected override Next<BootstrapStep> Decide(BootstrapFacts facts) =>
+        BootstrapDecision.Next(facts) is { Verb: not BootstrapVerb.Done } step ? new Next<BootstrapStep>.Step(step, step.InWords) : new Next<BootstrapStep>.Done();
 
-    private async Task ActAsync(BootstrapStep step, ClusterRequest request, OperationRun run, CancellationToken cancel)
+    protected override async Task ActAsync(BootstrapStep step, OperationRun run, CancellationToken cancel)
     {
         switch (step)
         {
             case { Verb: BootstrapVerb.MintCluster }:
                 run.WaitFor("agents of a cluster that takes this machine for one of its nodes");
-                await Fault.AroundAsync("mint-cluster", () => mint(request, cancel));
+                await Fault.AroundAsync("mint-cluster", () => mint(ClusterRequest.From(run.Request, context.Table), cancel));
                 break;
             case { Verb: BootstrapVerb.StartServer, Product: { } product }:
                 await bootstrap.StartAsync(product.Name, cancel);
@@ -134,16 +70,16 @@ internal sealed class BootstrapOperation(
             case { Verb: BootstrapVerb.RemoveTraces }:
                 await RemoveTracesAsync(cancel);
                 break;
-            case { Verb: BootstrapVerb.AwaitLeader or BootstrapVerb.AwaitNodeReady or BootstrapVerb.AwaitJobServers or BootstrapVerb.Done }:
+            case { Verb: BootstrapVerb.AwaitLeader or BootstrapVerb.AwaitNodeReady or BootstrapVerb.AwaitJobServers or BootstrapVerb.AwaitHealth }:
                 break;
             default:
                 throw new InvalidOperationException($"unknown step {step}");
         }
     }
 
-    private async Task<BootstrapFacts> ObserveAsync(Action<string> say, CancellationToken cancel)
+    protected override async Task<BootstrapFacts> ObserveAsync(Action<string> say, CancellationToken cancel)
     {
-        if (context.Membership.Current is null) return new(false, [], false, false);
+        if (context.Membership.Current is null) return new(false, [], false, false, false);
         var api = await jobs.AnyServerAsync(cancel);
         List<(Product, ProductFacts)> products = [];
         foreach (var product in context.Products) products.Add((product, await ObserveAsync(product, api, say, cancel)));
@@ -151,7 +87,10 @@ internal sealed class BootstrapOperation(
             && nodes.Any(n => n.Name == context.Node.Name && n.TakesServers);
         if (api is not null && clients.Scheduler.Runs && !ready) say($"this node's {context.Table.Scheduler.Title} client to register and find its task driver healthy");
         var pivoted = products.All(p => p.Item2.BootstrapGone);
-        return new(true, products, ready, pivoted && await TracesGoneAsync(cancel));
+        var gone = pivoted && await TracesGoneAsync(cancel);
+        var lacking = gone ? await lacks(cancel) : null;
+        if (lacking is not null) say(lacking);
+        return new(true, products, ready, gone, gone && lacking is null);
     }
 
     private async Task<ProductFacts> ObserveAsync(Product product, IScheduler? api, Action<string> say, CancellationToken cancel)
@@ -243,14 +182,9 @@ internal sealed class BootstrapOperation(
 
     private string BootstrapMember(ServerInstance instance) => instance.Product.MemberName(ServerSite.BootstrapName(context.Node));
 
-    /// <summary>Some bootstrap server leaves or has left: from then on there is only forward.</summary>
-    private bool PastTheCommitPoint() =>
-        context.Products.Any(p => bootstrap.IsLeaving(p.Name) || (!bootstrap.Exists(p.Name) && host.Server(p.Name) is { Record.WasVoter: true }));
-
     /// <summary>Stops all this bootstrap started and moves aside all it made. Ends with a node that has no cluster.</summary>
-    private async Task UndoAsync(OperationRun run, CancellationToken cancel)
+    protected override async Task UndoAsync(OperationRun run, CancellationToken cancel)
     {
-        run.Step("undo what was begun");
         await clients.StopAsync(cancel);
         await host.DropAllAsync(cancel);
         foreach (var product in context.Table.Stack) await bootstrap.DropAsync(product.Name, cancel);

@@ -33,7 +33,7 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         var facts = await parts.Drain.OrderAsync(node, request, cancel);
         var run = parts.Operations.Begin(DrainOperation.Kind, new Dictionary<string, string> { ["node"] = facts.Name });
         if (request.Disable) run.Finish();
-        else Daemon.Follow(life, run, ending => parts.Drain.FollowAsync(run, facts, ending));
+        else daemon.Follow(life, run);
         return run.Current;
     }
 

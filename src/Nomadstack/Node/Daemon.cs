@@ -94,25 +94,15 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
         if (!booted) await BootAsync(life, cancel);
         else KeepServers(life);
-        foreach (var drain in parts.Operations.AllUnfinished(DrainOperation.Kind)) Follow(life, drain, ending => parts.Drain.ResumeAsync(drain, ending));
+        foreach (var drain in parts.Operations.AllUnfinished(DrainOperation.Kind)) Follow(life, drain);
         _ = life.Loop("the cluster's history", parts.History.RoundAndWaitAsync);
         _ = life.Loop("the client as the leader sees it", parts.Cure.RoundAsync);
         _ = life.Loop("the client's list of servers", parts.Clients.Servers.RoundAsync);
         _ = life.Loop("the exchange with peers", parts.Peers.RunAsync);
     }
 
-    /// <summary>Follows a drain beside everything else. The operation owns its failure, which whoever asked for it is shown; an agent that is stopped follows on at its next start.</summary>
-    public static void Follow(Lifetime life, OperationRun run, Func<CancellationToken, Task> follow) => _ = life.Begin($"the drain of {run.Request.GetValueOrDefault("node")}", async ending =>
-    {
-        try
-        {
-            await follow(ending);
-        }
-        catch (ProblemException e)
-        {
-            run.Fail(e.Problem);
-        }
-    });
+    /// <summary>Follows a drain beside everything else. An agent that is stopped meanwhile follows on at its next start.</summary>
+    public void Follow(Lifetime life, OperationRun run) => _ = life.Begin($"the drain of {run.Request.GetValueOrDefault("node")}", ending => parts.Drain.FollowAsync(run, ending));
 
     /// <summary>One keeper for each product, none of which waits for another.</summary>
     private void KeepServers(Lifetime life)
@@ -140,7 +130,12 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     private async Task BootstrapAsync(OperationRun run, CancellationToken cancel)
     {
         await parts.Bootstrap.RunAsync(run, cancel);
-        if (run.Current.Problem is not { } problem) return;
+        if (run.Current.Problem is not { } problem)
+        {
+            _log.LogInformation("Bootstrap done: cluster {Cluster}", Context.Membership.Current!.ClusterId);
+            return;
+        }
+
         await parts.Peers.StopAsync();
         if (up) throw new ProblemException(problem);
     }

@@ -6,6 +6,18 @@ namespace Nomadstack.Node;
 /// <summary>What the daemon refuses, as a person reads it.</summary>
 internal static class NodeProblems
 {
+    public static Problem DrainedNodeGone(string node) => new(
+        "node/unknown",
+        $"There is no node {node} any more.",
+        "It was removed while its drain was followed.",
+        "See `nomadstack node list`.");
+
+    public static Problem DrainEnded(string node) => new(
+        "drain/ended",
+        $"The drain of {node} was ended before its servers had moved.",
+        "The node takes allocations again.",
+        "Order the drain again if the servers are to move.");
+
     public static Problem Removed(string node) => new(
         "node/removed",
         $"Node {node} was removed from its cluster.",

@@ -111,6 +111,9 @@ public sealed class BootstrapDecisionTests
 
     private static IReadOnlyList<Product> Rows(string stack) => [.. stack.Split(',').Select(name => name == s_fourth.Name ? s_fourth : Role.Row(name))];
 
+    [Fact]
+    public void DoneMeansHealthy() => Each(f => !f.Healthy, (_, step) => step.Verb != BootstrapVerb.Done);
+
     /// <summary>No step has one of these verbs for a product of which the condition holds.</summary>
     private static void EachProduct(Func<ProductFacts, bool> of, params BootstrapVerb[] never) => Each(
         f => f.Products.Any(p => of(p.Facts)),
@@ -133,8 +136,8 @@ public sealed class BootstrapDecisionTests
     private static IEnumerable<BootstrapFacts> All() =>
         from scheduler in s_products
         from other in s_products.Append(null)
-        from bits in Enumerable.Range(0, 8)
-        select new BootstrapFacts(Bit(bits, 0), other is null ? [(s_scheduler, scheduler)] : [(s_other, other), (s_scheduler, scheduler)], Bit(bits, 1), Bit(bits, 2));
+        from bits in Enumerable.Range(0, 16)
+        select new BootstrapFacts(Bit(bits, 0), other is null ? [(s_scheduler, scheduler)] : [(s_other, other), (s_scheduler, scheduler)], Bit(bits, 1), Bit(bits, 2), Bit(bits, 3));
 
     private static bool Bit(int bits, int n) => (bits >> n & 1) == 1;
 }

@@ -55,7 +55,7 @@ internal sealed class World(IReadOnlyList<Product> stack)
 
     private Server Scheduler => _servers[stack.Single(p => p.Schedules)];
 
-    private BootstrapFacts Facts() => new(Minted > 0, [.. stack.Select(p => (p, _servers[p].Facts(Scheduler.Led)))], Scheduler is { ClientRuns: true, Led: true }, _tracesGone);
+    private BootstrapFacts Facts() => new(Minted > 0, [.. stack.Select(p => (p, _servers[p].Facts(Scheduler.Led)))], Scheduler is { ClientRuns: true, Led: true }, _tracesGone, Healthy: true);
 
     /// <returns>How many effects it had: none where it only waits, and no more than <paramref name="most"/>, after which the agent dies.</returns>
     private int Act(BootstrapStep step, int most)

@@ -79,11 +79,11 @@ public sealed class FourthProductTests : IDisposable
     /// <summary>Orders the drain as the command does, and follows it until its end.</summary>
     internal static async Task DrainAsync(RoomStack stack, string node)
     {
-        var ordered = await stack.Agent(2).Drain.OrderAsync(node, new DrainRequest(), stack.Limit);
+        await stack.Agent(2).Drain.OrderAsync(node, new DrainRequest(), stack.Limit);
         await stack.UntilAsync($"the others to hear that no server of {node} is left", () =>
             Task.FromResult(!RoomStack.Table.Stack.Any(p => KnownServer.Of(stack.Agent(2).Context.Membership.Current, p.Name).Any(s => s.NodeName == node))));
-        var run = stack.Agent(2).Operations.Begin(DrainOperation.Kind);
-        await stack.Agent(2).Drain.FollowAsync(run, ordered, stack.Limit);
+        var run = stack.Agent(2).Operations.Begin(DrainOperation.Kind, new Dictionary<string, string> { ["node"] = node });
+        await stack.Agent(2).Drain.FollowAsync(run, stack.Limit);
         run.Current.State.ShouldBe(Operation.Finished);
         await stack.SettleAsync();
     }

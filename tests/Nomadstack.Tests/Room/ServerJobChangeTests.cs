@@ -99,7 +99,7 @@ public sealed class ServerJobChangeTests : IDisposable
         var run = next.Operations.AllUnfinished(DrainOperation.Kind).ShouldHaveSingleItem();
         await _stack.UntilAsync("the drained node's servers to move", () =>
             Task.FromResult(!RoomStack.Table.Stack.Any(p => KnownServer.Of(next.Context.Membership.Current, p.Name).Any(s => s.NodeName == "n1"))));
-        await next.Drain.ResumeAsync(run, _stack.Limit);
+        await next.Drain.FollowAsync(run, _stack.Limit);
 
         run.Current.State.ShouldBe(Operation.Finished);
         Fourth.Servers.ShouldAllBe(s => s.Site.Address != "127.0.0.1");
@@ -110,11 +110,11 @@ public sealed class ServerJobChangeTests : IDisposable
     {
         await _stack.MakeAsync(nodes: 3, servers: 3);
         var agent = _stack.Agent(2);
-        var ordered = await agent.Drain.OrderAsync("n1", new DrainRequest(), _stack.Limit);
+        await agent.Drain.OrderAsync("n1", new DrainRequest(), _stack.Limit);
         await agent.Drain.OrderAsync("n1", new DrainRequest(Disable: true), _stack.Limit);
-        var run = agent.Operations.Begin(DrainOperation.Kind);
+        var run = agent.Operations.Begin(DrainOperation.Kind, new Dictionary<string, string> { ["node"] = "n1" });
 
-        await agent.Drain.FollowAsync(run, ordered, _stack.Limit);
+        await agent.Drain.FollowAsync(run, _stack.Limit);
 
         run.Current.Problem!.Code.ShouldBe("drain/ended");
     }
