@@ -8,7 +8,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack wait</c>: returns as soon as the cluster is as asked, or after the timeout with the last reason why it is not.</summary>
+/// <summary><c>nomadstack wait</c>: returns as soon as the cluster has the wanted state. After the timeout it prints the last reason why it has not.</summary>
 internal sealed class WaitCommand : Command
 {
     private static readonly TimeSpan s_defaultTimeout = TimeSpan.FromSeconds(120);
@@ -19,12 +19,12 @@ internal sealed class WaitCommand : Command
     private readonly Option<TimeSpan?> _timeout;
 
     public WaitCommand(Surroundings here, GlobalOptions global)
-        : base("wait", "Wait until the cluster is as asked")
+        : base("wait", "Wait until the cluster has a state")
     {
         _here = here;
         _global = global;
-        _for = Setting.OneOf(here, "--for", "healthy: everything as desired; quorum: writes are possible; gone: no agent and none of its processes", "", "healthy", "quorum", "gone");
-        _timeout = Setting.Span(here, "--timeout", "How long at most, 120s unless given; exit code 3 when it is over");
+        _for = Setting.OneOf(here, "--for", "healthy: all servers and nodes are as they should be; quorum: writes are possible; gone: the agent and its processes have ended", "", "healthy", "quorum", "gone");
+        _timeout = Setting.Span(here, "--timeout", "How long to wait (default: 120s); exit code 3 when the time is over");
         Options.Add(_for);
         Options.Add(_timeout);
         SetAction(RunAsync);
@@ -33,8 +33,8 @@ internal sealed class WaitCommand : Command
     private async Task<int> RunAsync(ParseResult parse, CancellationToken cancel)
     {
         var goal = parse.GetValue(_for)!;
-        // Not a parser's rule: the parser does not know what the environment says.
-        if (goal.Length == 0) throw ExitCode.WrongUsage("It is not said what to wait for.", "Add --for healthy, --for quorum or --for gone.");
+        // The parser cannot check this: it does not know the environment.
+        if (goal.Length == 0) throw ExitCode.WrongUsage("No state to wait for was named.", "Add --for healthy, --for quorum or --for gone.");
         var timeout = parse.GetValue(_timeout) ?? s_defaultTimeout;
         var paths = _global.Paths(parse);
         using var agent = _global.Client(parse);
@@ -57,7 +57,7 @@ internal sealed class WaitCommand : Command
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw new ProblemException(new(ExitCode.TimedOutCode, $"Not {goal} within {Duration.Show(timeout)}.", $"Last seen: {missing.TrimEnd('.')}.", "See `nomadstack status`, or wait longer with --timeout."), e);
+            throw new ProblemException(CliProblems.NotReached(goal, Duration.Show(timeout), missing), e);
         }
         finally
         {
@@ -69,7 +69,7 @@ internal sealed class WaitCommand : Command
         return ExitCode.Done;
     }
 
-    /// <summary>What was seen, and what is missing still: nothing when the goal is reached.</summary>
+    /// <summary>The status, and what is still missing; empty when the goal is reached.</summary>
     private static async Task<(StatusDocument? Status, string Missing)> LookAsync(AgentClient agent, NodePaths paths, string goal, CancellationToken cancel)
     {
         StatusDocument status;
