@@ -4,13 +4,13 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>What this node knows of its contact with a peer.</summary>
-/// <param name="LastHeard">When the peer last answered or asked; null since this agent's start: never.</param>
-/// <param name="Failures">Attempts in a row that failed since then.</param>
+/// <summary>What this node knows about its contact with a peer.</summary>
+/// <param name="LastHeard">When the peer last answered or asked; null if never since this agent's start.</param>
+/// <param name="Failures">Failed attempts in a row since then.</param>
 /// <param name="LastError">Why the last attempt failed; null after one that worked.</param>
 internal sealed record PeerContact(DateTimeOffset? LastHeard, int Failures, Problem? LastError);
 
-/// <summary>Which peers answer. A peer counts as reachable until two attempts in a row failed, and again as soon as it is heard.</summary>
+/// <summary>Which peers answer. A peer is unreachable after two failed attempts in a row, and reachable again as soon as it is heard.</summary>
 internal sealed class PeerHealth(TimeProvider time)
 {
     private const int FailuresToDoubt = 2;
@@ -23,7 +23,7 @@ internal sealed class PeerHealth(TimeProvider time)
 
     public void Heard(string nodeId) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, null);
 
-    /// <summary>The peer answered, and something else went wrong.</summary>
+    /// <summary>The peer answered, but something else failed.</summary>
     public void Refused(string nodeId, Problem why) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, why);
 
     public void Failed(string nodeId, Problem why) =>
