@@ -16,10 +16,10 @@ internal static class JobProblems
         $"It cannot be read from line {line + 1} on.",
         "Correct the file and run it again. Nothing was changed.");
 
-    public static Problem NoFile(string file) => new(ExitCode.UsagePrefix + "no-file", $"There is no file {file}.", "", NameAFile);
+    public static Problem NoFile(string file) => new("usage/no-file", $"There is no file {file}.", "", NameAFile);
 
     public static Problem Unreadable(string file, bool denied) => new(
-        ExitCode.UsagePrefix + "no-file",
+        "usage/no-file",
         $"{file} cannot be read.",
         denied ? "Its permissions do not allow it." : "The disk or the file system reported an error.",
         "Make the file readable, or name another one.");
