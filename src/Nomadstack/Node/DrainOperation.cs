@@ -8,8 +8,8 @@ using Nomadstack.Servers;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// <c>nomadstack node drain</c>: Nomad's own drain, followed until the node's servers have moved too. Plain <c>nomad node drain</c> sets off
-/// the same: the hand-over hangs on the driver's StopTask, not on this command.
+/// <c>nomadstack node drain</c>: Nomad's own drain, followed until the node's servers have moved too. Plain <c>nomad node drain</c> has the same
+/// effect: the driver's StopTask starts the hand-over, not this command.
 /// </summary>
 internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
 {
@@ -18,20 +18,20 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(8);
 
-    /// <summary>Finds the node, refuses what cannot be, and gives Nomad the order.</summary>
+    /// <summary>Finds the node, refuses what is impossible, and starts Nomad's drain.</summary>
     /// <exception cref="ProblemException"><c>node/unknown</c>, <c>cluster/no-leader</c>, <c>node/drain</c>.</exception>
     public async Task<NodeFacts> OrderAsync(string name, DrainRequest request, CancellationToken cancel)
     {
-        var api = await jobs.AnyServerAsync(cancel) ?? throw new ProblemException(new("cluster/no-leader", "The cluster has no leader now.", "A drain is a decision of the cluster.", "See `nomadstack status` for who is missing; try again when it is back."));
+        var api = await jobs.AnyServerAsync(cancel) ?? throw new ProblemException(new("cluster/no-leader", "The cluster has no leader now.", "Nomad needs a leader to drain a node.", "`nomadstack status` shows which servers are missing. Try again when they are back."));
         if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) throw Failed("the nodes cannot be read");
         var node = nodes.Where(n => n.Name == name || n.ID == name).OrderByDescending(n => n.ModifyIndex).FirstOrDefault()
-            ?? throw new ProblemException(new("node/unknown", $"There is no node {name}.", $"Nomad knows {string.Join(", ", nodes.Select(n => n.Name).Distinct().Order())}.", "Give one of these names, or a node id."));
+            ?? throw new ProblemException(new("node/unknown", $"There is no node {name}.", $"Nomad knows {string.Join(", ", nodes.Select(n => n.Name).Distinct().Order())}.", "Use one of these names, or a node id."));
         DrainSpec? spec = request.Disable ? null : new(request.DeadlineSeconds > 0 ? TimeSpan.FromSeconds(request.DeadlineSeconds) : null);
         var answer = await api.DrainAsync(node.ID, spec, markEligible: request.Disable, s_callDeadline, cancel);
         return answer.IsOk ? node : throw Failed(answer.Complaint);
     }
 
-    /// <summary>Waits until the drain is over and no server of the node is left, or until it is plain that no other node can take them.</summary>
+    /// <summary>Waits until the drain is over and no server is left on the node, or until it is clear that no other node can take them.</summary>
     public async Task FollowAsync(OperationRun run, NodeFacts node, CancellationToken cancel)
     {
         run.Step($"drain {node.Name}: its allocations move");
@@ -54,7 +54,7 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
 
                 if (await NobodyCanTakeThemAsync(api, node, left, cancel))
                 {
-                    run.Finish($"{string.Join(" and ", left.Select(p => p.Title))} stay on {node.Name} until another node can take them: the cluster wants that many servers and has no other eligible node");
+                    run.Finish($"{string.Join(" and ", left.Select(p => p.Title))} stay on {node.Name} until another node can take them: the cluster has no other eligible node for this number of servers");
                     return;
                 }
 
@@ -84,5 +84,5 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
         return true;
     }
 
-    private static ProblemException Failed(string why) => new(new("node/drain", "The drain was not ordered.", why, "Try again; see `nomadstack status` for the state of the cluster."));
+    private static ProblemException Failed(string why) => new(new("node/drain", "The drain was not started.", why, "See `nomadstack status` for the state of the cluster, and try again."));
 }

@@ -4,7 +4,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>Makes the folders of a node, readable by their owner alone.</summary>
+/// <summary>Makes the folders of a node, readable only by their owner.</summary>
 internal static class Folders
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -20,7 +20,7 @@ internal static class Folders
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new ProblemException(new("storage/unwritable", $"The folder {folder} cannot be made.", e.Message, "Run the agent as a user that may write there, or give another folder with --data-dir."), e);
+                throw new ProblemException(new("storage/unwritable", $"The folder {folder} could not be created.", e.Message, "Run the agent as a user that may write there, or use another --data-dir."), e);
             }
         }
     }

@@ -9,15 +9,15 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>What wants to be done now and then: logs, configurations of today, the mark for the next boot's gate, old folders, memory.</summary>
+/// <summary>Regular work: log rotation, configuration files, the index for the next boot's gate, old folders, memory.</summary>
 internal sealed class Maintenance(DaemonParts parts)
 {
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(15);
 
-    /// <summary>A node without a server asks for the index every five minutes: 500 of them are two questions a second.</summary>
+    /// <summary>A node without a server asks for the index every five minutes: 500 such nodes send two requests per second.</summary>
     private const int RoundsBetweenAsking = 20;
 
-    /// <summary>The first minute is not yet a rest.</summary>
+    /// <summary>In the first minute the agent is not yet at rest.</summary>
     private const int RoundsBetweenReleases = 20, FirstRelease = 4;
 
     private readonly ILogger _log = parts.Context.Logs.CreateLogger<Maintenance>();
@@ -27,7 +27,7 @@ internal sealed class Maintenance(DaemonParts parts)
 
     private NodeContext Context => parts.Context;
 
-    /// <summary>The wait and one round. What fails is tried again at the next.</summary>
+    /// <summary>The wait and one round. A failure is tried again in the next round.</summary>
     public async Task RoundAsync(CancellationToken cancel)
     {
         await Task.Delay(s_between, Context.Time, cancel);
@@ -43,11 +43,11 @@ internal sealed class Maintenance(DaemonParts parts)
 
         if (parts.Clients.Scheduler.Runs) await RememberIndexAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
-        foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and is removed", folder, Retirement.Kept.TotalDays);
+        foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and was deleted", folder, Retirement.Kept.TotalDays);
         MemoryAtRest.Release();
     }
 
-    /// <summary>How far the cluster has come, for the gate of the next boot: from this node's own server, or now and then from another's.</summary>
+    /// <summary>The cluster's raft index, for the gate of the next boot: from this node's own server, or now and then from another one.</summary>
     private async Task RememberIndexAsync(CancellationToken cancel)
     {
         var row = parts.Scheduler.Row;
