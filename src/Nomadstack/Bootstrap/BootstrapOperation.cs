@@ -10,8 +10,8 @@ using Nomadstack.Servers;
 namespace Nomadstack.Bootstrap;
 
 /// <summary>
-/// Makes the first cluster on this node: temporary servers, clients, jobs, and the pivot onto the servers that are jobs.
-/// Observes, decides, acts; killed anywhere it continues from what it observes. A failure before the point of no return is undone.
+/// Makes the first cluster on this node: temporary servers, clients, jobs, and the pivot to the job servers.
+/// Observes, decides, acts. After a kill it continues from what it observes. A failure before the point of no return is undone.
 /// </summary>
 internal sealed class BootstrapOperation(
     NodeContext context,
@@ -23,7 +23,7 @@ internal sealed class BootstrapOperation(
 {
     public const string Kind = "bootstrap";
 
-    /// <summary>No single step takes a healthy machine longer than this; slow disks get a factor of five over what was measured.</summary>
+    /// <summary>No step takes longer than this on a healthy machine: five times the measured time, for slow disks.</summary>
     private static readonly TimeSpan s_stepDeadline = TimeSpan.FromSeconds(120);
 
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(200);
@@ -31,7 +31,7 @@ internal sealed class BootstrapOperation(
 
     private readonly ILogger _log = context.Logs.CreateLogger<BootstrapOperation>();
 
-    /// <summary>Runs to the end: done, or undone and failed. Cancellation leaves it running on disk, for the next agent to continue.</summary>
+    /// <summary>Runs to the end: done, or undone and failed. After a cancellation it is still recorded as running, and the next agent continues it.</summary>
     public async Task RunAsync(OperationRun run, CancellationToken cancel)
     {
         var request = ClusterRequest.From(run.Request, context.Table);
@@ -48,7 +48,7 @@ internal sealed class BootstrapOperation(
         catch (Exception e) when (Trouble.IsOfTheMachine(e) && !PastTheCommitPoint())
         {
             var problem = Trouble.Of(e);
-            _log.LogWarning("Bootstrap failed and is undone: {Problem}", problem);
+            _log.LogWarning("The bootstrap failed and is being undone: {Problem}", problem);
             run.IntendUndo();
             await UndoAsync(run, cancel);
             run.Fail(problem);
@@ -84,9 +84,9 @@ internal sealed class BootstrapOperation(
             }
             catch (Exception e) when (Trouble.IsOfTheMachine(e) && PastTheCommitPoint())
             {
-                // There is only forward from here, and every act may be repeated.
+                // From here on nothing is undone, and every act may be repeated.
                 run.WaitFor(Trouble.Of(e).ToString());
-                _log.LogError("Bootstrap cannot go on and tries again: {Problem}", Trouble.Of(e));
+                _log.LogError("The bootstrap cannot continue and tries again: {Problem}", Trouble.Of(e));
                 entered = context.Time.GetTimestamp();
             }
 
@@ -99,7 +99,7 @@ internal sealed class BootstrapOperation(
         switch (step)
         {
             case { Verb: BootstrapVerb.MintCluster }:
-                run.WaitFor("agents of a cluster that takes this machine for one of its nodes");
+                run.WaitFor("calls from a cluster that has this machine as one of its nodes");
                 await Fault.AroundAsync("mint-cluster", () => mint(request, cancel));
                 break;
             case { Verb: BootstrapVerb.StartServer, Product: { } product }:
@@ -135,7 +135,7 @@ internal sealed class BootstrapOperation(
         foreach (var product in context.Products) products.Add((product, await ObserveAsync(product, api, say, cancel)));
         var ready = api is not null && (await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)
             && nodes.Any(n => n.Name == context.Node.Name && n.TakesServers);
-        if (api is not null && clients.Scheduler.Runs && !ready) say($"this node's {context.Table.Scheduler.Title} client to register and find its task driver healthy");
+        if (api is not null && clients.Scheduler.Runs && !ready) say($"this node's {context.Table.Scheduler.Title} client to register with a healthy task driver");
         var pivoted = products.All(p => p.Item2.BootstrapGone);
         return new(true, products, ready, pivoted && await TracesGoneAsync(cancel));
     }
@@ -152,7 +152,7 @@ internal sealed class BootstrapOperation(
         {
             caughtUp = record.WasVoter || await CaughtUpAsync(instance, temporary, view, cancel);
             if (caughtUp) await host.MarkVoterAsync(product.Name, cancel);
-            else if (registered) say($"the {product.Title} job server to become a voter that has caught up (autopilot looks every 10 s)");
+            else if (registered) say($"the {product.Title} job server to become a caught-up voter (autopilot checks every 10 s)");
         }
         else if (registered)
         {
@@ -164,7 +164,7 @@ internal sealed class BootstrapOperation(
             ClientRuns: !product.HasClient || clients[product.Name].Runs);
     }
 
-    /// <summary>A healthy voter that has applied all the bootstrap server had when it was asked, and has copied the keys that are not in raft.</summary>
+    /// <summary>A healthy voter that has applied everything that the bootstrap server had when asked, and has copied the keys that are not in raft.</summary>
     private static async Task<bool> CaughtUpAsync(ServerInstance job, ServerInstance? temporary, RaftView view, CancellationToken cancel)
     {
         if (view.Member(job.Site.RaftId) is not { Voter: true, Healthy: true }) return false;
@@ -184,14 +184,14 @@ internal sealed class BootstrapOperation(
     private async Task RemoveAsync(Product product, OperationRun run, CancellationToken cancel)
     {
         if (!bootstrap.IsLeaving(product.Name)) await bootstrap.IntendLeaveAsync(product.Name);
-        // A client must know the job server before the bootstrap server is gone: it keeps its list in memory alone.
+        // A client must know the job server before the bootstrap server leaves: the client keeps its list only in memory.
         await clients.PointAtJobServersAsync(product, cancel);
         await bootstrap.RemoveAsync(product.Name, run.WaitFor, cancel);
     }
 
     /// <summary>
-    /// Writes the permanent configurations and clears gossip of the bootstrap servers. Before Nomad 1.6.3 gossip forgets a member that left only
-    /// after a day; there the job server is started anew once, which is also the proof that it comes up alone from its own disk.
+    /// Writes the permanent configurations and removes the bootstrap servers from gossip. Before Nomad 1.6.3, gossip forgets a member that left only
+    /// after a day. There the job server is restarted once, which also proves that it starts alone from its own disk.
     /// </summary>
     private async Task RemoveTracesAsync(CancellationToken cancel)
     {
@@ -203,7 +203,7 @@ internal sealed class BootstrapOperation(
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
             await instance.Api.ForgetMemberAsync(BootstrapMember(instance), prune: true, s_callDeadline, cancel);
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
-            _log.LogInformation("Starting the {Role} job server anew: it comes up from its own disk, and gossip forgets the bootstrap server", record.Role);
+            _log.LogInformation("Restarting the {Role} job server: it starts from its own disk, and gossip forgets the bootstrap server", record.Role);
             await Fault.AroundAsync($"rehearse-{record.Role}", async () =>
             {
                 await instance.StopAsync(cancel);
@@ -229,14 +229,14 @@ internal sealed class BootstrapOperation(
 
     private string BootstrapMember(ServerInstance instance) => instance.Product.MemberName(ServerSite.BootstrapName(context.Node));
 
-    /// <summary>Some bootstrap server leaves or has left: from then on there is only forward.</summary>
+    /// <summary>A bootstrap server leaves or has left: from then on nothing is undone.</summary>
     private bool PastTheCommitPoint() =>
         context.Products.Any(p => bootstrap.IsLeaving(p.Name) || (!bootstrap.Exists(p.Name) && host.Server(p.Name) is { Record.WasVoter: true }));
 
-    /// <summary>Stops all this bootstrap started and moves aside all it made. Ends with a node that has no cluster.</summary>
+    /// <summary>Stops all processes of this bootstrap and moves its files away. Afterwards the node has no cluster.</summary>
     private async Task UndoAsync(OperationRun run, CancellationToken cancel)
     {
-        run.Step("undo what was begun");
+        run.Step("undo the bootstrap");
         await clients.StopAsync(cancel);
         await host.DropAllAsync(cancel);
         foreach (var product in context.Table.Stack) await bootstrap.DropAsync(product.Name, cancel);
@@ -245,7 +245,7 @@ internal sealed class BootstrapOperation(
     }
 }
 
-/// <summary>What the operator asked the first cluster to be.</summary>
+/// <summary>The operator's request for the first cluster.</summary>
 /// <param name="Products">Names of its products, the scheduler's among them.</param>
 internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Products)
 {
@@ -255,7 +255,7 @@ internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Product
         ["products"] = string.Join(',', Products),
     };
 
-    /// <summary>Reads what an earlier agent wrote. The first release wrote no products, but whether Consul is among them, under that product's name.</summary>
+    /// <summary>Reads what an earlier agent wrote. The first release did not write the products, only whether Consul is one, under that product's name.</summary>
     public static ClusterRequest From(IReadOnlyDictionary<string, string> request, ProductTable table) => new(
         int.Parse(request.GetValueOrDefault("servers", "3"), CultureInfo.InvariantCulture),
         request.TryGetValue("products", out var products)
