@@ -2,24 +2,24 @@
 namespace Nomadstack.ColdBoot;
 
 /// <summary>One Nomad server as the gate sees it.</summary>
-/// <param name="Applied">Raft index it has applied; null when it does not answer.</param>
-/// <param name="LastLog">Raft index of the newest entry in its log.</param>
+/// <param name="Applied">The raft index that it has applied; null if it does not answer.</param>
+/// <param name="LastLog">The raft index of the newest entry in its log.</param>
 internal sealed record GateServer(string Node, string Rpc, long? Applied, long? LastLog, bool Leads, bool KnowsLeader);
 
-/// <summary>One reading of all servers the membership records.</summary>
-/// <param name="ReadIndex">Index of a consistent read through the leader; null when it failed.</param>
-/// <param name="LeaderKnowsNode">Whether the leader's state holds this node; true also for a node that never registered.</param>
-/// <param name="LastSeenIndex">Highest raft index this node ever saw; 0 at its first start.</param>
+/// <summary>The facts about all servers in the membership, at one moment.</summary>
+/// <param name="ReadIndex">The index of a consistent read through the leader; null if it failed.</param>
+/// <param name="LeaderKnowsNode">Whether the leader's state contains this node; also true for a node that never registered.</param>
+/// <param name="LastSeenIndex">The highest raft index that this node ever saw; 0 at its first start.</param>
 internal sealed record GateFacts(IReadOnlyList<GateServer> Servers, long? ReadIndex, bool LeaderKnowsNode, long LastSeenIndex);
 
 /// <summary>
-/// No Nomad client starts before the gate (I4). A client obeys the first list of allocations it is given: from a server that has not
-/// replayed its log, or is blank, or was restored from an older snapshot, that list is short, and the client kills and removes what is missing
+/// No Nomad client starts before the gate (I4). A client obeys the first list of allocations that it gets. If that comes from a server that has not
+/// replayed its log, is blank, or was restored from an older snapshot, the list is incomplete, and the client kills and removes what is missing
 /// (hashicorp/nomad issue 18267).
 /// </summary>
 internal abstract record Gate
 {
-    /// <summary>The client may start, with these servers and no others (<c>ip:rpcport</c>).</summary>
+    /// <summary>The client may start, only with these servers (<c>ip:rpcport</c>).</summary>
     internal sealed record Open(IReadOnlyList<string> Servers) : Gate;
 
     /// <param name="For">What the gate waits for, for a person.</param>
@@ -31,15 +31,21 @@ internal abstract record Gate
     {
         if (facts.Servers.Count == 0) return new Closed("a server: none is recorded in the membership yet", NoQuorum: true);
         var answering = facts.Servers.Where(s => s.Applied is not null).ToList();
-        // A leader that was cut off may still believe in itself: the one that is further is the one.
+        // An isolated leader may still think that it leads. The one with the higher index is the real one.
         if (answering.Where(s => s.Leads).MaxBy(s => s.Applied) is not { } leader)
             return new Closed(NoLeader(facts.Servers, answering), NoQuorum: true);
         if (facts.ReadIndex is not { } read) return new Closed($"a consistent read through the leader on {leader.Node}", NoQuorum: false);
         if (leader.Applied < leader.LastLog) return new Closed($"the leader on {leader.Node} to replay its log: {leader.Applied} of {leader.LastLog}", NoQuorum: false);
         if (leader.Applied < facts.LastSeenIndex)
-            return new Closed($"a server with this node's past: the leader on {leader.Node} is at index {leader.Applied}, this node has seen {facts.LastSeenIndex}. It is blank or was restored from an older snapshot; this node's tasks would be stopped", NoQuorum: false);
+            {
+    return new Closed(
+        $"a server as new as this node: the leader on {leader.Node} is at index {leader.Applied}, this node has seen {facts.LastSeenIndex}. "
+        + "The leader is blank or was restored from an older snapshot, and would stop this node's tasks",
+        NoQuorum: false);
+}
+
         if (!facts.LeaderKnowsNode)
-            return new Closed($"a server that knows this node: the leader on {leader.Node} does not, and would have its tasks stopped", NoQuorum: false);
+            return new Closed($"a server that knows this node: the leader on {leader.Node} does not, and would stop its tasks", NoQuorum: false);
         var must = Math.Max(read, leader.Applied!.Value);
         return new Open([.. answering.Where(s => s == leader || (s.KnowsLeader && s.Applied >= must)).OrderByDescending(s => s == leader).Select(s => s.Rpc)]);
     }
@@ -48,7 +54,7 @@ internal abstract record Gate
     {
         var missing = all.Where(s => s.Applied is null).Select(s => s.Node).ToList();
         return missing.Count == 0
-            ? all.Count == 1 ? "a leader: the only server answers and is about to elect itself" : $"a leader: all {all.Count} servers answer and hold an election"
+            ? all.Count == 1 ? "a leader: the only server answers and will elect itself" : $"a leader: all {all.Count} servers answer and an election is under way"
             : $"quorum: {answering.Count} of {all.Count} servers answer; missing: {string.Join(", ", missing)}";
     }
 }

@@ -5,13 +5,13 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.ColdBoot;
 
-/// <summary>Highest raft index this node has seen, so that a blank or older server is told apart from one that only lags.</summary>
+/// <summary>The highest raft index that this node has seen. It distinguishes a blank or older server from one that only lags.</summary>
 internal sealed record SeenIndex : IHasSchema
 {
     public int Schema { get; init; } = 1;
     public long Index { get; set; }
 
-    /// <summary>The Nomad client registered with this cluster once.</summary>
+    /// <summary>The Nomad client has registered with this cluster.</summary>
     public bool Registered { get; set; }
 }
 
@@ -19,7 +19,7 @@ internal sealed record SeenIndex : IHasSchema
 [JsonSerializable(typeof(SeenIndex))]
 internal sealed partial class ColdBootJson : JsonSerializerContext;
 
-/// <summary>Reads what <see cref="Gate"/> decides on, and holds the Nomad client back until it opens.</summary>
+/// <summary>Reads the facts for <see cref="Gate"/>, and holds the Nomad client back until the gate opens.</summary>
 internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct scheduler)
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(150);
@@ -28,15 +28,15 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     private readonly DurableFile<SeenIndex> _file = new(Path.Combine(context.Paths.Data, scheduler.Row.Name, "seen.json"), 1, ColdBootJson.Default.SeenIndex);
     private SeenIndex? _seen;
 
-    /// <summary>The last verdict; null before the first look.</summary>
+    /// <summary>The last decision; null before the first check.</summary>
     public Gate? Last { get; private set; }
 
-    /// <summary>When the gate was last found closed for want of a quorum, for "since when".</summary>
+    /// <summary>Since when the gate is closed because there is no quorum.</summary>
     public DateTimeOffset? NoQuorumSince { get; private set; }
 
     private SeenIndex Seen => _seen ??= _file.Read() ?? new SeenIndex();
 
-    /// <summary>Waits as long as it takes; <paramref name="say"/> is told for what, whenever that changes.</summary>
+    /// <summary>Waits without a deadline. <paramref name="say"/> is called with the reason whenever it changes.</summary>
     public async Task<Gate.Open> WaitAsync(Action<string> say, CancellationToken cancel)
     {
         while (true)
@@ -54,7 +54,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
         }
     }
 
-    /// <summary>One look at all recorded servers.</summary>
+    /// <summary>One check of all recorded servers.</summary>
     public async Task<Gate> LookAsync(CancellationToken cancel)
     {
         var servers = KnownServer.Of(context.Membership.Current, scheduler.Row.Name);
@@ -80,7 +80,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
         return Last = gate;
     }
 
-    /// <summary>Remembers how far the cluster has come. Called rarely; writes only what is worth a disk write.</summary>
+    /// <summary>Records the cluster's raft index. Called rarely; writes only if that is worth a disk write.</summary>
     public void Remember(long index, bool registered)
     {
         if (index < Seen.Index + 64 && registered == Seen.Registered) return;
