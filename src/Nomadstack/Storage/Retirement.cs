@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Nomadstack.Storage;
 
 /// <summary>
-/// <c>retired/</c>: folders that are no longer used and may yet be wanted, above all the raft data of a server that left (I7).
-/// Each carries the time it was retired in its name, and goes when it is old.
+/// <c>retired/</c>: folders that are no longer used but may still be needed, above all the raft data of a server that left (I7).
+/// The name of each contains the time of its retirement. Old ones are deleted.
 /// </summary>
 internal static partial class Retirement
 {
@@ -15,7 +15,7 @@ internal static partial class Retirement
 
     private const string Stamp = "yyyyMMdd'T'HHmmss'Z'";
 
-    /// <summary>Moves a folder to <c>retired/LABEL-TIME</c>. One that is not there was moved before.</summary>
+    /// <summary>Moves a folder to <c>retired/LABEL-TIME</c>. If it does not exist, it was moved before.</summary>
     public static void Retire(NodePaths paths, string folder, string label, DateTimeOffset now)
     {
         if (!Directory.Exists(folder)) return;
@@ -27,7 +27,7 @@ internal static partial class Retirement
         DurableFolders.Sync(paths.Retired, Path.GetDirectoryName(folder)!);
     }
 
-    /// <summary>Removes what has been here for longer than <see cref="Kept"/>; returns what that was. A name without a time of ours is somebody else's and stays.</summary>
+    /// <summary>Deletes folders older than <see cref="Kept"/> and returns their paths. A folder whose name has no such time is not ours and stays.</summary>
     public static IReadOnlyList<string> RemoveOld(NodePaths paths, DateTimeOffset now)
     {
         if (!Directory.Exists(paths.Retired)) return [];
