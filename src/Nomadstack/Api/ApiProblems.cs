@@ -40,7 +40,7 @@ internal static class ApiProblems
     public static Problem NotAnswering(NodePaths paths, TimeSpan deadline) => new(
         "agent/not-answering",
         $"The agent behind {paths.AgentSocket} did not answer within {deadline.TotalSeconds:0} s.",
-        "It accepts connections, but it is stuck or has no CPU time or disk.",
+        "It accepts connections, but it is stuck, or gets no CPU time or no answer from its disk.",
         $"Read the agent's log in {paths.Log}. You may restart the agent: that does not interrupt any server.");
 
     public static Problem AgentFailed(NodePaths paths, string call, int status) => new(

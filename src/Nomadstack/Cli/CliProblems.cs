@@ -40,7 +40,12 @@ internal static class CliProblems
 
     public static Problem NotReached(string goal, string limit, string lastSeen) => new(
         ExitCode.TimedOutCode,
-        $"Not {goal} within {limit}.",
+        goal switch
+        {
+            "healthy" => $"The cluster is not healthy after {limit}.",
+            "quorum" => $"The cluster has no quorum after {limit}.",
+            _ => $"The agent or its processes still run after {limit}.",
+        },
         $"Last seen: {lastSeen.TrimEnd('.')}.",
         "See `nomadstack status`, or wait longer with --timeout.");
 

@@ -19,7 +19,7 @@ internal sealed class WaitCommand : Command
     private readonly Option<TimeSpan?> _timeout;
 
     public WaitCommand(Surroundings here, GlobalOptions global)
-        : base("wait", "Wait until the cluster has a state")
+        : base("wait", "Wait for a state of the cluster: healthy, quorum or gone")
     {
         _here = here;
         _global = global;
