@@ -61,7 +61,7 @@ internal sealed class PluginBroker : GRPCBroker.GRPCBrokerBase
         }
         catch (IOException)
         {
-            // The host dropped the stream or its connection; which of them Kestrel says, it says before it cancels the call.
+            // The host closed the stream or its connection. Kestrel reports this before it cancels the call.
         }
     }
 }

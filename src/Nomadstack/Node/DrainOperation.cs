@@ -23,7 +23,7 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
     public async Task<NodeFacts> OrderAsync(string name, DrainRequest request, CancellationToken cancel)
     {
         var api = await jobs.AnyServerAsync(cancel) ?? throw new ProblemException(new("cluster/no-leader", "The cluster has no leader now.", "Nomad needs a leader to drain a node.", "`nomadstack status` shows which servers are missing. Try again when they are back."));
-        if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) throw Failed("the nodes cannot be read");
+        if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) throw Failed("Nomad's list of nodes cannot be read.");
         var node = nodes.Where(n => n.Name == name || n.ID == name).OrderByDescending(n => n.ModifyIndex).FirstOrDefault()
             ?? throw new ProblemException(new("node/unknown", $"There is no node {name}.", $"Nomad knows {string.Join(", ", nodes.Select(n => n.Name).Distinct().Order())}.", "Use one of these names, or a node id."));
         DrainSpec? spec = request.Disable ? null : new(request.DeadlineSeconds > 0 ? TimeSpan.FromSeconds(request.DeadlineSeconds) : null);

@@ -25,7 +25,7 @@ internal static class PidFd
         }
 
         var handle = new SafeFileHandle((nint)fd, ownsHandle: true);
-        // Looked up after the open: whoever has the pid now had it then too, or was not yet born when the identity was taken.
+        // Compared after the open: if the pid had been reused before, the process would have another start time.
         if (ProcFs.Stat(process.Pid)?.StartTicks == process.StartTicks) return handle;
         handle.Dispose();
         return null;

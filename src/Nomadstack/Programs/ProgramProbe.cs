@@ -9,7 +9,7 @@ namespace Nomadstack.Programs;
 /// <param name="elsewhere">Folders to search after PATH, by product; null for none.</param>
 internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = null, Func<Product, IEnumerable<string>>? elsewhere = null)
 {
-    /// <summary>The real ones answer in a tenth of a second; a cold disk may need a few.</summary>
+    /// <summary>The real programs answer in a tenth of a second. From a cold disk it may take a few seconds.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(15);
 
     private const string EmbeddedArgument = "engine";

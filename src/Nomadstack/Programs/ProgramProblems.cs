@@ -33,7 +33,7 @@ internal static class ProgramProblems
     public static Problem AnotherProgram(Product product, string program, string line) => new(
         $"engine/not-{product.Name}",
         $"{program} is not {product.Title}.",
-        $"Asked for its version, {(line.Length == 0 ? "it printed nothing" : $"it printed \"{(line.Length > 80 ? line[..80] + "…" : line)}\"")}.",
+        $"`{program} version` printed {(line.Length == 0 ? "nothing" : $"\"{(line.Length > 80 ? line[..80] + "…" : line)}\"")}.",
         $"Name the {product.Program} program itself.");
 
     public static Problem TooOld(Product product, string program, SemVer version) => new(

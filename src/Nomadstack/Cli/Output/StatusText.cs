@@ -58,7 +58,7 @@ internal static class StatusText
         return role switch
         {
             { Failures: < 0 } => $"{name}: no quorum, {role.Present} of {role.Voters} voters present, {role.Quorum} needed.",
-            { Voters: 1 } => $"{name}: tolerates no failure, it has one server.",
+            { Voters: 1 } => $"{name}: tolerates no failure, because it has only one server.",
             { Failures: 0 } => $"{name}: tolerates no failure, {role.Present} of {role.Voters} voters present and {role.Quorum} needed.",
             { Failures: 1 } => $"{name}: tolerates the failure of 1 server.",
             _ => $"{name}: tolerates the failure of {role.Failures} servers.",
