@@ -37,12 +37,12 @@ internal abstract record Gate
         if (facts.ReadIndex is not { } read) return new Closed($"a consistent read through the leader on {leader.Node}", NoQuorum: false);
         if (leader.Applied < leader.LastLog) return new Closed($"the leader on {leader.Node} to replay its log: {leader.Applied} of {leader.LastLog}", NoQuorum: false);
         if (leader.Applied < facts.LastSeenIndex)
-            {
-    return new Closed(
-        $"a server as new as this node: the leader on {leader.Node} is at index {leader.Applied}, this node has seen {facts.LastSeenIndex}. "
-        + "The leader is blank or was restored from an older snapshot, and would stop this node's tasks",
-        NoQuorum: false);
-}
+        {
+            return new Closed(
+                $"a server as new as this node: the leader on {leader.Node} is at index {leader.Applied}, this node has seen {facts.LastSeenIndex}. "
+                + "The leader is blank or was restored from an older snapshot, and would stop this node's tasks",
+                NoQuorum: false);
+        }
 
         if (!facts.LeaderKnowsNode)
             return new Closed($"a server that knows this node: the leader on {leader.Node} does not, and would stop its tasks", NoQuorum: false);

@@ -21,13 +21,13 @@ internal static class PluginFile
         foreach (var path in (ReadOnlySpan<string>)[lifelineFolder, driverSocket])
         {
             if (path.AsSpan().IndexOfAny("|\n\r\0") >= 0)
-                {
-    throw new ProblemException(new(
-        "driver/path",
-        $"The path {path} cannot be used for the task driver.",
-        "Nomad's plugin handshake is one line with parts separated by `|`.",
-        "Choose a data folder whose path has neither `|` nor a line break."));
-}
+            {
+                throw new ProblemException(new(
+                    "driver/path",
+                    $"The path {path} cannot be used for the task driver.",
+                    "Nomad's plugin handshake is one line with parts separated by `|`.",
+                    "Choose a data folder whose path has neither `|` nor a line break."));
+            }
 
         }
 
