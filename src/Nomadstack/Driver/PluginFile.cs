@@ -28,7 +28,6 @@ internal static class PluginFile
                     "Nomad's plugin handshake is one line with parts separated by `|`.",
                     "Choose a data folder whose path has neither `|` nor a line break."));
             }
-
         }
 
         var target = Path.Combine(pluginFolder, Name);

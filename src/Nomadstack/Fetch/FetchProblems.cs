@@ -59,7 +59,7 @@ internal static class FetchProblems
     public static Problem BadSignature(string list, string source, string fingerprint, string why) => new(
         "fetch/bad-signature",
         $"The signature of {list} from {source} is not valid.",
-        $"Checked against the key {fingerprint}: {why}.",
+        $"The signature was checked against the key {fingerprint}: {why}.",
         "Do not use this source. If it is a mirror that signs with its own key, name that key with --key FILE.")
     { Unsafe = true };
 
