@@ -11,8 +11,8 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Api;
 
 /// <summary>
-/// The routes of the agent's local API. They answer on unix sockets alone, whatever else the same Kestrel listens on;
-/// a refusal is the <see cref="Problem"/> itself as <c>application/problem+json</c>.
+/// The routes of the agent's local API. They answer only on unix sockets, whatever else the same Kestrel listens on.
+/// A refusal is the <see cref="Problem"/> itself, as <c>application/problem+json</c>.
 /// </summary>
 internal static class AgentApi
 {
@@ -48,7 +48,7 @@ internal static class AgentApi
 
         v1.MapGet("/endpoints", Answer(json.Endpoints, _ => Task.FromResult(agent.Endpoints())));
 
-        // Not RequestAborted: a caller that goes away has still asked for the stop.
+        // Not RequestAborted: the stop goes on even if its caller has gone.
         v1.MapPost("/stop", Do(_ => agent.StopEverythingAsync(CancellationToken.None)));
     }
 
@@ -67,7 +67,7 @@ internal static class AgentApi
 
     private static async Task Guarded(HttpContext http, Func<Task> handle)
     {
-        // The dashboard's TCP port may belong to the same Kestrel: there these routes do not exist.
+        // The dashboard's TCP port may belong to the same Kestrel. These routes do not exist there.
         if (http.Features.Get<IConnectionSocketFeature>()?.Socket.AddressFamily != AddressFamily.Unix)
         {
             http.Response.StatusCode = StatusCodes.Status404NotFound;
@@ -86,12 +86,12 @@ internal static class AgentApi
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The caller hung up; there is nobody to answer.
+            // The caller has gone; nobody waits for an answer.
             http.Abort();
         }
     }
 
-    /// <summary>409 refused as unsafe, 400 the request itself is wrong, 500 anything else. The body says more; our client reads only that.</summary>
+    /// <summary>409: refused as unsafe. 400: the request itself is wrong. 500: anything else. Our client reads only the body, which says more.</summary>
     private static int StatusOf(Problem problem) =>
         problem.Unsafe ? StatusCodes.Status409Conflict
         : problem.Code.StartsWith("request/", StringComparison.Ordinal) ? StatusCodes.Status400BadRequest
@@ -108,10 +108,10 @@ internal static class AgentApi
         }
         catch (JsonException e)
         {
-            throw new ProblemException(new("request/malformed", $"The body of {http.Request.Method} {http.Request.Path} is not what was expected.", $"It is no JSON of the right shape near {(e.Path is { Length: > 0 } at ? at : "its start")}.", "Use the nomadstack of the agent's own version, or correct the request."), e);
+            throw new ProblemException(ApiProblems.MalformedBody($"{http.Request.Method} {http.Request.Path}", e.Path), e);
         }
     }
 
     private static ProblemException UnknownOperation(string id) =>
-        new(new("request/unknown-operation", $"There is no operation {id} on this node.", "Its id is wrong, or it ended so long ago that it was forgotten.", "See the operations of this node with `nomadstack status`."));
+        new(ApiProblems.UnknownOperation(id));
 }

@@ -10,12 +10,12 @@ using Nomadstack.Storage;
 namespace Nomadstack.Api;
 
 /// <summary>
-/// The agent's local API as seen from the command line. Throws the very <see cref="Problem"/> the agent refused with;
-/// an agent that cannot be reached is <c>agent/unreachable</c>, which says why and how to start one.
+/// The agent's local API, as the command line uses it. If the agent refuses, its <see cref="Problem"/> is thrown.
+/// If the agent cannot be reached, <c>agent/unreachable</c> says why and how to start one.
 /// </summary>
 internal sealed class AgentClient : IDisposable
 {
-    /// <summary>No call waits for a leader or a quorum, so an agent that takes longer is stuck.</summary>
+    /// <summary>No call waits for a leader or a quorum. An agent that takes longer is stuck.</summary>
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
 
     private readonly NodePaths _paths;
@@ -63,10 +63,10 @@ internal sealed class AgentClient : IDisposable
 
     public Task<Endpoints> EndpointsAsync(CancellationToken cancel) => GetAsync("endpoints", ApiJson.Default.Endpoints, cancel);
 
-    /// <summary>Stops every process of the node, then the agent. Takes as long as that takes; ends well when the agent goes away meanwhile.</summary>
+    /// <summary>Stops every process of the node, then the agent. Has no deadline. If the agent goes away meanwhile, that is success.</summary>
     public async Task StopAsync(CancellationToken cancel)
     {
-        // With a body, for .NET sends a request without one again when the connection breaks.
+        // With a body: .NET repeats a request that has none when the connection breaks.
         using var request = new HttpRequestMessage(HttpMethod.Post, "stop") { Content = new ByteArrayContent("{}"u8.ToArray()) };
         try
         {
@@ -74,7 +74,7 @@ internal sealed class AgentClient : IDisposable
         }
         catch (ProblemException e) when (e.InnerException is HttpRequestException { HttpRequestError: not HttpRequestError.ConnectionError })
         {
-            // The connection was there and broke: the agent has stopped, which is what was asked.
+            // The connection existed and broke: the agent has stopped, as asked.
         }
     }
 
@@ -117,7 +117,7 @@ internal sealed class AgentClient : IDisposable
         using var response = await SendAsync(request, s_deadline, cancel);
     }
 
-    /// <summary>The whole answer, body included, and a good one; anything else is thrown as a problem.</summary>
+    /// <summary>The whole successful answer, body included. Anything else is thrown as a problem.</summary>
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, TimeSpan deadline, CancellationToken cancel)
     {
         using var timer = new CancellationTokenSource(deadline, _time);
@@ -133,7 +133,7 @@ internal sealed class AgentClient : IDisposable
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw new ProblemException(new("agent/not-answering", $"The agent behind {_paths.AgentSocket} did not answer within {deadline.TotalSeconds:0} s.", "It holds the connection but is stuck or starved of CPU or disk.", $"Look at its log in {_paths.Log}; restarting the agent interrupts no server."), e);
+            throw new ProblemException(ApiProblems.NotAnswering(_paths, deadline), e);
         }
 
         if (response.IsSuccessStatusCode) return response;
@@ -143,7 +143,7 @@ internal sealed class AgentClient : IDisposable
     private Problem Refusal(HttpResponseMessage response)
     {
         if (response.Content.Headers.ContentType?.MediaType == AgentApi.ProblemJson) return Read(response, ApiJson.Default.Problem);
-        return new("agent/failed", $"The agent failed on {response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.AbsolutePath} ({(int)response.StatusCode}).", "This is a fault in the agent, or it is of another version than this command.", $"Look at its log in {_paths.Log}; `nomadstack version` shows this command's version, `nomadstack status` the agent's.");
+        return ApiProblems.AgentFailed(_paths, $"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.AbsolutePath}", (int)response.StatusCode);
     }
 
     private T Read<T>(HttpResponseMessage response, JsonTypeInfo<T> json)
@@ -155,12 +155,9 @@ internal sealed class AgentClient : IDisposable
         }
         catch (JsonException e)
         {
-            throw new ProblemException(Foreign(), e);
+            throw new ProblemException(ApiProblems.ForeignAnswer(_paths), e);
         }
 
-        throw new ProblemException(Foreign());
+        throw new ProblemException(ApiProblems.ForeignAnswer(_paths));
     }
-
-    private Problem Foreign() =>
-        new("agent/foreign-answer", $"What answers on {_paths.AgentSocket} speaks another language than this command.", "The agent is of another version, or something else listens there.", "Restart the agent with this very binary; restarting it interrupts no server.");
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Nomadstack.Api;
 
-/// <summary>Kestrel on unix sockets that nobody but the agent's own user can open: the folder is 0700, the socket 0600.</summary>
+/// <summary>Kestrel on unix sockets that only the agent's own user can open: the folder has mode 0700, the socket 0600.</summary>
 internal static class AgentSocket
 {
     private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -14,7 +14,7 @@ internal static class AgentSocket
 
     /// <summary>
     /// Listens on <paramref name="path"/> with HTTP/1.1 (or what <paramref name="configure"/> says).
-    /// Replaces a socket file left by a killed agent, so the caller must hold the data folder's lock.
+    /// Replaces the socket file of a killed agent, so the caller must hold the data folder's lock.
     /// </summary>
     public static void ListenAgentSocket(this KestrelServerOptions kestrel, string path, Action<ListenOptions>? configure = null)
     {
@@ -29,7 +29,7 @@ internal static class AgentSocket
         });
     }
 
-    /// <summary>Gives every unix socket of this Kestrel mode 0600 before it accepts its first connection.</summary>
+    /// <summary>Sets every unix socket of this Kestrel to mode 0600 before it accepts its first connection.</summary>
     public static IServiceCollection RestrictUnixSockets(this IServiceCollection services) =>
         services.Configure<SocketTransportOptions>(options => options.CreateBoundListenSocket = endpoint =>
         {

@@ -6,7 +6,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Api;
 
-/// <summary>Every record that crosses the agent's socket, and how it is spelled there and in <c>--json</c>: the same names in both.</summary>
+/// <summary>Every record that is sent over the agent's socket. <c>--json</c> uses the same names.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(StatusDocument))]
 [JsonSerializable(typeof(string))]
@@ -23,7 +23,7 @@ namespace Nomadstack.Api;
 [JsonSerializable(typeof(Problem))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
-    /// <summary>The same documents, indented and with their quotes and dashes readable: for people who look at <c>--json</c>.</summary>
+    /// <summary>The same documents, indented and with readable quotes and dashes, for people who read <c>--json</c>.</summary>
     public static ApiJson Readable { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Nomadstack.Api;
 
-/// <summary>The version of this very binary: one text for <c>version</c>, the status document and the peers.</summary>
+/// <summary>The version of this binary: one text for <c>version</c>, the status document and the peers.</summary>
 internal static class BuildVersion
 {
     private static readonly string s_informational =

@@ -8,7 +8,7 @@ internal sealed record FailureTolerance(string Role, int Voters, int Present)
 {
     public int Quorum => (Voters / 2) + 1;
 
-    /// <summary>Failures still tolerated; negative when quorum is lost already.</summary>
+    /// <summary>How many further failures are tolerated; negative when quorum is lost.</summary>
     public int Failures => Present - Quorum;
 
     /// <summary>One per role that has voters, in the order the roles appear.</summary>

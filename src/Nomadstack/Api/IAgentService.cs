@@ -5,10 +5,10 @@ namespace Nomadstack.Api;
 /// <summary>What the daemon offers on its local socket. Every refusal is a <see cref="Cluster.ProblemException"/>.</summary>
 internal interface IAgentService
 {
-    /// <summary>The cluster as this node sees it now. Never waits for a leader, works with no server anywhere.</summary>
+    /// <summary>The cluster as this node sees it now. Never waits for a leader, and works without any server.</summary>
     Task<StatusDocument> StatusAsync(CancellationToken cancel);
 
-    /// <summary>Starts the bootstrap, or returns the one that runs or is done already: safe to repeat.</summary>
+    /// <summary>Starts the bootstrap, or returns the one that runs or is done. Safe to repeat.</summary>
     Task<Operation> BootstrapAsync(BootstrapRequest request, CancellationToken cancel);
 
     IReadOnlyList<Operation> Operations();
@@ -21,10 +21,10 @@ internal interface IAgentService
 
     Task RevokeTokenAsync(string id, CancellationToken cancel);
 
-    /// <summary>Drains a node by name or id, follows until its servers have moved.</summary>
+    /// <summary>Drains a node by name or id, until its servers have moved.</summary>
     Task<Operation> DrainAsync(string node, DrainRequest request, CancellationToken cancel);
 
-    /// <summary>Removes a node for good: refused while its agent is reachable or it still holds a voter.</summary>
+    /// <summary>Removes a node for good: refused while its agent is reachable or the node still holds a voter.</summary>
     Task RemoveNodeAsync(string node, CancellationToken cancel);
 
     /// <summary>Opens this node's gate although its servers have lost state: its tasks become what that state says.</summary>
@@ -37,7 +37,7 @@ internal interface IAgentService
     Task StopEverythingAsync(CancellationToken cancel);
 }
 
-/// <param name="Without">Products that the cluster is made without, by name.</param>
+/// <param name="Without">Names of the products that the cluster leaves out.</param>
 internal sealed record BootstrapRequest(int Servers = 3, IReadOnlyList<string>? Without = null);
 
 internal sealed record DrainRequest(bool Disable = false, double DeadlineSeconds = 3600);
@@ -50,7 +50,7 @@ internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTime
 /// <summary>How this node reaches the products of its cluster, by product.</summary>
 internal sealed record Endpoints(IReadOnlyDictionary<string, ProductEndpoint> Products)
 {
-    /// <summary>What is known of a product; nothing where the cluster has none of it.</summary>
+    /// <summary>What is known of a product; empty where the cluster does not have it.</summary>
     public ProductEndpoint Of(string product) => Products.GetValueOrDefault(product) ?? new(null, []);
 }
 

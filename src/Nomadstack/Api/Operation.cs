@@ -3,7 +3,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Api;
 
-/// <summary>Long work as a resource: the command line and the dashboard follow the same steps.</summary>
+/// <summary>Long work as a resource. The command line and the dashboard follow the same steps.</summary>
 internal sealed record Operation
 {
     public required string Id { get; init; }
@@ -11,13 +11,13 @@ internal sealed record Operation
     /// <summary><c>bootstrap|join|cold-boot|drain|hand-over</c>.</summary>
     public required string Kind { get; init; }
 
-    /// <summary>What is done now, in words for a person: "start the Nomad bootstrap server".</summary>
+    /// <summary>What the operation does now, in words for a person: "start the Nomad bootstrap server".</summary>
     public string Step { get; init; } = "";
 
     /// <summary><c>running|done|refused|failed</c>.</summary>
     public string State { get; init; } = Running;
 
-    /// <summary>While running: what the step waits for. Afterwards: why it ended as it did; empty when done.</summary>
+    /// <summary>While running: what the step waits for. Afterwards: why it ended; empty when done.</summary>
     public string Reason { get; init; } = "";
 
     /// <summary>Steps finished so far, in order.</summary>

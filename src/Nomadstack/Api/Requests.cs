@@ -2,7 +2,7 @@
 namespace Nomadstack.Api;
 
 /// <summary>Asks for a join token.</summary>
-/// <param name="TimeToLiveSeconds">How long it may be used; null for the agent's default.</param>
+/// <param name="TimeToLiveSeconds">How long the token is valid; null for the agent's default.</param>
 internal sealed record TokenRequest(double? TimeToLiveSeconds = null);
 
 /// <summary>What <c>nomadstack version --json</c> prints.</summary>

@@ -21,14 +21,14 @@ internal sealed record StatusDocument(
 internal sealed record NodeStatus(string Name, string Id, string Address, string Version);
 
 /// <param name="State"><c>none|bootstrapping|healthy|degraded|no-quorum|recovering</c>.</param>
-/// <param name="Reason">Empty when healthy; otherwise one sentence that says what is missing and since when.</param>
+/// <param name="Reason">Empty when healthy. Otherwise one sentence: what is missing, and since when.</param>
 internal sealed record ClusterStatus(string Id, string State, string Reason, int DesiredServers)
 {
-    /// <summary>How the cluster is and, where it is not as it should be, why: for people, in one line.</summary>
+    /// <summary>The cluster's state and, if it is not healthy, the reason; one line for people.</summary>
     public string InWords() => Reason.Length > 0 ? $"{State}: {Reason}" : State;
 }
 
-/// <summary>What provides a product, filed under its name.</summary>
+/// <summary>What provides a product; the key is the product's name.</summary>
 /// <param name="Kind">The product's name, <c>embedded</c> or <c>none</c>.</param>
 internal sealed record EngineVersion(string Kind, string Version)
 {
@@ -37,7 +37,7 @@ internal sealed record EngineVersion(string Kind, string Version)
     /// <summary>The file that runs; empty where none does.</summary>
     public string Program { get; init; } = "";
 
-    /// <summary>Why it is this one, or why there is none: a few words to go behind the name.</summary>
+    /// <summary>Why it is this one, or why there is none: a few words to print after the name.</summary>
     public string Why { get; init; } = "";
 }
 
@@ -48,10 +48,10 @@ internal sealed record ServerStatus(string Role, string Node, string Address, st
 /// <param name="Agent"><c>reachable|unreachable</c>.</param>
 internal sealed record MemberStatus(string Name, string Address, string Agent, bool Eligible)
 {
-    /// <summary>The state of a client where the cluster has none of that product.</summary>
+    /// <summary>The state of a client of a product that the cluster does not have.</summary>
     public const string NoClient = "none";
 
-    /// <summary>The node's clients, each in its product's own word under its product's name: <c>"nomad":"ready"</c>.</summary>
+    /// <summary>The state of each client in its product's own word; the key is the product's name: <c>"nomad":"ready"</c>.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement> Clients { get; set; } = [];
 

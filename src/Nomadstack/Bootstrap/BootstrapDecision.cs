@@ -5,15 +5,15 @@ namespace Nomadstack.Bootstrap;
 
 /// <summary>One product's servers and its client on this node during bootstrap and pivot, as observed.</summary>
 /// <param name="BootstrapStarted">Its bootstrap server is recorded and its process runs.</param>
-/// <param name="LeaderKnown">Some server of the product knows a leader.</param>
+/// <param name="LeaderKnown">A server of the product knows a leader.</param>
 /// <param name="JobRegistered">The server job is in the scheduler's state, with a count of at least one.</param>
 /// <param name="JobServerCaughtUp">A job server is a healthy voter and has applied what the leader had.</param>
-/// <param name="LeaveIntended">The point of no return: the bootstrap server leaves, whatever happens.</param>
-/// <param name="BootstrapGone">No raft configuration names the bootstrap server, its process has ended, its folder is retired.</param>
-/// <param name="ClientRuns">This node's client runs; true also for a product that has none.</param>
+/// <param name="LeaveIntended">The point of no return: from here on the bootstrap server leaves in any case.</param>
+/// <param name="BootstrapGone">The bootstrap server is in no raft configuration, its process has ended, and its folder is retired.</param>
+/// <param name="ClientRuns">This node's client runs; also true for a product without a client.</param>
 internal sealed record ProductFacts(bool BootstrapStarted, bool LeaderKnown, bool JobRegistered, bool JobServerCaughtUp, bool LeaveIntended, bool BootstrapGone, bool ClientRuns);
 
-/// <summary>One reading of everything the bootstrap works on.</summary>
+/// <summary>All facts for the bootstrap, at one moment.</summary>
 /// <param name="Products">The cluster's products, in the order of their bootstrap.</param>
 /// <param name="NodeReady">The scheduler's state shows this node ready, with our driver healthy.</param>
 /// <param name="TracesGone">No configuration file, member list or server list names a bootstrap port.</param>
@@ -35,13 +35,13 @@ internal enum BootstrapVerb
     Done,
 }
 
-/// <summary>What to do, and for which product; null where it is for the cluster.</summary>
+/// <summary>What to do, and for which product; null for the whole cluster.</summary>
 internal sealed record BootstrapStep(BootstrapVerb Verb, Product? Product = null)
 {
     /// <summary>The step in words for a person.</summary>
     public string InWords => Verb switch
     {
-        BootstrapVerb.MintCluster => "mint the cluster's identity",
+        BootstrapVerb.MintCluster => "create the cluster's identity",
         BootstrapVerb.StartServer => $"start the {Product!.Title} bootstrap server",
         BootstrapVerb.StartClient => $"start this node's {Product!.Title} client",
         BootstrapVerb.AwaitLeader => $"elect the first {Product!.Title} leader",
@@ -56,7 +56,7 @@ internal sealed record BootstrapStep(BootstrapVerb Verb, Product? Product = null
     };
 }
 
-/// <summary>What to do next. Pure and total: the same facts give the same step, so a killed agent continues where the world is, not where it thought it was.</summary>
+/// <summary>What to do next. Pure and total: the same facts give the same step, so a restarted agent continues from the real state.</summary>
 internal static class BootstrapDecision
 {
     public static BootstrapStep Next(BootstrapFacts facts)
@@ -76,6 +76,6 @@ internal static class BootstrapDecision
     private static Product? First(BootstrapFacts facts, Func<Product, ProductFacts, bool> condition) =>
         facts.Products.FirstOrDefault(p => condition(p.Product, p.Facts)).Product;
 
-    /// <summary>One that was leaving when it was stopped is started again only for its vote.</summary>
+    /// <summary>A server that was leaving when it was stopped is started again only for its vote.</summary>
     private static bool IsNeeded(ProductFacts product) => !product.LeaveIntended || !product.LeaderKnown;
 }

@@ -85,7 +85,7 @@ internal sealed class BootstrapOperation(
         foreach (var product in context.Products) products.Add((product, await ObserveAsync(product, api, say, cancel)));
         var ready = api is not null && (await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)
             && nodes.Any(n => n.Name == context.Node.Name && n.TakesServers);
-        if (api is not null && clients.Scheduler.Runs && !ready) say($"this node's {context.Table.Scheduler.Title} client to register and find its task driver healthy");
+        if (api is not null && clients.Scheduler.Runs && !ready) say($"this node's {context.Table.Scheduler.Title} client to register with a healthy task driver");
         var pivoted = products.All(p => p.Item2.BootstrapGone);
         var gone = pivoted && await TracesGoneAsync(cancel);
         var lacking = gone ? await lacks(cancel) : null;
@@ -105,7 +105,7 @@ internal sealed class BootstrapOperation(
         {
             caughtUp = record.WasVoter || await CaughtUpAsync(instance, temporary, view, cancel);
             if (caughtUp) await host.MarkVoterAsync(product.Name, cancel);
-            else if (registered) say($"the {product.Title} job server to become a voter that has caught up (autopilot looks every 10 s)");
+            else if (registered) say($"the {product.Title} job server to become a caught-up voter (autopilot checks every 10 s)");
         }
         else if (registered)
         {
@@ -117,7 +117,7 @@ internal sealed class BootstrapOperation(
             ClientRuns: !product.HasClient || clients[product.Name].Runs);
     }
 
-    /// <summary>A healthy voter that has applied all the bootstrap server had when it was asked, and has copied the keys that are not in raft.</summary>
+    /// <summary>A healthy voter that has applied everything that the bootstrap server had when asked, and has copied the keys that are not in raft.</summary>
     private static async Task<bool> CaughtUpAsync(ServerInstance job, ServerInstance? temporary, RaftView view, CancellationToken cancel)
     {
         if (view.Member(job.Site.RaftId) is not { Voter: true, Healthy: true }) return false;
@@ -137,14 +137,14 @@ internal sealed class BootstrapOperation(
     private async Task RemoveAsync(Product product, OperationRun run, CancellationToken cancel)
     {
         if (!bootstrap.IsLeaving(product.Name)) await bootstrap.IntendLeaveAsync(product.Name);
-        // A client must know the job server before the bootstrap server is gone: it keeps its list in memory alone.
+        // A client must know the job server before the bootstrap server leaves: the client keeps its list only in memory.
         await clients.PointAtJobServersAsync(product, cancel);
         await bootstrap.RemoveAsync(product.Name, run.WaitFor, cancel);
     }
 
     /// <summary>
-    /// Writes the permanent configurations and clears gossip of the bootstrap servers. Before Nomad 1.6.3 gossip forgets a member that left only
-    /// after a day; there the job server is started anew once, which is also the proof that it comes up alone from its own disk.
+    /// Writes the permanent configurations and removes the bootstrap servers from gossip. Before Nomad 1.6.3, gossip forgets a member that left only
+    /// after a day. There the job server is restarted once, which also proves that it starts alone from its own disk.
     /// </summary>
     private async Task RemoveTracesAsync(CancellationToken cancel)
     {
@@ -156,7 +156,7 @@ internal sealed class BootstrapOperation(
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
             await instance.Api.ForgetMemberAsync(BootstrapMember(instance), prune: true, s_callDeadline, cancel);
             if (!await GossipNamesBootstrapAsync(instance, cancel)) continue;
-            _log.LogInformation("Starting the {Role} job server anew: it comes up from its own disk, and gossip forgets the bootstrap server", record.Role);
+            _log.LogInformation("Restarting the {Role} job server: it starts from its own disk, and gossip forgets the bootstrap server", record.Role);
             await Fault.AroundAsync($"rehearse-{record.Role}", async () =>
             {
                 await instance.StopAsync(cancel);
@@ -193,7 +193,7 @@ internal sealed class BootstrapOperation(
     }
 }
 
-/// <summary>What the operator asked the first cluster to be.</summary>
+/// <summary>The operator's request for the first cluster.</summary>
 /// <param name="Products">Names of its products, the scheduler's among them.</param>
 internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Products)
 {
@@ -203,7 +203,7 @@ internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Product
         ["products"] = string.Join(',', Products),
     };
 
-    /// <summary>Reads what an earlier agent wrote. The first release wrote no products, but whether Consul is among them, under that product's name.</summary>
+    /// <summary>Reads what an earlier agent wrote. The first release did not write the products, only whether Consul is one, under that product's name.</summary>
     public static ClusterRequest From(IReadOnlyDictionary<string, string> request, ProductTable table) => new(
         int.Parse(request.GetValueOrDefault("servers", "3"), CultureInfo.InvariantCulture),
         request.TryGetValue("products", out var products)

@@ -16,5 +16,5 @@ internal static class BootstrapProblems
         "bootstrap/undone",
         "The bootstrap failed and was undone.",
         "The agent was stopped while it undid the bootstrap. It has finished that now.",
-        "The agent's log tells the cause. Then run `nomadstack bootstrap` again.");
+        "Read the cause in the agent's log, then run `nomadstack bootstrap` again.");
 }

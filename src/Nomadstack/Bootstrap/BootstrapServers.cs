@@ -7,8 +7,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Bootstrap;
 
 /// <summary>
-/// The temporary servers that the first cluster starts on. Each is recorded before it is started and retired after it left,
-/// so that an agent killed at any moment knows what it had made.
+/// The temporary servers with which the first cluster starts. Each is recorded before it starts and retired after it has left,
+/// so that an agent that is killed at any moment knows what it has made.
 /// </summary>
 internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<string, IProduct> products, Func<ServerSite, IProduct, ServerInstance> instantiate)
 {
@@ -20,7 +20,7 @@ internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<
 
     public bool Exists(string role) => Find(role) is not null;
 
-    /// <summary>Mints the server's identity, then starts it or adopts the one that runs.</summary>
+    /// <summary>Creates the server's identity, then starts it or adopts the one that runs.</summary>
     public async Task StartAsync(string role, CancellationToken cancel)
     {
         if (Find(role) is not { } server)
@@ -38,20 +38,20 @@ internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<
         await Fault.AroundAsync($"start-{role}-bootstrap", () => server.Instance.StartAsync([], 1, null, cancel));
     }
 
-    /// <summary>Starts those that were recorded: after a power cut in the middle of a bootstrap.</summary>
+    /// <summary>Starts the recorded servers, after a power cut during a bootstrap.</summary>
     public async Task StartRecordedAsync(CancellationToken cancel)
     {
         foreach (var role in products.Keys)
         {
             if (Find(role) is not { } server) continue;
-            // One that was leaving may be out of the quorum already; it runs only if the agent's death did not stop it.
+            // A server that was leaving may already be out of the quorum. It runs only if it outlived the agent.
             if (!server.Record.Leaving || await server.Instance.RunsAsync(cancel)) await server.Instance.StartAsync([], 1, null, cancel);
         }
 
         Publish();
     }
 
-    /// <summary>The commit point: from here on the bootstrap server leaves, whatever happens.</summary>
+    /// <summary>The commit point: from here on the bootstrap server leaves in any case.</summary>
     public Task IntendLeaveAsync(string role) => Fault.AroundAsync($"intend-leave-{role}-bootstrap", () =>
     {
         var server = Find(role)!.Value;

@@ -9,12 +9,12 @@ using Nomadstack.Storage;
 namespace Nomadstack.Bundle;
 
 /// <summary>
-/// The programs of a bundle on disk: <c>bundle/HASH/</c>, and the one that was used before it. Unpacked when first needed, by one process at a time,
-/// beside and renamed; looked at before every use, and unpacked anew where a file is not what it was.
+/// The programs of a bundle on disk: <c>bundle/HASH/</c>, and the one used before it. They are unpacked when first needed, by one process at a time,
+/// into a temporary folder that is then renamed. They are checked before every use, and unpacked again if a file has changed.
 /// </summary>
 internal sealed class BundleStore(NodePaths paths, TimeProvider time)
 {
-    /// <summary>Unpacking two programs takes seconds; a disk that takes longer has other troubles.</summary>
+    /// <summary>Unpacking two programs takes seconds. A disk that takes longer has other troubles.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
 
     private static readonly TimeSpan s_again = TimeSpan.FromMilliseconds(50);
@@ -30,14 +30,14 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
     {
         if (Trailer.Read(self) is not { } bundle) return null;
         var target = Target(bundle.Trailer);
-        // Without the lock: at nearly every start all is there and as it was.
+        // Without the lock: at nearly every start nothing has changed.
         if (Noted(State)?.Current == Path.GetFileName(target) && IsAsRecorded(target, bundle.Index)) return target;
         try
         {
             if (!Directory.Exists(paths.Data)) Directory.CreateDirectory(paths.Data, OwnerOnly);
             Directory.CreateDirectory(Root, OwnerOnly);
             if (Mount.Of(Path.GetFullPath(Root), await File.ReadAllTextAsync("/proc/self/mountinfo", cancel)) is { NoExec: true } mount)
-                throw new ProblemException(new("bundle/noexec", $"What this program carries cannot run from {Root}.", $"{mount.Point} is mounted with the option noexec.", "Mount it without noexec, or choose another --data-dir."));
+                throw new ProblemException(BundleProblems.NoExec(Root, mount.Point));
             using var alone = await LockAsync(cancel);
             if (!IsAsRecorded(target, bundle.Index) && !await IsWholeAsync(target, bundle.Index, cancel)) await UnpackAsync(self, bundle.Trailer, bundle.Index, target, cancel);
             MakeCurrent(target);
@@ -45,11 +45,11 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("storage/unwritable", $"What this program carries could not be unpacked to {target}.", e.Message, $"Free space there or make {Root} writable, or choose another --data-dir."), e);
+            throw new ProblemException(BundleProblems.NotUnpacked(target, Root, e.Message), e);
         }
     }
 
-    /// <summary>The folder as <see cref="UnpackAsync(string, CancellationToken)"/> would return it if it is there already; changes nothing.</summary>
+    /// <summary>The folder that <see cref="UnpackAsync(string, CancellationToken)"/> would return, if it exists already. Changes nothing.</summary>
     public string? Unpacked(string self) => Trailer.Read(self) is { } bundle && Target(bundle.Trailer) is var target && Directory.Exists(target) && IsAsRecorded(target, bundle.Index) ? target : null;
 
     private string Target(Trailer trailer) => Path.Combine(Root, trailer.Hash[..16]);
@@ -68,19 +68,19 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
                 from.Position = at;
                 at += program.Packed;
                 var file = Path.Combine(beside, program.Name);
-                if (await ExtractAsync(from, file, program.Size, cancel) != program.Sha256) throw Trailer.Damaged(self, $"the sum of {program.Name} is wrong");
+                if (await ExtractAsync(from, file, program.Size, cancel) != program.Sha256) throw Trailer.Damaged(self, $"the SHA-256 of {program.Name} is wrong");
             }
 
             Remember(beside, index);
             DurableFolders.Sync(beside);
-            // One that is no longer whole is replaced. Programs that run from it keep their files.
+            // A folder that is no longer complete is replaced. Programs that run from it keep their files.
             if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
             Directory.Move(beside, target);
             DurableFolders.Sync(Root, paths.Data);
         }
         catch (InvalidDataException e)
         {
-            throw Trailer.Damaged(self, $"it does not unpack ({e.Message.TrimEnd('.')})");
+            throw Trailer.Damaged(self, $"it cannot be unpacked ({e.Message.TrimEnd('.')})");
         }
         finally
         {
@@ -95,7 +95,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         await using (var to = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Executable }))
         {
             var buffer = new byte[1 << 20];
-            // Not to the end of the stream: behind it comes the next program.
+            // Not to the end of the stream: the next program follows.
             while (size > 0)
             {
                 var n = await packed.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, size)), cancel);
@@ -112,11 +112,11 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         return Convert.ToHexStringLower(sum.GetHashAndReset());
     }
 
-    /// <summary>By size, time and mode alone.</summary>
+    /// <summary>Compares only size, time and mode.</summary>
     private static bool IsAsRecorded(string folder, BundleIndex index) =>
         Noted(RecordOf(folder)) is { } record && index.Programs.All(p => record.Stamps.GetValueOrDefault(p.Name) is { } stamp && stamp == Stamp(Path.Combine(folder, p.Name)));
 
-    /// <summary>By content; what was only touched is remembered as it is now.</summary>
+    /// <summary>Compares the content. A file with another time but the same content is recorded with its new time.</summary>
     private static async Task<bool> IsWholeAsync(string folder, BundleIndex index, CancellationToken cancel)
     {
         foreach (var program in index.Programs)
@@ -137,7 +137,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
 
     private static DurableFile<BundleRecord> RecordOf(string folder) => new(Path.Combine(folder, "bundle.json"), 1, BundleStoreJson.Default.BundleRecord);
 
-    /// <summary>What a note says. One that cannot be read says nothing: the programs themselves are looked at then, and it is written anew.</summary>
+    /// <summary>The content of a note, or null if it cannot be read. Then the programs themselves are checked and the note is written again.</summary>
     private static T? Noted<T>(DurableFile<T> file)
         where T : class, IHasSchema
     {
@@ -159,7 +159,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
 
     private DurableFile<BundleState> State => new(Path.Combine(Root, "state.json"), 1, BundleStoreJson.Default.BundleState);
 
-    /// <summary>The one before stays for a way back; older ones go.</summary>
+    /// <summary>The previous bundle stays, so that one can go back to it. Older ones are deleted.</summary>
     private void MakeCurrent(string target)
     {
         var name = Path.GetFileName(target);
@@ -176,13 +176,13 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         {
             if (FolderLock.TryTake(Root) is { } alone) return alone;
             if (time.GetElapsedTime(since) > s_patience)
-                throw new ProblemException(new("bundle/busy", $"Another process has been unpacking to {Root} for {s_patience.TotalSeconds:0} s.", "It holds the lock of that folder and does not end.", "See which one with `fuser`, and end it; then try again."));
+                throw new ProblemException(BundleProblems.Busy(Root, s_patience));
             await Task.Delay(s_again, time, cancel);
         }
     }
 }
 
-/// <summary>How each program looked when its content was last known to be right.</summary>
+/// <summary>Size, time and mode of each program when its content was last checked.</summary>
 internal sealed record BundleRecord : IHasSchema
 {
     public int Schema { get; init; } = 1;

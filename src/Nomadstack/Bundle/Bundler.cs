@@ -10,7 +10,7 @@ namespace Nomadstack.Bundle;
 /// <param name="Sha256">Of the whole file.</param>
 internal sealed record Bundled(string Path, long Bytes, string Sha256, BundleIndex Index);
 
-/// <summary>Makes one file of this program and the programs it shall run. The same inputs give the same bytes.</summary>
+/// <summary>Makes one file of this program and the programs that it runs. The same input gives the same bytes.</summary>
 internal static class Bundler
 {
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
@@ -19,16 +19,16 @@ internal static class Bundler
     /// <exception cref="ProblemException"><c>bundle/not-a-program</c> or <c>bundle/other-machine</c>.</exception>
     public static void CheckMachines(string self, IEnumerable<(string Name, string File)> programs)
     {
-        var machine = ElfMachine.Of(self) ?? throw new ProblemException(new("bundle/not-a-program", $"{self} is no program of Linux.", "A bundle begins with nomadstack's own binary.", "Run the published binary."));
+        var machine = ElfMachine.Of(self) ?? throw new ProblemException(BundleProblems.NotOurProgram(self));
         foreach (var (name, file) in programs)
         {
-            var built = ElfMachine.Of(file) ?? throw new ProblemException(new("bundle/not-a-program", $"{file} is no program of Linux.", "It is not an ELF file, so a machine that gets the bundle could not run it.", $"Name the {name} binary itself, not a script around it."));
+            var built = ElfMachine.Of(file) ?? throw new ProblemException(BundleProblems.NotAProgram(name, file));
             if (built != machine)
-                throw new ProblemException(new("bundle/other-machine", $"{file} is built for {built}, this nomadstack for {machine}.", "A bundle runs on one kind of machine.", $"Name a {name} for {machine}, or make the bundle with the nomadstack for {built}."));
+                throw new ProblemException(BundleProblems.OtherMachine(name, file, built, machine));
         }
     }
 
-    /// <summary>A program as it may be packed: it runs here and says its version.</summary>
+    /// <summary>Checks that a program may be packed: it runs here and prints its version.</summary>
     /// <exception cref="ProblemException"><c>engine/*</c>.</exception>
     public static async Task<(string Name, string Version, string File)> AskAsync(Product product, string file, TimeProvider time, CancellationToken cancel)
     {
@@ -36,9 +36,9 @@ internal static class Bundler
         return (product.Name, found.Version.ToString(), found.Path);
     }
 
-    /// <param name="self">A nomadstack binary; the bundle it may carry already is left out.</param>
+    /// <param name="self">A nomadstack binary. If it contains a bundle already, that one is left out.</param>
     /// <param name="programs">Name, version and file of each.</param>
-    /// <param name="output">Written beside and renamed: whole, or as it was before.</param>
+    /// <param name="output">Written to a temporary file and renamed: it is complete, or unchanged.</param>
     /// <exception cref="ProblemException"><c>bundle/*</c> or <c>storage/unwritable</c>.</exception>
     public static async Task<Bundled> WriteAsync(string self, IReadOnlyList<(string Name, string Version, string File)> programs, string output, Action<string> step, CancellationToken cancel)
     {
@@ -53,7 +53,7 @@ internal static class Bundler
             Bundled bundled;
             await using (var to = new FileStream(temp, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, UnixCreateMode = Executable }))
             {
-                step("copy nomadstack itself");
+                step("copy nomadstack");
                 await using (var from = File.OpenRead(self)) await CopyAsync(from, to, start, cancel);
                 List<BundledProgram> index = [];
                 foreach (var program in programs.OrderBy(p => p.Name, StringComparer.Ordinal))
@@ -76,7 +76,7 @@ internal static class Bundler
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("storage/unwritable", $"{output} could not be written.", e.Message, "Free space, or name another file with --output."), e);
+            throw new ProblemException(BundleProblems.Unwritable(output, e.Message), e);
         }
         finally
         {
@@ -90,7 +90,7 @@ internal static class Bundler
         using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         long size = 0;
         await using (var from = File.OpenRead(program.File))
-        // .NET writes neither a time nor a name into the head, so that the same program always gives the same bytes.
+        // .NET writes no time and no name into the gzip header, so the same program always gives the same bytes.
         await using (var packed = new GZipStream(to, CompressionLevel.Optimal, leaveOpen: true))
         {
             var buffer = new byte[1 << 20];
@@ -112,7 +112,7 @@ internal static class Bundler
         while (bytes > 0)
         {
             var n = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, bytes)), cancel);
-            if (n == 0) throw new EndOfStreamException("nomadstack's own file became shorter while it was read");
+            if (n == 0) throw new EndOfStreamException("The file of nomadstack became shorter while it was read.");
             await to.WriteAsync(buffer.AsMemory(0, n), cancel);
             bytes -= n;
         }

@@ -9,7 +9,7 @@ namespace Nomadstack.Bundle;
 
 /// <summary>A program inside a bundle.</summary>
 /// <param name="Name"><c>nomad</c> or <c>consul</c>.</param>
-/// <param name="Packed">Its bytes in the bundle, compressed by gzip; they follow each other in the order of the index.</param>
+/// <param name="Packed">Its bytes in the bundle, compressed by gzip; the programs follow each other in the order of the index.</param>
 /// <param name="Sha256">Of the program itself.</param>
 internal sealed record BundledProgram(string Name, string Version, long Packed, long Size, string Sha256);
 
@@ -21,12 +21,12 @@ internal sealed record BundleIndex(IReadOnlyList<BundledProgram> Programs);
 internal sealed partial class BundleJson : JsonSerializerContext;
 
 /// <summary>
-/// The end of a bundle, by which it is known: programs, their index, and 64 bytes that say where both are. Everything before is a nomadstack binary without a
-/// bundle, byte for byte: the kernel loads what the headers at its beginning name, and does not look at what comes after.
+/// The end of a bundle: programs, their index, and 64 bytes that say where both are. Everything before it is a nomadstack binary without a
+/// bundle, byte for byte. The kernel loads what the headers at the beginning name and ignores the rest.
 /// </summary>
 /// <param name="Start">Where the programs begin: the length of the plain binary.</param>
 /// <param name="IndexLength">Bytes of the index, right before the trailer.</param>
-/// <param name="Hash">SHA-256 of the index, and with the sums in it of everything, in lower case.</param>
+/// <param name="Hash">SHA-256 of the index, in lower case. The index contains the sums of the programs, so this covers everything.</param>
 internal sealed record Trailer(long Start, int IndexLength, string Hash)
 {
     public const int Length = 64;
@@ -47,19 +47,19 @@ internal sealed record Trailer(long Start, int IndexLength, string Hash)
         stream.ReadExactly(tail);
         if (!tail[..16].SequenceEqual(Magic)) return null;
         if (BinaryPrimitives.ReadUInt32LittleEndian(tail[16..]) != LayoutVersion)
-            throw new ProblemException(new("bundle/newer", $"The bundle in {file} was made by another version of nomadstack.", "Its layout is not known to this one.", "Make it anew with `nomadstack bundle`."));
+            throw new ProblemException(BundleProblems.Newer(file));
         var trailer = new Trailer(BinaryPrimitives.ReadInt64LittleEndian(tail[24..]), BinaryPrimitives.ReadInt32LittleEndian(tail[20..]), Convert.ToHexStringLower(tail[32..]));
         var indexAt = stream.Length - Length - trailer.IndexLength;
-        if (trailer.IndexLength is <= 0 or > MostIndexBytes || trailer.Start < 0 || indexAt < trailer.Start) throw Damaged(file, "its lengths do not fit");
+        if (trailer.IndexLength is <= 0 or > MostIndexBytes || trailer.Start < 0 || indexAt < trailer.Start) throw Damaged(file, "the lengths in its trailer do not match the file");
         var bytes = new byte[trailer.IndexLength];
         stream.Position = indexAt;
         stream.ReadExactly(bytes);
-        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != trailer.Hash) throw Damaged(file, "the sum of its index is wrong");
+        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != trailer.Hash) throw Damaged(file, "the SHA-256 of its index is wrong");
         var index = JsonSerializer.Deserialize(bytes, BundleJson.Default.BundleIndex) ?? throw Damaged(file, "its index is empty");
         return (trailer, index);
     }
 
-    /// <summary>Writes index and trailer behind the programs; returns the trailer.</summary>
+    /// <summary>Writes index and trailer after the programs; returns the trailer.</summary>
     public static Trailer Write(Stream stream, long start, BundleIndex index)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(index, BundleJson.Default.BundleIndex);
@@ -77,5 +77,5 @@ internal sealed record Trailer(long Start, int IndexLength, string Hash)
     }
 
     public static ProblemException Damaged(string file, string why) =>
-        new(new("bundle/damaged", $"The bundle in {file} is damaged.", $"Reading it, {why}.", "Copy the file here again and compare its sum with the original's."));
+        new(BundleProblems.Damaged(file, why));
 }

@@ -4,11 +4,11 @@ using Nomadstack.Cli.Options;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack agent</c>: the daemon. Ctrl-C and SIGTERM end the agent alone; its processes go on and are adopted at the next start.</summary>
+/// <summary><c>nomadstack agent</c>: the daemon. Ctrl-C and SIGTERM end only the agent. Its processes go on; the next start adopts them.</summary>
 internal sealed class AgentCommand : Command
 {
     public AgentCommand(Surroundings here, GlobalOptions global)
-        : base("agent", "Run the daemon of this node; `bootstrap` or --join makes it a member of a cluster")
+        : base("agent", "Run the agent of this node; `bootstrap` or --join makes the node a member of a cluster")
     {
         var node = new NodeOptions(this, here, global);
         SetAction(async (parse, cancel) =>

@@ -6,11 +6,11 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack bootstrap</c>: asks the local agent to make a cluster and follows it. Safe to repeat; never makes a second one.</summary>
+/// <summary><c>nomadstack bootstrap</c>: asks the local agent to make a cluster and follows the work. Safe to repeat: it never makes a second cluster.</summary>
 internal sealed class BootstrapCommand : Command
 {
     public BootstrapCommand(Surroundings here, GlobalOptions global)
-        : base("bootstrap", "Make a cluster of which this node is the first; safe to repeat")
+        : base("bootstrap", "Make a cluster with this node as its first member; safe to repeat")
     {
         var cluster = new ClusterOptions(this, here);
         var detach = new DetachOption(this, here);

@@ -11,25 +11,25 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack bundle</c>: one file of this program and the Nomad and Consul it shall run.</summary>
+/// <summary><c>nomadstack bundle</c>: makes one file of this program and the Nomad and Consul that it runs.</summary>
 internal sealed class BundleCommand : Command
 {
     public BundleCommand(Surroundings here, GlobalOptions global)
-        : base("bundle", "Make one file that carries this program, Nomad and Consul; the same inputs give the same bytes")
+        : base("bundle", "Make one file of this program, Nomad and Consul; the same input gives the same bytes")
     {
-        var carried = new ProgramOptions(this, here, "", "to carry");
-        var output = Setting.Text(here, "--output", "OUT", "The file to write");
+        var carried = new ProgramOptions(this, here, "", "to put into the bundle");
+        var output = Setting.Text(here, "--output", "OUT", "The bundle to write");
         output.Aliases.Add("-o");
         Options.Add(output);
         SetAction(async (parse, cancel) =>
         {
             IReadOnlyList<(string Name, string File)> named = [.. carried.Read(parse).Select(p => (p.Key, p.Value))];
-            if (named.Count == 0) throw ExitCode.WrongUsage("No program to carry was named.", $"Name one or more: {string.Join(", ", ProductTable.Known.Shown.Select(p => $"--{p.Name} FILE"))}.");
-            var file = parse.GetValue(output) ?? throw ExitCode.WrongUsage("No file to write was named.", "Name it with -o OUT.");
+            if (named.Count == 0) throw ExitCode.WrongUsage("No program for the bundle was named.", $"Name one or more with {string.Join(", ", ProductTable.Known.Shown.Select(p => $"--{p.Name} FILE"))}.");
+            var file = parse.GetValue(output) ?? throw ExitCode.WrongUsage("No output file was named.", "Name it with -o OUT.");
             if (!IsOneFile(here.Self))
-                throw new ProblemException(new("bundle/not-published", "This nomadstack is not one file, so no bundle can be made of it.", $"It was started from a build folder ({AppContext.BaseDirectory}), where it is many.", "Publish it first and run that one: dotnet publish src/Nomadstack -c Release -r linux-x64 -o out"));
+                throw new ProblemException(BundleProblems.NotPublished(AppContext.BaseDirectory));
             if (named.FirstOrDefault(n => !File.Exists(n.File)) is { File: { } missing })
-                throw new ProblemException(new("bundle/not-a-program", $"There is no file {missing}.", "It does not exist, or a folder on the way to it cannot be read.", "Name the binary that is there."));
+                throw new ProblemException(BundleProblems.NoFile(missing));
             Bundler.CheckMachines(here.Self, named);
             var progress = new ProgressWriter(here);
             var started = here.Time.GetTimestamp();
@@ -40,14 +40,15 @@ internal sealed class BundleCommand : Command
                 var bundled = await Bundler.WriteAsync(here.Self, programs, file, step => progress.Waiting(step, here.Time.GetElapsedTime(started)), cancel);
                 progress.Done($"{bundled.Path}: nomadstack, {string.Join(", ", bundled.Index.Programs.Select(p => $"{p.Name} {p.Version}"))}; {(bundled.Bytes >> 20).ToString(CultureInfo.InvariantCulture)} MiB", here.Time.GetElapsedTime(started));
                 progress.Note($"SHA-256 {bundled.Sha256}");
-                progress.Note("Each program keeps its own licence; with Nomad 1.7 or Consul 1.17 and later, and with older lines since 2024, that is BUSL-1.1: read it before you give the file to others.");
+                progress.Note("Each program keeps its own licence.");
+                progress.Note("Nomad since 1.7, Consul since 1.17 and the 2024 releases of older lines are under BUSL-1.1. Read it before you give the file to others.");
                 if (parse.GetValue(global.Json)) Answer.Json(here, new BundleDocument(1, bundled.Path, bundled.Bytes, bundled.Sha256, bundled.Index.Programs), BundleDocumentJson.Readable.BundleDocument);
                 return ExitCode.Done;
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 progress.Clear();
-                progress.Note($"interrupted; {file} is as it was");
+                progress.Note($"interrupted; {file} is unchanged");
                 return ExitCode.Interrupted;
             }
             finally
@@ -57,7 +58,7 @@ internal sealed class BundleCommand : Command
         });
     }
 
-    /// <summary>Beside a program that is not one file lies its assembly.</summary>
+    /// <summary>A program that is not one file has its assembly beside it.</summary>
     private static bool IsOneFile(string self) => !File.Exists(Path.Combine(Path.GetDirectoryName(self)!, "nomadstack.dll")) && Path.GetFileName(self) != "dotnet";
 }
 

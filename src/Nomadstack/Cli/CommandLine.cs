@@ -23,7 +23,7 @@ internal static class CommandLine
     {
         var global = new GlobalOptions(here);
         var root = Root(here, global);
-        // No response files: "@x" is an ordinary argument of the programs we pass arguments to.
+        // No response files: "@x" is an ordinary argument for the programs that get our arguments.
         var parse = root.Parse(ProgramCommand.Guard(args), new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0) return WrongUsage(parse, here, parse.Errors.All(e => e.SymbolResult != parse.GetResult(global.Json)) && parse.GetValue(global.Json));
         try
@@ -38,20 +38,24 @@ internal static class CommandLine
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
-            here.Error.WriteLine("interrupted; what the agent has begun goes on, see `nomadstack status`");
+            here.Error.WriteLine("interrupted; the agent goes on with its work, see `nomadstack status`");
             return ExitCode.Interrupted;
         }
     }
 
-    /// <summary>The agents of dev nodes are not started one by one.</summary>
+    /// <summary>The agents of dev nodes are started together.</summary>
     private static Problem InRoom(Problem problem, NodePaths folder) => problem.Code == AgentPresence.ProblemCode && DevRoom.Find(folder) is not null
-        ? problem with { Fix = $"Give the nodes power again with `nomadstack dev power-on`, or start them with `nomadstack up --dev-nodes N`; both with --data-dir {folder.Data}." }
+        ? problem with { Fix = $"Run `nomadstack dev power-on`, or start the nodes with `nomadstack up --dev-nodes N`. Give both --data-dir {folder.Data}." }
         : problem;
 
     internal static Command Root(Surroundings here, GlobalOptions global)
     {
-        // A RootCommand would have the name that this process was called by, which may be a product's, and so one of its own subcommands'.
-        var root = new Command("nomadstack", "Turns Linux machines into a Nomad and Consul cluster that runs itself.\n\nEvery option is also an environment variable: --data-dir is NOMADSTACK_DATA_DIR.\nExit codes: 0 done, 1 failed, 2 usage, 3 not in time, 4 refused as unsafe, 5 agent not reachable.");
+        // A RootCommand takes the name by which this process was called. That may be a product's name, which is also a subcommand.
+        var root = new Command(
+            "nomadstack",
+            "Turns Linux machines into a Nomad and Consul cluster that runs itself.\n\n"
+            + "Every option is also an environment variable: --data-dir is NOMADSTACK_DATA_DIR.\n"
+            + "Exit codes: 0 done, 1 failed, 2 usage, 3 not in time, 4 refused as unsafe, 5 agent not reachable.");
         root.Options.Add(new HelpOption());
         root.Options.Add(new VersionOption());
         root.Options.Add(global.DataDir);
@@ -76,7 +80,7 @@ internal static class CommandLine
             new CompleteCommand(here, root),
             new VersionCommand(here, global),
         ]) root.Subcommands.Add(command);
-        // Into a file or a pager it would not be broken at all.
+        // Without this, help in a file or a pager would have no line breaks.
         foreach (var help in root.Options.OfType<HelpOption>()) ((HelpAction)help.Action!).MaxWidth = here.Width;
         foreach (var version in root.Options.OfType<VersionOption>()) version.Action = new VersionAction(here);
         return root;
@@ -85,7 +89,7 @@ internal static class CommandLine
     private static int WrongUsage(ParseResult parse, Surroundings here, bool json)
     {
         var command = parse.CommandResult;
-        // A wrong word also makes the parser miss the command it stands for; the word is the news.
+        // A wrong word also makes the parser miss the command in its place. Only the word is worth an error.
         var unknown = parse.UnmatchedTokens.Count > 0;
         var errors = parse.Errors.Where(e => !unknown || e.SymbolResult != command || parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal)));
         var path = string.Join(' ', Path(command));

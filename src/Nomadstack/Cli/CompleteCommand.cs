@@ -4,11 +4,11 @@ using System.CommandLine.Completions;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack complete WORDS...</c>: what the last of the words may become, one a line; nothing where a file or a name is wanted. Asked by the scripts of <see cref="CompletionCommand"/>.</summary>
+/// <summary><c>nomadstack complete WORDS...</c>: prints what the last word may become, one a line; nothing where a file or a name is expected. Called by the scripts of <see cref="CompletionCommand"/>.</summary>
 internal sealed class CompleteCommand : Command
 {
     public CompleteCommand(Surroundings here, Command root)
-        : base("complete", "Asked by completion scripts")
+        : base("complete", "Called by completion scripts")
     {
         Hidden = true;
         var words = new Argument<string[]>("WORDS") { CaptureRemainingTokens = true, Arity = ArgumentArity.ZeroOrMore };
@@ -20,7 +20,7 @@ internal sealed class CompleteCommand : Command
         });
     }
 
-    /// <param name="words">What was typed behind the program's name; the last one is not finished, and may be empty.</param>
+    /// <param name="words">What was typed after the program's name. The last word is unfinished and may be empty.</param>
     internal static IReadOnlyList<string> Next(Command root, IReadOnlyList<string> words)
     {
         var begun = words.Count == 0 ? "" : words[^1];
@@ -34,9 +34,9 @@ internal sealed class CompleteCommand : Command
                 continue;
             }
 
-            // Their words are not ours to know.
+            // These programs have words of their own.
             if (path[^1] is ProgramCommand) return [];
-            // A switch has no value; one that was written with = has it already.
+            // A switch has no value. An option written with = already has its value.
             if (word.StartsWith('-')) wantsValue = OptionsOf(path).FirstOrDefault(o => (o.Name == word || o.Aliases.Contains(word)) && o.Arity.MinimumNumberOfValues > 0);
             else if (path[^1].Subcommands.FirstOrDefault(c => c.Name == word) is { } command) path.Add(command);
         }

@@ -3,7 +3,7 @@ using System.CommandLine;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack completion SHELL</c>: prints what a shell reads at its start. The script asks this very program what may follow, so it never grows old.</summary>
+/// <summary><c>nomadstack completion SHELL</c>: prints a script for a shell's start-up file. The script asks this program what may follow, so it is never out of date.</summary>
 internal sealed class CompletionCommand : Command
 {
     private const string Bash = """
@@ -42,7 +42,7 @@ internal sealed class CompletionCommand : Command
         """;
 
     public CompletionCommand(Surroundings here)
-        : base("completion", "The script that lets a shell complete this command line: source <(nomadstack completion bash)")
+        : base("completion", "Print the completion script of a shell: source <(nomadstack completion bash)")
     {
         var shell = new Argument<string>("SHELL") { Description = "bash, zsh or fish" };
         shell.CompletionSources.Add("bash", "zsh", "fish");
@@ -54,7 +54,7 @@ internal sealed class CompletionCommand : Command
                 "bash" => Bash,
                 "zsh" => Zsh,
                 "fish" => Fish,
-                var other => throw ExitCode.WrongUsage($"There is no completion for \"{other}\".", "Name one of bash, zsh, fish."),
+                var other => throw ExitCode.WrongUsage($"There is no completion for \"{other}\".", "Use bash, zsh or fish."),
             });
             return ExitCode.Done;
         });

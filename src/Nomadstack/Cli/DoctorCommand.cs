@@ -6,15 +6,15 @@ using Nomadstack.Doctor;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack doctor</c>: every check with what, why and fix. Works with nothing running and beside a running agent.</summary>
+/// <summary><c>nomadstack doctor</c>: prints every check with what, why and fix. Works with or without a running agent.</summary>
 internal sealed class DoctorCommand : Command
 {
     public DoctorCommand(Surroundings here, GlobalOptions global)
-        : base("doctor", "Check this machine and its agent: what is wrong, why, and what to do; exit code 1 when something is")
+        : base("doctor", "Check this machine and its agent and print what is wrong, why, and what to do; exit code 1 on a problem")
     {
-        var bind = Setting.Address(here, "--bind", "IP", "The address an agent would be given");
+        var bind = Setting.Address(here, "--bind", "IP", "The address that the agent would use");
         Options.Add(bind);
-        var programs = new ProgramOptions(this, here, "-program", "an agent would be given");
+        var programs = new ProgramOptions(this, here, "-program", "that the agent would use");
         SetAction(async (parse, cancel) =>
         {
             var paths = global.Paths(parse);

@@ -9,10 +9,10 @@ internal static class ExitCode
 {
     public const int Done = 0, Failed = 1, Usage = 2, NotInTime = 3, RefusedAsUnsafe = 4, AgentUnreachable = 5;
 
-    /// <summary>128 + SIGINT, as shells count a command that was interrupted.</summary>
+    /// <summary>128 + SIGINT, which shells use for an interrupted command.</summary>
     public const int Interrupted = 130;
 
-    /// <summary>Codes under this prefix are complaints about the command line itself.</summary>
+    /// <summary>Codes with this prefix are errors in the command line itself.</summary>
     public const string UsagePrefix = "usage/";
 
     public const string TimedOutCode = "wait/timed-out";

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Nomadstack.Cli;
 
-/// <summary>Ctrl-C and SIGTERM as tokens: the first asks to end well, a second one to end now.</summary>
+/// <summary>Ctrl-C and SIGTERM as tokens: the first asks for an orderly end, the second ends at once.</summary>
 internal sealed class Interrupts : IDisposable
 {
     private readonly CancellationTokenSource _soft = new();
@@ -15,7 +15,7 @@ internal sealed class Interrupts : IDisposable
     {
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt));
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt));
-        // A handler would undo nohup: whoever had us ignore the end of the terminal meant it.
+        // A handler would undo nohup, which makes us ignore the end of the terminal.
         if (!HangupIsIgnored()) _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, Interrupt));
     }
 

@@ -8,12 +8,12 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Cli;
 
 /// <summary>
-/// <c>nomadstack nomad ARGS...</c> and its like: becomes this cluster's own program, pointed at this cluster.
-/// Arguments pass untouched, <c>--help</c> included; an address the user has set in the environment stays.
+/// <c>nomadstack nomad ARGS...</c> and the same for every product: becomes the program of this cluster, pointed at this cluster.
+/// Arguments are passed on unchanged, <c>--help</c> included. An address set in the environment stays.
 /// </summary>
 internal sealed class ProgramCommand : Command
 {
-    private readonly Argument<string[]> _arguments = new("ARGS") { CaptureRemainingTokens = true, Arity = ArgumentArity.ZeroOrMore, Description = "Passed on untouched; options of nomadstack itself come before the command" };
+    private readonly Argument<string[]> _arguments = new("ARGS") { CaptureRemainingTokens = true, Arity = ArgumentArity.ZeroOrMore, Description = "Passed on unchanged; options of nomadstack itself come before the command" };
 
     public ProgramCommand(Product product, Surroundings here, GlobalOptions global)
         : base(product.Name, $"{product.Title}'s own {product.Program} command, pointed at this cluster")
@@ -29,7 +29,7 @@ internal sealed class ProgramCommand : Command
             }
             catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode && Trailer.Read(here.Self)?.Index.Programs.Any(p => p.Name == product.Name) == true)
             {
-                // A bundle has the program with it, and much of it needs no cluster of ours: `version`, `job validate`, another cluster's address.
+                // A bundle contains the program. Much of it works without our cluster: `version`, `job validate`, another cluster's address.
                 var folder = await new BundleStore(global.Paths(parse), here.Time).UnpackAsync(here.Self, cancel);
                 return here.Become(new ProgramImage(Path.Combine(folder!, product.Program), parse.GetValue(_arguments) ?? [], new Dictionary<string, string>()));
             }
@@ -37,10 +37,10 @@ internal sealed class ProgramCommand : Command
             var (address, program) = where.Of(product.Name);
             var variable = product.AddressVariable;
             if (program.Count == 0)
-                throw new ProblemException(new("program/none", $"This cluster has no {product.Program}.", "It was made without it, or the agent has found no such program.", "See the engine line of `nomadstack status`."));
+                throw new ProblemException(CliProblems.NoProgram(product));
             var isSet = !string.IsNullOrEmpty(here.Variable(variable));
             if (!isSet && address is null)
-                throw new ProblemException(new("program/no-cluster", $"There is no {product.Title} to talk to yet.", "This node is no member of a cluster.", $"Make one with `nomadstack bootstrap`, or set {variable} to talk to another."));
+                throw new ProblemException(CliProblems.NoCluster(product));
             return here.Become(new ProgramImage(program[0], [.. program.Skip(1), .. parse.GetValue(_arguments) ?? []], isSet ? new Dictionary<string, string>() : new() { [variable] = address! }));
         });
     }
@@ -48,7 +48,7 @@ internal sealed class ProgramCommand : Command
     /// <summary>One for each product that the stack runs.</summary>
     public static IEnumerable<ProgramCommand> All(Surroundings here, GlobalOptions global) => ProductTable.Known.Shown.Select(p => new ProgramCommand(p, here, global));
 
-    /// <summary>Puts <c>--</c> behind a product's name, so that what follows is theirs, not ours; and behind complete, whose words are about to be ours.</summary>
+    /// <summary>Puts <c>--</c> after a product's name and after <c>complete</c>, so that nothing after it is read as an option of ours.</summary>
     public static IReadOnlyList<string> Guard(IReadOnlyList<string> args)
     {
         var i = 0;

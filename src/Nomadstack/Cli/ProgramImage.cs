@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli;
 
 /// <summary>
-/// Another program that this process becomes: same pid, same terminal, same signals, its exit code is ours.
+/// Another program that this process becomes. Pid, terminal and signals stay; its exit code is ours.
 /// The environment is inherited byte for byte, plus <see cref="Variables"/>.
 /// </summary>
 internal sealed partial record ProgramImage(string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Variables)
@@ -18,13 +17,13 @@ internal sealed partial record ProgramImage(string Program, IReadOnlyList<string
     public int Execute()
     {
         foreach (var (name, value) in Variables) _ = SetEnv(name, value, 1);
-        // .NET ignores SIGPIPE, and what is ignored stays so in the next program: `... | head` would not end it.
+        // .NET ignores SIGPIPE, and the next program would inherit that: `... | head` would not end it.
         _ = Signal(SigPipe, 0);
         string?[] argv = [Program, .. Arguments, null];
-        // execvp looks a bare name up in PATH.
+        // execvp looks up a bare name in PATH.
         _ = ExecVp(Program, argv);
         var error = Marshal.GetLastPInvokeError();
-        throw new ProblemException(new("program/not-run", $"{Program} cannot be run.", Marshal.GetPInvokeErrorMessage(error).TrimEnd('.') + string.Create(CultureInfo.InvariantCulture, $" (errno {error})."), "Install it again where the agent expects it, or restart the agent so that it looks for it anew."));
+        throw new ProblemException(CliProblems.NotRun(Program, Marshal.GetPInvokeErrorMessage(error), error));
     }
 
     [LibraryImport("libc", EntryPoint = "execvp", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Cli;
 
-/// <summary>All our texts say <c>nomadstack</c>. Who started us with <c>dotnet run</c>, or as <c>./nomadstack</c>, has no such command yet.</summary>
+/// <summary>Our texts say <c>nomadstack</c>. After <c>dotnet run</c> or <c>./nomadstack</c> the shell has no such command.</summary>
 internal static class ShellAlias
 {
-    /// <summary>The alias that makes our texts true; null where a shell finds this very program by its name, or where it has another name.</summary>
+    /// <summary>The alias for that; null where the shell finds this program by its name, or where the program has another name.</summary>
     public static string? For(string self, string searchPath)
     {
         if (Path.GetFileName(self) != "nomadstack") return null;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Cli;
 
-/// <summary>What a mistyped word was probably meant to be.</summary>
+/// <summary>Guesses which word a mistyped one stands for.</summary>
 internal static class Spelling
 {
-    /// <summary>The known words at most two slips away, nearest ones only.</summary>
+    /// <summary>The nearest known words, at most two edits away.</summary>
     public static IReadOnlyList<string> Nearest(string word, IEnumerable<string> known)
     {
         var near = known.Distinct().Select(k => (Word: k, Slips: Distance(word, k))).Where(k => k.Slips <= Math.Min(2, word.Length - 1)).ToList();

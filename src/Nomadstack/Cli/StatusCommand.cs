@@ -8,7 +8,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack status</c>: what the local agent sees. Works without a leader; says how the cluster is, so an unhealthy one is no failure of the command.</summary>
+/// <summary><c>nomadstack status</c>: what the local agent sees. Works without a leader. An unhealthy cluster is not a failure of the command.</summary>
 internal sealed class StatusCommand : Command
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500);
@@ -18,11 +18,11 @@ internal sealed class StatusCommand : Command
     private readonly Option<bool> _watch;
 
     public StatusCommand(Surroundings here, GlobalOptions global)
-        : base("status", "How the cluster is, and why")
+        : base("status", "Show the state of the cluster and the reason for it")
     {
         _here = here;
         _global = global;
-        _watch = Setting.Flag(here, "--watch", "Show it anew whenever it changes, until Ctrl-C (with --json: one line each time)");
+        _watch = Setting.Flag(here, "--watch", "Print the status again at each change, until Ctrl-C (with --json: one line each time)");
         Options.Add(_watch);
         SetAction(RunAsync);
     }
@@ -38,7 +38,7 @@ internal sealed class StatusCommand : Command
         return ExitCode.Done;
     }
 
-    /// <summary>An agent that goes away meanwhile is shown as that and watched for.</summary>
+    /// <summary>An agent that goes away is shown as gone, and the watch goes on.</summary>
     private async Task<int> WatchAsync(AgentClient agent, StatusDocument? status, bool json, CancellationToken cancel)
     {
         var shown = "";
@@ -47,7 +47,7 @@ internal sealed class StatusCommand : Command
         {
             while (true)
             {
-                // As text: a record of lists does not compare by value.
+                // Compared as text, since a record of lists does not compare by value.
                 var now = status is not null ? JsonSerializer.Serialize(status, ApiJson.Default.StatusDocument) : away!.Why;
                 if (now != shown) Redraw(status, away, now, json);
                 shown = now;

@@ -4,10 +4,10 @@ using Nomadstack.Node;
 
 namespace Nomadstack.Cli;
 
-/// <summary>All that a command may touch of the process it runs in, so that a test can put another one around it.</summary>
+/// <summary>Everything a command may touch of its own process, so that a test can replace it.</summary>
 internal sealed record Surroundings
 {
-    /// <summary>Widest line written where the width of the terminal is not known.</summary>
+    /// <summary>Widest line, in columns, where the terminal's width is not known.</summary>
     public const int PlainWidth = 80;
 
     public required TextWriter Out { get; init; }
@@ -18,7 +18,7 @@ internal sealed record Surroundings
     /// <summary>Reads an environment variable.</summary>
     public required Func<string, string?> Variable { get; init; }
 
-    /// <summary>Standard error, respectively output, is a terminal that understands control sequences and may be sent some.</summary>
+    /// <summary>Standard error (or standard output) is a terminal that understands control sequences.</summary>
     public bool LiveError { get; init; }
 
     public bool LiveOut { get; init; }
@@ -33,7 +33,7 @@ internal sealed record Surroundings
 
     public User User { get; init; } = User.OfThisProcess();
 
-    /// <summary>What makes the word <c>nomadstack</c> mean this program in a shell where it does not; null where it does.</summary>
+    /// <summary>The alias that makes <c>nomadstack</c> mean this program in the user's shell; null where it already does.</summary>
     public string? Alias { get; init; }
 
     /// <summary>The second Ctrl-C.</summary>
@@ -42,7 +42,7 @@ internal sealed record Surroundings
     /// <summary>Becomes another program; returns only in tests.</summary>
     public required Func<ProgramImage, int> Become { get; init; }
 
-    /// <summary>The daemon: options, whether it was asked for by <c>up</c>, stop.</summary>
+    /// <summary>The daemon. Arguments: its options, whether <c>up</c> asked for it, stop.</summary>
     public required Func<AgentOptions, bool, CancellationToken, Task<int>> Daemon { get; init; }
 
     public static Surroundings OfThisProcess(CancellationToken hardStop)
@@ -66,7 +66,7 @@ internal sealed record Surroundings
         };
     }
 
-    /// <summary>By the locale itself: .NET says UTF-8 also where the locale names no encoding at all.</summary>
+    /// <summary>Read from the locale: .NET reports UTF-8 even where the locale names no encoding.</summary>
     private static bool LocaleIsUtf8()
     {
         string?[] byRank = [Environment.GetEnvironmentVariable("LC_ALL"), Environment.GetEnvironmentVariable("LC_CTYPE"), Environment.GetEnvironmentVariable("LANG")];

@@ -10,7 +10,7 @@ using Nomadstack.Dev;
 namespace Nomadstack.Cli;
 
 /// <summary>
-/// <c>nomadstack up</c>: the daemon in the foreground, and a cluster. Follows its own operations through the API like any other command.
+/// <c>nomadstack up</c>: the daemon in the foreground, and a cluster. Follows its operations through the API, as any other command does.
 /// Ctrl-C stops every process in order; the same folder brings the same cluster back.
 /// </summary>
 internal sealed class UpCommand : Command
@@ -19,13 +19,13 @@ internal sealed class UpCommand : Command
     private readonly GlobalOptions _global;
 
     public UpCommand(Surroundings here, GlobalOptions global)
-        : base("up", "Start this node in the foreground and make or rejoin its cluster; Ctrl-C stops everything")
+        : base("up", "Start this node in the foreground and make, join or rejoin its cluster; Ctrl-C stops everything")
     {
         _here = here;
         _global = global;
         var cluster = new ClusterOptions(this, here);
         var node = new NodeOptions(this, here, global);
-        var devNodes = Setting.NumberOf(here, "--dev-nodes", "Run this many nodes on this machine, to try hand-over and power cuts on (see `nomadstack dev`)", 0, 1, 2, 3, 4, 5, 6, 7);
+        var devNodes = Setting.NumberOf(here, "--dev-nodes", "Run this many nodes on this machine, to try out hand-over and power cuts (see `nomadstack dev`)", 0, 1, 2, 3, 4, 5, 6, 7);
         Options.Add(devNodes);
         SetAction((parse, interrupt) =>
         {
@@ -38,11 +38,11 @@ internal sealed class UpCommand : Command
     {
         using var agent = new AgentClient(_global.FolderPaths(parse), _here.Time);
         using var killDaemon = CancellationTokenSource.CreateLinkedTokenSource(_here.HardStop);
-        // What an agent that runs already says is not ours to show: ours refuses to start beside it, and says why.
+        // Do not show the answers of an agent that already runs. Ours refuses to start beside it and says why.
         if (await IsAnsweredAsync(agent, interrupt)) return await _here.Daemon(options, true, killDaemon.Token);
         var progress = new ProgressWriter(_here);
         var view = new UpView(_here, agent, progress, options.DataDir, parse.GetValue(_global.Json));
-        // Its own thread of work: a daemon that fails at once must not throw here, and one that is slow to start must not hold us up.
+        // A task of its own: a daemon that fails at once must not throw here, and a slow start must not block us.
         var daemon = Task.Run(() => _here.Daemon(options with { Fetching = view.Fetching }, true, killDaemon.Token), CancellationToken.None);
         var end = ExitCode.Done;
         try
@@ -74,11 +74,11 @@ internal sealed class UpCommand : Command
     private async Task<int> RunDevAsync(ParseResult parse, Nomadstack.Node.AgentOptions options, int count, CancellationToken interrupt)
     {
         if (options.Bind is not null || options.Name is not null || options.Join is not null || options.Ports.Count > 0)
-            throw ExitCode.WrongUsage("--dev-nodes chooses names, addresses and ports itself.", "Leave --bind, --name, --join and --port out.");
+            throw ExitCode.WrongUsage("--dev-nodes chooses names, addresses and ports itself.", "Remove --bind, --name, --join and --port.");
         var paths = _global.FolderPaths(parse);
         if (File.Exists(paths.NodeFile))
-            throw new ProblemException(new("dev/is-a-node", $"{paths.Data} is the data folder of a node.", "Dev nodes have a folder to themselves.", "Give another one with --data-dir.") { Unsafe = true });
-        // Every node would fetch for itself.
+            throw new ProblemException(DevProblems.IsANode(paths.Data));
+        // Otherwise every node would download its own copy.
         var arguments = new List<string> { "--engine", options.Engine, "--fetch-from", Nomadstack.Node.ProgramDownload.Never };
         foreach (var (product, program) in options.Programs) arguments.AddRange([$"--{product}-program", program]);
         return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Without, arguments), parse.GetValue(_global.DataDir)).RunAsync(interrupt);
@@ -103,7 +103,7 @@ internal sealed class UpCommand : Command
         var stop = agent.StopAsync(_here.HardStop);
         while (!daemon.IsCompleted && !stop.IsFaulted && !_here.HardStop.IsCancellationRequested)
         {
-            progress.Waiting("stop every process of this node, clients first, servers last (Ctrl-C again to leave them running)", _here.Time.GetElapsedTime(started));
+            progress.Waiting("stop every process of this node, clients first, servers last (Ctrl-C again leaves them running)", _here.Time.GetElapsedTime(started));
             await Task.WhenAny(daemon, Task.Delay(Follower.Interval, _here.Time, CancellationToken.None));
         }
 
@@ -115,12 +115,12 @@ internal sealed class UpCommand : Command
         }
         catch (OperationCanceledException) when (_here.HardStop.IsCancellationRequested)
         {
-            progress.Note("left running; the next `nomadstack up` or `agent` on this folder adopts them");
+            progress.Note("processes left running; the next `nomadstack up` or `nomadstack agent` on this data folder adopts them");
         }
         catch (ProblemException e)
         {
-            // Too early for its API, or it refused: say so and at least end the agent; its processes are adopted by the next one.
-            if (e.Problem.Code == AgentPresence.ProblemCode) progress.Note("ended before its agent answered; the next `nomadstack up` on this folder adopts what it had started");
+            // The API was not up yet, or it refused. Say so and end at least the agent: the next one adopts its processes.
+            if (e.Problem.Code == AgentPresence.ProblemCode) progress.Note("stopped before the agent answered; the next `nomadstack up` on this data folder adopts its processes");
             else if (!daemon.IsCompleted) Answer.Problem(_here, e.Problem, json: false);
         }
 

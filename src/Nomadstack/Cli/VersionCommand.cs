@@ -10,7 +10,7 @@ namespace Nomadstack.Cli;
 internal sealed class VersionCommand : Command
 {
     public VersionCommand(Surroundings here, GlobalOptions global)
-        : base("version", "The version of this binary")
+        : base("version", "Print the version of this binary")
     {
         SetAction(parse =>
         {

@@ -8,7 +8,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack wait</c>: returns as soon as the cluster is as asked, or after the timeout with the last reason why it is not.</summary>
+/// <summary><c>nomadstack wait</c>: returns as soon as the cluster has the wanted state. After the timeout it prints the last reason why it has not.</summary>
 internal sealed class WaitCommand : Command
 {
     private static readonly TimeSpan s_defaultTimeout = TimeSpan.FromSeconds(120);
@@ -20,7 +20,7 @@ internal sealed class WaitCommand : Command
     private readonly Option<int?> _servers, _nodes;
 
     public WaitCommand(Surroundings here, GlobalOptions global)
-        : base("wait", "Wait until the cluster is as asked")
+        : base("wait", "Wait for a state of the cluster: healthy, quorum or gone")
     {
         _here = here;
         _global = global;
@@ -65,7 +65,7 @@ internal sealed class WaitCommand : Command
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw new ProblemException(new(ExitCode.TimedOutCode, $"Not {goal} within {Duration.Show(timeout)}.", $"Last seen: {missing.TrimEnd('.')}.", "See `nomadstack status`, or wait longer with --timeout."), e);
+            throw new ProblemException(CliProblems.NotReached(goal, Duration.Show(timeout), missing), e);
         }
         finally
         {

@@ -8,8 +8,8 @@ using Nomadstack.Products;
 namespace Nomadstack.Clients;
 
 /// <summary>
-/// Keeps this node's client of one product running. A client that would obey a server which has forgotten everything never starts before the gate is open (I4): not at
-/// a cold boot, and not after a crash either. A client that runs already is adopted as it is.
+/// Keeps this node's client of one product running. A client that would obey a server without data never starts before the gate is open (I4), neither at
+/// a cold boot nor after a crash. A client that already runs is adopted as it is.
 /// </summary>
 internal sealed class ClientKeeper : IDisposable
 {
@@ -23,8 +23,8 @@ internal sealed class ClientKeeper : IDisposable
     private CancellationTokenSource _stop = new();
     private Task? _starting;
 
-    /// <param name="supervise">Makes the process; what it is given is awaited before each restart that nobody asked for.</param>
-    /// <param name="gate">Null for a client that needs none.</param>
+    /// <param name="supervise">Makes the process. Its argument is awaited before each unrequested restart.</param>
+    /// <param name="gate">Null for a client that needs no gate.</param>
     public ClientKeeper(NodeContext context, IProduct product, Func<string, Func<CancellationToken, Task>, IOwnedProcess> supervise, Gatekeeper? gate)
     {
         (_context, _product, _gate) = (context, product, gate);
@@ -32,7 +32,7 @@ internal sealed class ClientKeeper : IDisposable
         _process = supervise(ProcessName, PassGateAsync);
     }
 
-    /// <summary>The client's process, and the mark that its tasks inherit.</summary>
+    /// <summary>The client's process, and the marker that its tasks inherit.</summary>
     public string ProcessName => ProcessNameOf(_product.Row);
 
     public Product Product => _product.Row;
@@ -41,19 +41,19 @@ internal sealed class ClientKeeper : IDisposable
 
     public int? Pid => _process.Pid;
 
-    /// <summary>What the client is held back for; empty once it runs.</summary>
+    /// <summary>What the client waits for before it starts; empty once it runs.</summary>
     public string WaitsFor { get; private set; } = "";
 
     public static string ProcessNameOf(Product product) => product.Name + "-client";
 
-    /// <summary>Begins to keep the client running. Repeatable; a failed start is tried again by the next call.</summary>
+    /// <summary>Begins to keep the client running. Repeatable: the next call repeats a failed start.</summary>
     public Task EnableAsync()
     {
         if (_starting is null or { IsFaulted: true }) _starting = StartAsync(_stop.Token);
         return _starting;
     }
 
-    /// <summary>Stops the client without a leave: the node comes back under the same name. Its tasks go on running, as Nomad has it.</summary>
+    /// <summary>Stops the client without a leave: the node comes back under the same name. Its tasks go on, as always in Nomad.</summary>
     public async Task StopAsync(CancellationToken cancel)
     {
         await GiveUpStartingAsync();
@@ -84,7 +84,7 @@ internal sealed class ClientKeeper : IDisposable
 
     public void Dispose() => _stop.Dispose();
 
-    /// <summary>Writes the configuration anew with servers of today, for the next start.</summary>
+    /// <summary>Writes the configuration again with the present servers, for the next start.</summary>
     public void Refresh()
     {
         var servers = Servers();
@@ -117,7 +117,7 @@ internal sealed class ClientKeeper : IDisposable
     }
 
     /// <summary>
-    /// The servers that stay. A client without a gate that starts before any server is recorded is told of the place where this node's own will be: it tries again until somebody is there.
+    /// The servers that stay. A client without a gate may start before any server is recorded. It gets the address of this node's future server and retries until that answers.
     /// </summary>
     private List<string> Servers()
     {
@@ -129,7 +129,7 @@ internal sealed class ClientKeeper : IDisposable
     {
         await _stop.CancelAsync();
         if (_starting is null) return;
-        // Only its end matters here; a failure was shown by whoever enabled it.
+        // Only the end matters here. The caller that enabled it has shown a failure.
         await _starting.ContinueWith(_ => { }, TaskScheduler.Default);
     }
 }

@@ -6,13 +6,13 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Clients;
 
-/// <summary>The clients of this node, one of each product that has any, as the operations see them.</summary>
-/// <param name="keepers">In the order in which they start.</param>
+/// <summary>The clients of this node, one for each product that has clients, as the operations see them.</summary>
+/// <param name="keepers">The keepers, in the order in which their clients start.</param>
 internal sealed class NodeClients(NodeContext context, ISchedulerProduct scheduler, IReadOnlyDictionary<string, IProduct> products, IReadOnlyList<ClientKeeper> keepers)
 {
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
 
-    /// <summary>Those of the cluster's products, in the order in which they start.</summary>
+    /// <summary>The clients of the cluster's products, in the order in which they start.</summary>
     public IEnumerable<ClientKeeper> OfCluster => keepers.Where(k => context.Products.Contains(k.Product));
 
     /// <summary>The client that runs the jobs.</summary>
@@ -20,16 +20,16 @@ internal sealed class NodeClients(NodeContext context, ISchedulerProduct schedul
 
     public ClientKeeper this[string product] => keepers.Single(k => k.Product.Name == product);
 
-    /// <summary>What the scheduler's client knows of servers, kept up to date.</summary>
+    /// <summary>The server list of the scheduler's client, kept up to date.</summary>
     public ServerList Servers => field ??= new(context, scheduler, () => Scheduler.Runs);
 
-    /// <summary>Writes the configurations anew with today's servers, for the next start.</summary>
+    /// <summary>Writes the configurations again with the present servers, for the next start.</summary>
     public void Refresh()
     {
         foreach (var client in OfCluster) client.Refresh();
     }
 
-    /// <summary>Gives the product's running client the job servers, so that it knows no others. It keeps its list in memory alone; one that finds servers by itself needs nothing.</summary>
+    /// <summary>Gives the product's running client the job servers, so that it knows no others. The client keeps its list only in memory. A client that finds servers by itself needs nothing.</summary>
     public async Task PointAtJobServersAsync(Product product, CancellationToken cancel)
     {
         if (!product.HasClient || !this[product.Name].Runs || ClientApi(product) is not { } client) return;
@@ -37,7 +37,7 @@ internal sealed class NodeClients(NodeContext context, ISchedulerProduct schedul
         if (servers.Count > 0) await client.SetServersAsync(servers, s_callDeadline, cancel);
     }
 
-    /// <summary>Whether neither a configuration file nor a client's own server list names a bootstrap port.</summary>
+    /// <summary>Whether no configuration file and no client's server list contains a bootstrap port.</summary>
     public async Task<bool> NameNoBootstrapAsync(CancellationToken cancel)
     {
         var suffixes = context.Products.SelectMany(p => p.Ports).Where(p => p.Holder == ProductPort.Bootstrap && p.Purpose != ProductPort.Http)
@@ -56,16 +56,16 @@ internal sealed class NodeClients(NodeContext context, ISchedulerProduct schedul
         return true;
     }
 
-    /// <summary>Stops all, the last to start first.</summary>
+    /// <summary>Stops all clients in reverse order of their start.</summary>
     public async Task StopAsync(CancellationToken cancel)
     {
         foreach (var keeper in keepers.Reverse()) await keeper.StopAsync(cancel);
     }
 
-    /// <summary>Lets go of all: they run on, for the next agent to adopt.</summary>
+    /// <summary>Stops watching. The clients run on, and the next agent adopts them.</summary>
     public Task DetachAsync() => Task.WhenAll(keepers.Select(k => k.DetachAsync()));
 
-    /// <summary>Moves the folders aside: they belong to a cluster that was undone.</summary>
+    /// <summary>Moves the folders away: they belong to a cluster that was undone.</summary>
     public void Retire()
     {
         foreach (var keeper in keepers) Retirement.Retire(context.Paths, context.Paths.Client(keeper.Product.Name), keeper.ProcessName, context.Time.GetUtcNow());

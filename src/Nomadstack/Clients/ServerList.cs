@@ -4,12 +4,12 @@ using Nomadstack.Products;
 namespace Nomadstack.Clients;
 
 /// <summary>
-/// Keeps the scheduler's running client up to date on servers. Nomad's client learns of a new server with its next heartbeat, up to 20 s later, and
-/// keeps nothing else: by then the only server it knows may have handed over and left, and nothing but Consul would ever tell it of another.
+/// Keeps the server list of the scheduler's running client up to date. Nomad's client learns of a new server with its next heartbeat, up to 20 s later, and
+/// in no other way. By then the only server that it knows may have left, and only Consul could tell it of another one.
 /// </summary>
 internal sealed class ServerList(NodeContext context, ISchedulerProduct scheduler, Func<bool> clientRuns)
 {
-    /// <summary>How often to look while a server is missing, for how long after a change, and how often without one.</summary>
+    /// <summary>How often to check while a server is missing, for how long after a change, and how often otherwise.</summary>
     private static readonly TimeSpan s_poll = TimeSpan.FromSeconds(2), s_recent = TimeSpan.FromMinutes(1), s_rest = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
@@ -17,23 +17,23 @@ internal sealed class ServerList(NodeContext context, ISchedulerProduct schedule
     private long? _floor;
     private long _changedAt = context.Time.GetTimestamp();
 
-    /// <summary>One look, and the wait until the membership changes or it is time for the next.</summary>
+    /// <summary>One check, and the wait until the membership changes or the next check is due.</summary>
     public async Task RoundAsync(CancellationToken cancel)
     {
         var seen = context.Membership.Current;
         var complete = await LookAsync(cancel);
-        // A server that is down for good is not waited for by every node of the cluster.
+        // Not every node of the cluster keeps checking for a server that never returns.
         var wait = !complete && context.Time.GetElapsedTime(_changedAt) < s_recent ? s_poll : s_rest;
         if (await context.Membership.ChangedSinceAsync(seen, wait, cancel)) _changedAt = context.Time.GetTimestamp();
     }
 
-    /// <summary>One look. Returns whether the client knows every server that is expected to stay.</summary>
+    /// <summary>One check. Returns whether the client knows every server that is expected to stay.</summary>
     internal async Task<bool> LookAsync(CancellationToken cancel)
     {
         var servers = KnownServer.Of(context.Membership.Current, scheduler.Row.Name).Where(s => !s.IsBootstrap).ToList();
         if (!clientRuns() || servers.Count == 0 || scheduler.Client(context.Endpoints.OfClient(scheduler.Row, context.Node)) is not { } client) return false;
         var known = await client.ServersAsync(s_callDeadline, cancel);
-        // At rest the answer ends here: nobody else is asked.
+        // At rest this is enough: no other server is asked.
         if (known is not null && servers.TrueForAll(s => !s.IsClaimed || known.Contains(s.Rpc))) return true;
         var seen = await Task.WhenAll(servers.Select(async s => new ServerSeen(s.Rpc, s.IsClaimed, await scheduler.Server(context.Endpoints.Of(scheduler.Row, s)).StandingAsync(cancel))));
         var decision = ServerListDecision.Next(known, seen, _floor);

@@ -3,21 +3,21 @@ using Nomadstack.Products;
 
 namespace Nomadstack.Clients;
 
-/// <summary>A server of the scheduler that the membership records.</summary>
+/// <summary>A server of the scheduler in the membership.</summary>
 /// <param name="Rpc"><c>ip:rpcport</c>.</param>
-/// <param name="Stays">Whether it is expected to stay; one that lingers may lead still.</param>
-/// <param name="Standing">What it says of itself; null when it does not answer.</param>
+/// <param name="Stays">Whether it is expected to stay. A lingering server may still be the leader.</param>
+/// <param name="Standing">Its own answer; null if it does not answer.</param>
 internal sealed record ServerSeen(string Rpc, bool Stays, RaftStanding? Standing);
 
-/// <summary>Which servers the running Nomad client of this node is to know.</summary>
-/// <param name="Tell">The list to give it; null when the one it has will do, or nothing better is known.</param>
+/// <summary>Which servers this node's running Nomad client should know.</summary>
+/// <param name="Tell">The list to give it; null if its present list is good, or nothing better is known.</param>
 /// <param name="Complete">Whether it then knows every server that is expected to stay.</param>
-/// <param name="Floor">What the leader had applied, for the next look.</param>
+/// <param name="Floor">The leader's applied index, for the next check.</param>
 internal sealed record ServerListDecision(IReadOnlyList<string>? Tell, bool Complete, long? Floor)
 {
-    /// <summary>Pure and total. A client is given the leader, and who has applied what the leader had at the look before: no server that is still replaying its log.</summary>
-    /// <param name="known">What the client knows; null when it does not answer.</param>
-    /// <param name="floor">The leader's applied index at the look before; null at the first.</param>
+    /// <summary>Pure and total. A client gets the leader, and the servers that have applied what the leader had at the check before. So it never gets a server that is still replaying its log.</summary>
+    /// <param name="known">The list that the client has; null if it does not answer.</param>
+    /// <param name="floor">The leader's applied index at the check before; null at the first check.</param>
     public static ServerListDecision Next(IReadOnlyCollection<string>? known, IReadOnlyList<ServerSeen> servers, long? floor)
     {
         var leader = servers.Where(s => s.Standing is { Leads: true }).MaxBy(s => s.Standing!.AppliedIndex);

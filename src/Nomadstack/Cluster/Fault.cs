@@ -6,13 +6,13 @@ namespace Nomadstack.Cluster;
 /// <summary>
 /// Named points around every effect at which a test can kill this process, as a power cut would.
 /// <c>NOMADSTACK_FAULT=before:NAME</c> or <c>after:NAME</c> kills the agent with SIGKILL at that point;
-/// <c>trace:FILE</c> writes down every point passed instead, so that a test sweeps over exactly those.
+/// <c>trace:FILE</c> writes every passed point to a file instead, so that a test can cover exactly those.
 /// </summary>
 internal static class Fault
 {
     private static readonly string? s_armed = Environment.GetEnvironmentVariable("NOMADSTACK_FAULT");
 
-    /// <summary>What a test makes of each point instead: null for nothing, or what the effect fails with. It holds for the test's own flow alone.</summary>
+    /// <summary>What a test does at each point: null for nothing, or the exception with which the effect fails. It applies only to the test's own flow.</summary>
     public static AsyncLocal<Func<string, Exception?>?> Plan { get; } = new();
 
     /// <summary>Runs <paramref name="effect"/>, an act that may safely be repeated, between its two fault points.</summary>
@@ -23,7 +23,7 @@ internal static class Fault
         At("after:" + name);
     }
 
-    /// <summary>Dies or fails here when a test armed this point; otherwise does nothing.</summary>
+    /// <summary>Dies or fails here if a test has armed this point; otherwise does nothing.</summary>
     public static void At(string point)
     {
         if (Plan.Value?.Invoke(point) is { } failure) throw failure;

@@ -6,8 +6,8 @@ using System.Text.Json.Serialization;
 namespace Nomadstack.Cluster;
 
 /// <summary>
-/// Every static port of one node (design: "Ports"), by name: a server that returns on its node returns at the same address. A port that is not named has its default;
-/// one that this release does not know is kept. In JSON an object of numbers, as the first release wrote it.
+/// Every static port of one node (design: "Ports"), by name: a server that restarts on its node has the same address. A port that is not named has its default.
+/// A port that this release does not know is kept. In JSON an object of numbers, as the first release wrote it.
 /// </summary>
 [JsonConverter(typeof(PortPlanJson))]
 internal sealed class PortPlan : IEquatable<PortPlan>
@@ -33,19 +33,19 @@ internal sealed class PortPlan : IEquatable<PortPlan>
         init => _ports[PeersKey] = value;
     }
 
-    /// <summary>What is named, by name.</summary>
+    /// <summary>The named ports, by name.</summary>
     public IReadOnlyDictionary<string, int> Named => _ports;
 
     public int this[ProductPort port] => _ports.GetValueOrDefault(port.Key, port.Default);
 
-    /// <summary>The port of a product's client, server or bootstrap server; 0 when the product has none for that purpose.</summary>
+    /// <summary>The port of a product's client, server or bootstrap server; 0 if the product has none for that purpose.</summary>
     public int Of(Product product, string holder, string purpose) => product.FindPort(holder, purpose) is { } port ? this[port] : 0;
 
     public PortPlan With(ProductPort port, int value) => With(port.Key, value);
 
     public PortPlan WithPeers(int value) => With(PeersKey, value);
 
-    /// <summary>With the defaults of these products written out, so that what a node takes stands in its file and in the membership.</summary>
+    /// <summary>The same with the defaults of these products written out, so that a node's file and the membership contain all its ports.</summary>
     public PortPlan WithDefaultsOf(IEnumerable<Product> products) =>
         new([new(PeersKey, Peers), .. products.SelectMany(p => p.Ports).Select(p => new KeyValuePair<string, int>(p.Key, this[p])), .. _ports.Where(p => p.Key != PeersKey && !products.Any(of => of.Ports.Any(port => port.Key == p.Key)))]);
 
@@ -64,7 +64,7 @@ internal sealed class PortPlan : IEquatable<PortPlan>
     private PortPlan With(string key, int value) => new(_ports.Where(p => p.Key != key).Append(new(key, value)));
 }
 
-/// <summary>A <see cref="PortPlan"/> as an object of numbers. What is none is refused by its name.</summary>
+/// <summary>A <see cref="PortPlan"/> as an object of numbers. A value that is not a number is refused by its name.</summary>
 internal sealed class PortPlanJson : JsonConverter<PortPlan>
 {
     public override PortPlan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)

@@ -2,35 +2,35 @@
 namespace Nomadstack.Cluster;
 
 /// <summary>
-/// One row of the product table: what every part of the program may know of a product without any of its code. How its servers are configured, asked and
-/// moved is in the product's own folder; flows loop over products and name none.
+/// One row of the product table: what every part of the program may know of a product without its code. How its servers are configured, queried and
+/// moved is in the product's own folder. Flows loop over products and name none.
 /// </summary>
 internal sealed record Product
 {
     /// <summary>In lower case: the driver's <c>role</c>, the name of its folders, of its command and of its job.</summary>
     public required string Name { get; init; }
 
-    /// <summary>As people write it, and as its program's first line of <c>version</c> begins.</summary>
+    /// <summary>The name for people, with which the first line of its program's <c>version</c> begins.</summary>
     public required string Title { get; init; }
 
     /// <summary>The name of its program.</summary>
     public string Program { get => field ?? Name; init; }
 
-    /// <summary>Every port it takes on a node. None: the stack only fetches this product and does not run it.</summary>
+    /// <summary>All its ports on a node. If there are none, the stack only fetches this product and does not run it.</summary>
     public IReadOnlyList<ProductPort> Ports { get; init; } = [];
 
-    /// <summary>True for the one product that places the servers of all: their jobs are in its state, and <c>engine</c> says what provides it.</summary>
+    /// <summary>True for the one product that places all servers. Their jobs are in its state, and <c>engine</c> says what provides it.</summary>
     public bool Schedules { get; init; }
 
     /// <summary>
-    /// True when a client of it does what the first server it meets says, whatever that server has forgotten: it starts only through the gate (I4).
+    /// True if its client obeys the first server that it meets, even one that has lost its state. Such a client starts only through the gate (I4).
     /// </summary>
     public bool FencesClient { get; init; }
 
-    /// <summary>True where the scheduler's jobs register their services with this node's client of it.</summary>
+    /// <summary>True if the scheduler's jobs register their services with this node's client of it.</summary>
     public bool IsCatalog { get; init; }
 
-    /// <summary>True for what release 0.1.0 ran, whose membership names products by a single flag.</summary>
+    /// <summary>True for the products of release 0.1.0, whose membership has a single flag for them.</summary>
     public bool InFirstRelease { get; init; }
 
     /// <summary>The oldest version that the stack can run; null for any.</summary>
@@ -39,28 +39,28 @@ internal sealed record Product
     /// <summary>The environment variable in which its own command line looks for the address; empty for none.</summary>
     public string AddressVariable { get; init; } = "";
 
-    /// <summary>True where HashiCorp itself publishes it, signed with its key.</summary>
+    /// <summary>True if HashiCorp publishes it, signed with HashiCorp's key.</summary>
     public bool IsHashiCorps { get; init; } = true;
 
     /// <summary>
-    /// The first versions under HashiCorp's Business Source License, the newest line first: older lines came under it with their releases of 2024. Empty when there are none.
+    /// The first versions under HashiCorp's Business Source License, the newest line first. Older lines changed to it with their releases of 2024. Empty if there are none.
     /// </summary>
     public IReadOnlyList<SemVer> BusinessSince { get; init; } = [];
 
-    /// <summary>True when the stack runs servers of it.</summary>
+    /// <summary>True if the stack runs servers of it.</summary>
     public bool Runs => Ports.Count > 0;
 
-    /// <summary>True when every node has an agent of it that is a client.</summary>
+    /// <summary>True if every node runs a client of it.</summary>
     public bool HasClient => Ports.Any(p => p.Holder == ProductPort.Client);
 
     /// <summary>The job that places its servers.</summary>
     public string JobId => Name + "-server";
 
-    /// <summary>The port of a client, server or bootstrap server for a purpose; null when the product has none such.</summary>
+    /// <summary>The port of a client, server or bootstrap server for a purpose; null if the product has no such port.</summary>
     public ProductPort? FindPort(string holder, string purpose) => Ports.FirstOrDefault(p => p.Holder == holder && p.Purpose == purpose);
 
     /// <summary>A port that the product must have.</summary>
-    /// <exception cref="InvalidOperationException">It has none such: the row is wrong.</exception>
+    /// <exception cref="InvalidOperationException">It has no such port: the row is wrong.</exception>
     public ProductPort Port(string holder, string purpose) =>
         FindPort(holder, purpose) ?? throw new InvalidOperationException($"{Title} has no port for {holder} {purpose}");
 

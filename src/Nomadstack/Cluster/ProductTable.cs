@@ -2,11 +2,11 @@
 namespace Nomadstack.Cluster;
 
 /// <summary>
-/// The products of a stack, in the order in which a bootstrap starts them: what others lean on comes first. The last word on what a flow loops over.
+/// The products of a stack, in the order in which a bootstrap starts them: a product that others need comes first. Every flow loops over this table.
 /// </summary>
 internal sealed class ProductTable(IReadOnlyList<Product> rows)
 {
-    /// <summary>Every product that this release knows. The ports are those of design and documentation; a node may choose others.</summary>
+    /// <summary>Every product that this release knows. The ports are those of the design and the documentation; a node may choose others.</summary>
     public static ProductTable Known { get; } = new(
     [
         new()
@@ -30,18 +30,18 @@ internal sealed class ProductTable(IReadOnlyList<Product> rows)
     /// <summary>Those that the stack runs.</summary>
     public IReadOnlyList<Product> Stack { get; } = [.. rows.Where(p => p.Runs)];
 
-    /// <summary>The one that places the servers of all.</summary>
+    /// <summary>The product that places all servers.</summary>
     public Product Scheduler { get; } = rows.Single(p => p.Schedules);
 
-    /// <summary>As a person reads them: the scheduler first, then the others.</summary>
+    /// <summary>In the order for people: the scheduler first, then the others.</summary>
     public IReadOnlyList<Product> Shown => [Scheduler, .. Stack.Where(p => !p.Schedules)];
 
     public Product? Find(string name) => Rows.FirstOrDefault(p => p.Name == name);
 
     /// <exception cref="InvalidOperationException">There is no such product.</exception>
-    public Product this[string name] => Find(name) ?? throw new InvalidOperationException($"the product table has no row {name}");
+    public Product this[string name] => Find(name) ?? throw new InvalidOperationException($"The product table has no row {name}.");
 
-    /// <summary>Ports of a product whose agents gossip. A port of 0 is one that it does not have.</summary>
+    /// <summary>Ports of a product whose agents gossip. A port of 0 means that the product does not have it.</summary>
     private static IReadOnlyList<ProductPort> PortsOf(string name, string title, (int Http, int Serf, int Dns) client, (int Http, int Rpc, int Serf) server, (int Http, int Rpc, int Serf) bootstrap)
     {
         ProductPort[] all =

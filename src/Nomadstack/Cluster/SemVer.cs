@@ -6,7 +6,7 @@ namespace Nomadstack.Cluster;
 /// <summary>A version as the products print it: <c>1.1.2</c>, <c>2.0.0-beta.1</c>, <c>1.10.5+ent</c>. Ordered by semantic versioning; build metadata does not count.</summary>
 internal sealed record SemVer(int Major, int Minor, int Patch, string PreRelease = "", string Metadata = "") : IComparable<SemVer>
 {
-    /// <summary>Reads a version with or without a leading v; null when it is none.</summary>
+    /// <summary>Reads a version with or without a leading v; null if it is not a version.</summary>
     public static SemVer? Parse(string? text)
     {
         var rest = (text ?? "").Trim().TrimStart('v');

@@ -2,8 +2,8 @@
 namespace Nomadstack.ColdBoot;
 
 /// <summary>One Nomad server as the gate sees it.</summary>
-/// <param name="Applied">Raft index it has applied; null when it does not answer.</param>
-/// <param name="LastLog">Raft index of the newest entry in its log.</param>
+/// <param name="Applied">The raft index that it has applied; null if it does not answer.</param>
+/// <param name="LastLog">The raft index of the newest entry in its log.</param>
 internal sealed record GateServer(string Node, string Rpc, long? Applied, long? LastLog, bool Leads, bool KnowsLeader);
 
 /// <summary>One reading of all servers the membership records.</summary>
@@ -36,7 +36,7 @@ internal abstract record Gate
     {
         if (facts.Servers.Count == 0) return new Closed("a server: none is recorded in the membership yet", NoQuorum: true);
         var answering = facts.Servers.Where(s => s.Applied is not null).ToList();
-        // A leader that was cut off may still believe in itself: the one that is further is the one.
+        // An isolated leader may still think that it leads. The one with the higher index is the real one.
         if (answering.Where(s => s.Leads).MaxBy(s => s.Applied) is not { } leader)
             return new Closed(NoLeader(facts.Servers, answering), NoQuorum: true);
         if (facts.ReadIndex is not { } read) return new Closed($"a consistent read through the leader on {leader.Node}", NoQuorum: false);
@@ -64,7 +64,7 @@ internal abstract record Gate
     {
         var missing = all.Where(s => s.Applied is null).Select(s => s.Node).ToList();
         return missing.Count == 0
-            ? all.Count == 1 ? "a leader: the only server answers and is about to elect itself" : $"a leader: all {all.Count} servers answer and hold an election"
+            ? all.Count == 1 ? "a leader: the only server answers and will elect itself" : $"a leader: all {all.Count} servers answer and an election is under way"
             : $"quorum: {answering.Count} of {all.Count} servers answer; missing: {string.Join(", ", missing)}";
     }
 }

@@ -34,7 +34,7 @@ internal sealed record Memory : IHasSchema
 [JsonSerializable(typeof(Memory))]
 internal sealed partial class ColdBootJson : JsonSerializerContext;
 
-/// <summary>Reads what <see cref="Gate"/> decides on, and holds the Nomad client back until it opens.</summary>
+/// <summary>Reads the facts for <see cref="Gate"/>, and holds the Nomad client back until the gate opens.</summary>
 internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct scheduler)
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(150);
@@ -54,10 +54,10 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     private Memory? _memory;
     private long? _provedAt;
 
-    /// <summary>The last verdict; null before the first look.</summary>
+    /// <summary>The last decision; null before the first check.</summary>
     public Gate? Last { get; private set; }
 
-    /// <summary>When the gate was last found closed for want of a quorum, for "since when".</summary>
+    /// <summary>Since when the gate is closed because there is no quorum.</summary>
     public DateTimeOffset? NoQuorumSince { get; private set; }
 
     /// <summary>What this node remembers.</summary>
@@ -69,7 +69,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
         }
     }
 
-    /// <summary>Waits as long as it takes; <paramref name="say"/> is told for what, whenever that changes.</summary>
+    /// <summary>Waits without a deadline. <paramref name="say"/> is called with the reason whenever it changes.</summary>
     public async Task<Gate.Open> WaitAsync(Action<string> say, CancellationToken cancel)
     {
         while (true)
@@ -87,7 +87,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
         }
     }
 
-    /// <summary>One look at all recorded servers.</summary>
+    /// <summary>One check of all recorded servers.</summary>
     public async Task<Gate> LookAsync(CancellationToken cancel)
     {
         var servers = KnownServer.Of(context.Membership.Current, scheduler.Row.Name);

@@ -4,7 +4,7 @@ using Nomadstack.HashiCorp;
 
 namespace Nomadstack.Consul;
 
-/// <summary>What a Consul server's and a Consul client's configuration have in common.</summary>
+/// <summary>The common part of a Consul server's and a Consul client's configuration.</summary>
 internal static class AgentConfig
 {
     public static JsonObject Start(string name, string datacenter, string dataFolder, string address, JsonObject ports, IEnumerable<string> join)
@@ -20,7 +20,7 @@ internal static class AgentConfig
             ["ports"] = ports,
             ["leave_on_terminate"] = false,
             ["skip_leave_on_interrupt"] = true,
-            // Whoever starts it again after a leave wants it back.
+            // After a leave, a new start means that the agent should join again.
             ["rejoin_after_leave"] = true,
             ["disable_update_check"] = true,
         };

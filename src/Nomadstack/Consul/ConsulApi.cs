@@ -7,20 +7,20 @@ using Nomadstack.Products;
 namespace Nomadstack.Consul;
 
 /// <summary>
-/// The calls we make to one Consul agent, and no more; the same for every Consul from 1.8 on.
-/// A server that is down, leaderless or unwilling is an answer, never an exception.
+/// All our calls to one Consul agent. They are the same for every Consul since 1.8.
+/// A server that is down, has no leader or refuses is an answer, never an exception.
 /// </summary>
-/// <param name="endpoint">A server's, or a client's: it passes on what needs a server.</param>
+/// <param name="endpoint">A server's or a client's. A client passes on what needs a server.</param>
 internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
     : HashiCorpServerApi(endpoint, "X-Consul-Index", time, transport)
 {
-    /// <summary>For calls an agent answers by itself.</summary>
+    /// <summary>For calls that an agent answers by itself.</summary>
     public static readonly TimeSpan Quick = TimeSpan.FromSeconds(2);
 
-    /// <summary>For calls that need a leader: Consul holds them for up to 7 s while there is none.</summary>
+    /// <summary>For calls that need a leader: Consul keeps them waiting for up to 7 s while there is none.</summary>
     public static readonly TimeSpan WithLeader = TimeSpan.FromSeconds(10);
 
-    /// <summary>For <see cref="LeaveAsync"/>: it answers when the server is gone, 5 s of drain included.</summary>
+    /// <summary>For <see cref="LeaveAsync"/>: Consul answers when the server has left, after up to 5 s of drain.</summary>
     public static readonly TimeSpan Leaving = TimeSpan.FromSeconds(30);
 
     protected override string SnapshotPath => "/v1/snapshot";
@@ -32,7 +32,7 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
     public override Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
         TransferLeadershipAsync(HttpMethod.Post, "/v1/operator/raft/transfer-leader", id, deadline, cancel);
 
-    /// <summary>Of servers and clients alike: a server's name is never a node's.</summary>
+    /// <summary>Servers and clients: a server never has a node's name.</summary>
     public override async Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await MembersAsync(deadline, cancel)).Try(out var members)
             ? [.. members.Where(m => !m.Server).Select(m => new SeenClient(m.Name, m.Status == ConsulProduct.Alive ? m.Status : ConsulProduct.Failed, m.Status == ConsulProduct.Alive))]
@@ -50,12 +50,12 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
         Http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave/" + Uri.EscapeDataString(member) + (prune ? "?prune" : ""), null, deadline, cancel);
 
     /// <summary>
-    /// This agent leaves the cluster and its process ends. A broken connection is a success in the making, so look at the process and at raft, not at this answer.
-    /// Never for the last server: Consul does not refuse it.
+    /// This agent leaves the cluster and its process ends. A broken connection often means success, so check the process and raft, not this answer.
+    /// Never call it for the last server: Consul does not refuse.
     /// </summary>
     public Task<Answer<Done>> LeaveAsync(TimeSpan deadline, CancellationToken cancel) => Http.DoAsync(HttpMethod.Put, "/v1/agent/leave", null, deadline, cancel);
 
-    /// <summary>The value of a key, or null when there is none. Read through a leader that has proved it still leads.</summary>
+    /// <summary>The value of a key, or null if there is none. Read through a leader that has confirmed that it still leads.</summary>
     public async Task<Answer<string?>> GetKeyAsync(string key, TimeSpan deadline, CancellationToken cancel)
     {
         var answer = await Http.SendAsync(HttpMethod.Get, $"/v1/kv/{Key(key)}?raw&consistent", null, deadline, cancel);
@@ -68,7 +68,7 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
     private static string Key(string key) => string.Join('/', key.Split('/').Select(Uri.EscapeDataString));
 }
 
-/// <summary><c>/v1/agent/self</c>, as far as we read it.</summary>
+/// <summary><c>/v1/agent/self</c>, the part that we read.</summary>
 internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, SelfStats? Stats)
 {
     public AgentSelf ToSelf()
@@ -80,7 +80,7 @@ internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, SelfSt
 
 internal sealed record SelfConfig(string? Version, bool Server, string? NodeID);
 
-/// <summary>Only raft's counters; of the other maps newer versions change the shape.</summary>
+/// <summary>Only raft's counters: newer versions change the form of the other maps.</summary>
 internal sealed record SelfStats([property: JsonPropertyName("raft")] Dictionary<string, string>? Raft);
 
 /// <param name="Status">Serf's number: 1 alive, 2 leaving, 3 left, 4 failed.</param>

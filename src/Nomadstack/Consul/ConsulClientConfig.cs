@@ -7,8 +7,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Consul;
 
 /// <summary>
-/// The configuration file of a node's Consul client, accepted by every Consul from 1.8 on.
-/// It never leaves by a signal, so a restart takes no service of the node out of the catalog.
+/// The configuration file of a node's Consul client, accepted by every Consul since 1.8.
+/// No signal makes it leave, so a restart does not remove the node's services from the catalog.
 /// </summary>
 internal sealed record ConsulClientConfig
 {

@@ -8,7 +8,7 @@ using Nomadstack.Programs;
 
 namespace Nomadstack.Consul;
 
-/// <summary>Consul's row: configuration, node-id file, the way its servers leave, and its client, which holds nothing that a blank server could take away.</summary>
+/// <summary>The code for Consul: configuration, node-id file, how its servers leave, and its client, which has nothing that a blank server could remove.</summary>
 internal sealed class ConsulProduct(Product row, NodeContext context, NodePrograms programs) : IProduct
 {
     /// <summary>The states of a client.</summary>
@@ -22,7 +22,7 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
 
     public IServerApi Server(Endpoint endpoint) => new ConsulApi(endpoint, context.Time);
 
-    /// <summary>It learns of servers by gossip.</summary>
+    /// <summary>The client learns of servers by gossip.</summary>
     public IClientApi? Client(Endpoint endpoint) => null;
 
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
@@ -36,7 +36,7 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers)
     {
         var configuration = ConsulClientConfig.For(row, context.Node, Path.Combine(context.Paths.Client(row.Name), "data")) with { Join = servers };
-        // The key for its web interface was renamed between versions; the flag was not.
+        // The key for the web interface was renamed between versions; the flag was not.
         return ClientFiles.Write(row, context, programs, configuration.Render(), "-config-file", "-ui");
     }
 
@@ -44,7 +44,7 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
     {
     }
 
-    /// <summary>Leaves by its own call; the process ends by itself, and is then kept from being started again.</summary>
+    /// <summary>Leaves through its API call. The process ends by itself and is then not started again.</summary>
     public async Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel)
     {
         var leaving = new ConsulApi(server, context.Time).LeaveAsync(deadline, cancel);
@@ -60,6 +60,6 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
 
     public string MemberName(string serverName) => serverName;
 
-    /// <summary>A bootstrap server joins the node's job server as soon as that one listens, so that no permanent file ever names a bootstrap port.</summary>
+    /// <summary>A bootstrap server joins the node's job server as soon as that listens, so that no permanent file ever contains a bootstrap port.</summary>
     private string BootstrapJoins(ServerSite site) => ConfigText.Endpoint(site.Address, context.Node.Ports.Of(row, ProductPort.Server, ProductPort.Serf));
 }

@@ -7,12 +7,12 @@ using Nomadstack.Products;
 namespace Nomadstack.Consul;
 
 /// <summary>
-/// The configuration file of a Consul server, accepted by every Consul from 1.8 on. Everything listens on the node's address alone, on the server's own ports.
-/// No signal makes it leave the cluster: leaving goes through <c>PUT /v1/agent/leave</c>, so a stop by anybody is only a stop.
+/// The configuration file of a Consul server, accepted by every Consul since 1.8. Everything listens only on the node's address, on the server's own ports.
+/// No signal makes it leave the cluster: it leaves only through <c>PUT /v1/agent/leave</c>, so any other stop is only a stop.
 /// </summary>
 internal sealed record ConsulServerConfig
 {
-    /// <summary>Unique among servers and clients alike; never the node's own name, which its client has.</summary>
+    /// <summary>Unique among servers and clients. Not the node's name, which its client has.</summary>
     public required string Name { get; init; }
 
     public required string Address { get; init; }
@@ -21,22 +21,22 @@ internal sealed record ConsulServerConfig
     public required int Serf { get; init; }
     public required string DataFolder { get; init; }
 
-    /// <summary>The Consul that will read it: newer ones open a port by default that older ones have no word for.</summary>
+    /// <summary>The version of the Consul that reads it: newer ones open a port by default that older ones do not know.</summary>
     public required SemVer Version { get; init; }
 
-    /// <summary>Gossip of the other servers, <c>ip:serfport</c>. This server's own is left out: joining oneself counts as success and ends the retries.</summary>
+    /// <summary>Gossip of the other servers, <c>ip:serfport</c>. Without this server's own: joining itself counts as success and ends the retries.</summary>
     public IReadOnlyList<string> Join { get; init; } = [];
 
-    /// <summary>True for the one server that makes a new cluster; with existing raft data it does nothing.</summary>
+    /// <summary>True for the only server that makes a new cluster. With existing raft data it has no effect.</summary>
     public bool Bootstrap { get; init; }
 
-    /// <summary>Autopilot removes no dead server below this many voters. Only the first value counts: later ones go through the API.</summary>
+    /// <summary>Autopilot does not remove a dead server if fewer voters than this would be left. Only the first value counts; later ones go through the API.</summary>
     public int MinQuorum { get; init; }
 
     public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
     public string Datacenter { get; init; } = "dc1";
 
-    /// <summary>Ten years: whether a server's data is still the cluster's is for raft to say, not for the calendar.</summary>
+    /// <summary>Ten years: raft decides whether a server's data is still valid, not the calendar.</summary>
     private const string LongestAway = "87600h";
 
     /// <param name="join">Gossip of the other servers.</param>
@@ -55,13 +55,13 @@ internal sealed record ConsulServerConfig
     public string Render()
     {
         var ports = new JsonObject { ["dns"] = -1, ["http"] = Http, ["https"] = -1, ["grpc"] = -1, ["serf_lan"] = Serf, ["serf_wan"] = -1, ["server"] = Rpc };
-        // On by default for servers since 1.14, at the same port for every server of a host.
+        // On by default for servers since 1.14, with the same port for every server on a host.
         if (Version.AtLeast(1, 14)) ports["grpc_tls"] = -1;
 
         var configuration = AgentConfig.Start(Name, Datacenter, DataFolder, Address, ports, Join.Where(j => j != ConfigText.Endpoint(Address, Serf)));
         configuration["server"] = true;
         if (Bootstrap) configuration["bootstrap_expect"] = 1;
-        // From there on a server that was off for a week (by default) does not start at all, which would make a room that was dark for longer a lost one.
+        // Since that version, a server that was off for a week (by default) does not start. A cluster without power for longer would be lost.
         if (Version.AtLeast(1, 15, 3)) configuration["server_rejoin_age_max"] = LongestAway;
         configuration["performance"] = new JsonObject { ["raft_multiplier"] = 1, ["leave_drain_time"] = "500ms" };
         configuration["autopilot"] = new JsonObject

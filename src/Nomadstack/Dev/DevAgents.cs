@@ -7,8 +7,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Dev;
 
 /// <summary>
-/// The init system of a <see cref="DevRoom"/>: starts a node's agent and starts it again when it ends, as long as the node has power.
-/// Its agents are sessions of their own, so that Ctrl-C reaches this program alone, and they outlive it: the next one adopts them.
+/// The init system of a <see cref="DevRoom"/>. Starts a node's agent, and starts it again when it ends, as long as the node has power.
+/// The agents run in sessions of their own, so that Ctrl-C reaches only this program. They outlive it, and the next run adopts them.
 /// </summary>
 internal sealed class DevAgents : IAsyncDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class DevAgents : IAsyncDisposable
 
     /// <param name="room">Its nodes.</param>
     /// <param name="program">Path of this program's own file.</param>
-    /// <exception cref="ProblemException"><c>agent/already-running</c>: another one runs this room.</exception>
+    /// <exception cref="ProblemException"><c>agent/already-running</c>: another process runs these nodes.</exception>
     public DevAgents(DevRoom room, string program, TimeProvider time)
     {
         (_room, _program) = (room, program);
@@ -41,7 +41,7 @@ internal sealed class DevAgents : IAsyncDisposable
         });
     }
 
-    /// <summary>Starts the node's agent, or takes over the one that runs.</summary>
+    /// <summary>Starts the node's agent, or adopts the one that runs.</summary>
     public async Task StartAsync(DevNode node, IReadOnlyList<string> arguments, CancellationToken cancel)
     {
         var agent = _agents[node.Name];
@@ -49,15 +49,15 @@ internal sealed class DevAgents : IAsyncDisposable
         await agent.StartAsync(new(node.ProcessName, _program, ["agent", "--data-dir", node.Paths.Data, "--bind", node.Address, "--name", node.Name, .. arguments], LogFile(node)), cancel);
     }
 
-    /// <summary>What the agent said last, once it has ended by itself; null as long as it has not.</summary>
+    /// <summary>The agent's last output once it has ended by itself; null until then.</summary>
     public string? LastWords(DevNode node) => _exits.ContainsKey(node.Name) && node.HasPower ? string.Join('\n', LogTail.LastLines(LogFile(node), 3)) : null;
 
     public string LogFile(DevNode node) => Path.Combine(_room.Folder, node.ProcessName + ".log");
 
-    /// <summary>Ends every agent for good, each by <paramref name="stop"/> first, which stops what it runs.</summary>
+    /// <summary>Ends every agent for good. <paramref name="stop"/> is tried first: it also stops the agent's processes.</summary>
     public async Task StopAsync(Func<DevNode, Task> stop, CancellationToken cancel)
     {
-        // From here on an agent that ends is not started again.
+        // From here on, an agent that ends is not started again.
         await _stopping.CancelAsync();
         await Task.WhenAll(_room.Nodes.Select(async node =>
         {

@@ -15,7 +15,7 @@ internal sealed class DevRoom
     /// <summary>In order of their numbers.</summary>
     public IReadOnlyList<DevNode> Nodes { get; }
 
-    /// <summary>A room for this many nodes; nodes that it had before stay.</summary>
+    /// <summary>A room with at least this many nodes. Nodes from before stay.</summary>
     public static DevRoom Make(NodePaths paths, int nodes)
     {
         var folder = FolderIn(paths);
@@ -35,14 +35,14 @@ internal sealed class DevRoom
 
     /// <exception cref="ProblemException"><c>dev/none</c>.</exception>
     public static DevRoom FindOrThrow(NodePaths paths) =>
-        Find(paths) ?? throw new ProblemException(new("dev/none", $"There are no dev nodes in {paths.Data}.", "`nomadstack up --dev-nodes 3` has not run on this data folder.", "Start them with it, or name their folder with --data-dir."));
+        Find(paths) ?? throw new ProblemException(DevProblems.None(paths.Data));
 
     /// <exception cref="ProblemException"><c>dev/unknown-node</c>.</exception>
     public DevNode this[string name] =>
         Nodes.FirstOrDefault(node => node.Name == name)
-        ?? throw new ProblemException(new("dev/unknown-node", $"There is no dev node \"{name}\".", $"The nodes are {string.Join(", ", Nodes.Select(node => node.Name))}.", "Name one of them."));
+        ?? throw new ProblemException(DevProblems.UnknownNode(name, Nodes.Select(node => node.Name)));
 
-    /// <summary>Whom a command means that names the folder of a room and not of a node: a node whose agent runs, the first of them.</summary>
+    /// <summary>The node that a command means if --data-dir names a room and not a node: the first one whose agent runs.</summary>
     public static NodePaths Representative(NodePaths paths)
     {
         if (File.Exists(paths.NodeFile) || Find(paths) is not { } room) return paths;
@@ -50,14 +50,14 @@ internal sealed class DevRoom
     }
 
     /// <summary>
-    /// Pulls the plug: nothing of these nodes runs any more when this returns, and no part of it had a moment to prepare.
+    /// Cuts the power: when this returns, no process of these nodes runs, and none had a chance to prepare.
     /// </summary>
     /// <returns>How many processes ended.</returns>
     public async Task<int> CutPowerAsync(IReadOnlyList<DevNode> nodes, TimeProvider time, CancellationToken cancel)
     {
         foreach (var node in nodes) node.PullPlug();
         var ended = await Task.WhenAll(nodes.Select(async node =>
-            // The agent before its processes, or it would begin to start them again.
+            // The agent first, since it would start its processes again.
             await MarkedProcesses.EndAsync(Folder, node.ProcessName, TimeSpan.Zero, time, cancel) + await MarkedProcesses.EndAsync(node.Paths.Data, null, TimeSpan.Zero, time, cancel)));
         return ended.Sum();
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Globalization;
 using Nomadstack.Api;
 using Nomadstack.Bundle;
 using Nomadstack.Cluster;
@@ -10,19 +9,19 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Doctor;
 
-/// <summary>One reading of this machine and of the agent on it, if there is one. Changes nothing but a file of some kilobytes that is gone again when it returns.</summary>
-/// <param name="Address">The node's own, the asked-for or the guessed one; null when there is none to take.</param>
-/// <param name="IsMember">The data folder belongs to a cluster already.</param>
+/// <summary>One reading of this machine and of the agent on it, if there is one. Writes one file of a few kilobytes and deletes it again. Changes nothing else.</summary>
+/// <param name="Address">The node's own address, the one asked for, or the guessed one; null when there is none.</param>
+/// <param name="IsMember">The data folder already belongs to a cluster.</param>
 /// <param name="Agent">Pid of the agent that holds the data folder; null when none does.</param>
-/// <param name="Status">What that agent says; null when there is none.</param>
-/// <param name="AgentProblem">Why the agent does not say anything although it runs; or why its files cannot be read.</param>
-/// <param name="Others">Agents that are not this folder's, as <c>pid 12: nomad agent -dev</c>.</param>
-/// <param name="Sync">What it took to make a small write durable; null when nothing could be written.</param>
-/// <param name="OpenFiles">The hard limit; null when unknown or without end.</param>
-/// <param name="MemoryBytes">Free for programs, and the limit of our control group when that is lower.</param>
-/// <param name="ClockIsKept">A time service keeps the kernel's clock; null when unknown.</param>
-/// <param name="Cgroups">2, 1 or 0 for none.</param>
-/// <param name="Bundle">What this binary carries; null for nothing.</param>
+/// <param name="Status">What that agent answers; null when there is none.</param>
+/// <param name="AgentProblem">Why a running agent does not answer, or why its files cannot be read.</param>
+/// <param name="Others">Agents of other folders, such as <c>pid 12: nomad agent -dev</c>.</param>
+/// <param name="Sync">How long a small durable write took; null when nothing could be written.</param>
+/// <param name="OpenFiles">The hard limit; null when unknown or unlimited.</param>
+/// <param name="MemoryBytes">Memory free for programs, or the limit of our control group when that is lower.</param>
+/// <param name="ClockIsKept">A time service sets the kernel's clock; null when unknown.</param>
+/// <param name="Cgroups">The version, 2 or 1; 0 for none.</param>
+/// <param name="Bundle">What this binary contains; null for nothing.</param>
 internal sealed record DoctorFacts(
     NodePaths Paths,
     string? Address,
@@ -44,10 +43,10 @@ internal sealed record DoctorFacts(
     IReadOnlyDictionary<string, ProgramFinding> Programs,
     BundleIndex? Bundle)
 {
-    /// <summary>Version 2's tree is there with all that Nomad wants of it, and cannot be changed by us.</summary>
+    /// <summary>The tree of version 2 has everything that Nomad wants, but we cannot change it.</summary>
     public bool CgroupsClosed { get; init; }
 
-    /// <summary>Long enough for a busy agent, short enough for a person who waits.</summary>
+    /// <summary>Long enough for a busy agent, and short enough for a person who waits.</summary>
     private static readonly TimeSpan s_agentDeadline = TimeSpan.FromSeconds(5);
 
     public static async Task<DoctorFacts> ReadAsync(NodePaths paths, DoctorRequest request, TimeProvider time, CancellationToken cancel)
@@ -55,11 +54,11 @@ internal sealed record DoctorFacts(
         var (node, unreadable) = ReadNode(paths);
         var own = MarkedProcesses.WithThis(paths.Data);
         var agent = AgentPresence.HolderOf(paths);
-        // The agent holds the peer port itself; it does not carry the mark that its processes do.
+        // The agent holds the peer port itself, and unlike its processes it has no mark.
         if (agent is { } running) own.Add(running);
         var (status, silence) = agent is null ? (null, null) : await AskAsync(paths, time, cancel);
         var host = HostFacts.Read(paths.Data, time);
-        // Without the memory of what programs said: a doctor writes no files.
+        // Without the cache of program versions: the doctor writes no files.
         var bundle = new BundleStore(paths, time).Unpacked(Environment.ProcessPath!);
         var probe = new ProgramProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
         Dictionary<string, ProgramFinding> programs = [];
@@ -116,7 +115,7 @@ internal sealed record DoctorFacts(
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            return (null, new("agent/not-answering", "The agent does not answer.", string.Create(CultureInfo.InvariantCulture, $"It has its socket open and said nothing within {s_agentDeadline.TotalSeconds:0} s: it is stuck or starved."), $"Look at its log in {paths.Log}; restarting the agent interrupts no server."));
+            return (null, DoctorProblems.NotAnswering(s_agentDeadline, paths.Log));
         }
     }
 

@@ -6,21 +6,21 @@ using Nomadstack.Programs;
 
 namespace Nomadstack.Doctor;
 
-/// <summary>From what was read of a machine to what a person should know of it, every check with its result. Pure.</summary>
+/// <summary>Turns the facts about a machine into findings: every check with its result. Pure.</summary>
 internal static class Examination
 {
-    /// <summary>Raft writes on disks slower than this are felt; a disk with a write cache that is kept through a power cut takes a millisecond.</summary>
+    /// <summary>Raft is noticeably slow on disks slower than this. A disk whose write cache survives a power cut takes a millisecond.</summary>
     private static readonly TimeSpan s_slowSync = TimeSpan.FromMilliseconds(50);
 
     private static readonly Version s_oldestKernel = new(5, 4);
 
-    /// <summary>Nomad and Consul hold one file for each connection and each log.</summary>
+    /// <summary>Nomad and Consul have one open file for each connection and each log.</summary>
     private const long FewFiles = 8192;
 
-    /// <summary>An idle node takes some 250 MiB: two agents and two servers.</summary>
+    /// <summary>An idle node takes about 250 MiB: two agents and two servers.</summary>
     private const long LittleMemory = 512L << 20;
 
-    /// <summary>Of other agents, so that a page stays one.</summary>
+    /// <summary>Most other agents named, so that the report stays on one page.</summary>
     private const int MostNamed = 3;
 
     public static IReadOnlyList<Finding> Of(DoctorFacts facts) =>
@@ -51,7 +51,7 @@ internal static class Examination
     private static IEnumerable<Finding> Cluster(DoctorFacts facts)
     {
         if (facts.Status?.Cluster is not { } cluster) yield break;
-        var said = new Problem("cluster/" + cluster.State, $"The cluster is {cluster.State}.", cluster.Reason.Length > 0 ? cluster.Reason + "." : "", "Follow it with `nomadstack status --watch`; docs/troubleshooting.md goes through the reasons.");
+        var said = DoctorProblems.NotHealthy(cluster);
         yield return cluster.State switch
         {
             "healthy" => Finding.Ok("cluster", "healthy"),
@@ -62,7 +62,7 @@ internal static class Examination
     }
 
     private static IEnumerable<Finding> Bundle(DoctorFacts facts) =>
-        facts.Bundle is { } bundle ? [Finding.Ok("bundle", "this program carries " + string.Join(" and ", bundle.Programs.Select(p => $"{p.Name} {p.Version}")) + ", used where PATH has none")] : [];
+        facts.Bundle is { } bundle ? [Finding.Ok("bundle", "this program contains " + string.Join(" and ", bundle.Programs.Select(p => $"{p.Name} {p.Version}")) + "; they are used if the PATH has none")] : [];
 
     private static Finding Program(DoctorFacts facts, Product product, ProgramFinding finding) => finding switch
     {
@@ -78,13 +78,13 @@ internal static class Examination
     {
         if (facts.Address is null)
         {
-            yield return Finding.Problem("address", new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (`nomadstack up` takes 127.0.0.1, for a cluster of this machine alone)."));
+            yield return Finding.Problem("address", DoctorProblems.NoAddress());
             yield break;
         }
 
         var request = new PreflightRequest(facts.Address, PortUse.Of(facts.Ports, ProductTable.Known.Shown.Where(p => p.Schedules || IsHere(facts, p)), bootstrap: !facts.IsMember), facts.Paths.Data, OwnPids: facts.OwnPids);
         foreach (var finding in Each("address", PreflightChecks.Address(request, facts.Host), $"{facts.Address} ({AddressGuess.InterfaceOf(facts.Address)})")) yield return finding;
-        foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or held by our own processes")) yield return finding;
+        foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or used by this node's own processes")) yield return finding;
     }
 
     private static bool IsHere(DoctorFacts facts, Product product) => facts.Programs[product.Name] is not ProgramFinding.Missing || facts.Bundle?.Programs.Any(p => p.Name == product.Name) == true;
@@ -98,9 +98,9 @@ internal static class Examination
 
     private static Finding Disk(DoctorFacts facts) => facts.Sync switch
     {
-        null => Finding.Ok("disk", "not measured: nothing can be written"),
-        { } sync when sync > s_slowSync => Finding.Warning("disk", new("doctor/slow-disk", $"A small write takes {Milliseconds(sync)} to be safe on disk.", "A write to the cluster waits for that on a majority of its servers; a raft election may time out under load.", "Choose a --data-dir on a faster disk, best an SSD that keeps its cache through a power cut.")),
-        { } sync => Finding.Ok("disk", $"a small write is safe after {Milliseconds(sync)}"),
+        null => Finding.Ok("disk", "not measured: no file can be written"),
+        { } sync when sync > s_slowSync => Finding.Warning("disk", DoctorProblems.SlowDisk(Milliseconds(sync))),
+        { } sync => Finding.Ok("disk", $"a small write is safe on disk after {Milliseconds(sync)}"),
     };
 
     private static List<Finding> Clock(DoctorFacts facts)
@@ -111,14 +111,14 @@ internal static class Examination
         [
             facts.ClockIsKept switch
             {
-                true => Finding.Ok("clock", "kept by a time service"),
-                null => Finding.Ok("clock", "plausible; the kernel does not say who keeps it"),
-                false => Finding.Warning("clock", new("doctor/clock-not-kept", "Nobody keeps this machine's clock.", "The kernel says that no time service has set it. Nodes whose clocks are minutes apart refuse each other's tokens and certificates.", "Run a time service: systemd-timesyncd, chrony or ntpd. In a virtual machine or container that the host keeps, all is well.")),
+                true => Finding.Ok("clock", "set by a time service"),
+                null => Finding.Ok("clock", "plausible; the kernel does not say who sets it"),
+                false => Finding.Warning("clock", DoctorProblems.ClockNotKept()),
             },
         ];
     }
 
-    /// <summary>No warning: on a laptop it is what one wants.</summary>
+    /// <summary>Not a warning: on a laptop an ordinary user is right.</summary>
     private static Finding User(DoctorFacts facts) => Finding.Ok("user", Privileges.Missing(facts.User, Scheduler(facts)?.Kind ?? EngineKind.Embedded, Version(facts)) is { } missing ? missing : facts.User.Name);
 
     private static string Version(DoctorFacts facts) => Scheduler(facts)?.Version.ToString() ?? "";
@@ -127,30 +127,30 @@ internal static class Examination
 
     private static Finding Kernel(DoctorFacts facts) => facts.Kernel >= s_oldestKernel
         ? Finding.Ok("kernel", $"Linux {facts.Kernel.ToString(3)}")
-        : Finding.Problem("kernel", new("agent/kernel-too-old", $"This kernel is Linux {facts.Kernel.ToString(3)}.", "The agent watches processes that are not its children, which came with 5.4.", "Run a kernel of 5.4 or later."));
+        : Finding.Problem("kernel", DoctorProblems.KernelTooOld(facts.Kernel));
 
     private static Finding Cgroups(DoctorFacts facts) => facts.Cgroups switch
     {
-        2 when facts is { CgroupsClosed: true, User.IsRoot: true } && Scheduler(facts) is { } scheduler && scheduler.Version.AtLeast(1, 7) => Finding.Problem("cgroups", new("doctor/cgroups-closed", $"Nomad {scheduler.Version} starts no client here.", "As root it makes control groups of its own, and those of this container are read-only or cannot be divided.", "Start the container with the host's (--privileged --cgroupns=host), run the agent as another user than root, or use Nomad 1.6.")),
+        2 when facts is { CgroupsClosed: true, User.IsRoot: true } && Scheduler(facts) is { } scheduler && scheduler.Version.AtLeast(1, 7) => Finding.Problem("cgroups", DoctorProblems.CgroupsClosed(scheduler.Version.ToString())),
         2 => Finding.Ok("cgroups", "version 2"),
         1 => Finding.Ok("cgroups", "version 1"),
-        _ => Finding.Warning("cgroups", new("doctor/no-cgroups", "No control groups are mounted.", "/sys/fs/cgroup is empty, so Nomad cannot limit or clean up after its tasks; drivers other than raw_exec do not work.", "Mount them (systemd does at boot); in a container, start it with the host's cgroup namespace.")),
+        _ => Finding.Warning("cgroups", DoctorProblems.NoCgroups()),
     };
 
     private static Finding Files(DoctorFacts facts) => facts.OpenFiles switch
     {
-        < FewFiles => Finding.Warning("open files", new("doctor/few-open-files", $"A process here may hold only {facts.OpenFiles} files open.", "A server holds one for each client and log; at the limit it refuses connections.", "Raise the hard limit: LimitNOFILE=65536 in the unit, or `ulimit -n` in the shell that starts the agent.")),
+        < FewFiles and { } few => Finding.Warning("open files", DoctorProblems.FewOpenFiles(few)),
         null => Finding.Ok("open files", "no limit"),
         _ => Finding.Ok("open files", $"up to {facts.OpenFiles}"),
     };
 
     private static Finding Memory(DoctorFacts facts) => facts.MemoryBytes < LittleMemory && facts.Agent is null
-        ? Finding.Warning("memory", new("doctor/little-memory", $"Only {MiB(facts.MemoryBytes)} of memory are free for an agent.", $"Nomad and Consul with their servers take half of {MiB(LittleMemory)} when idle; your jobs come on top.", "Stop something, add memory, or leave Consul out with --no-consul."))
+        ? Finding.Warning("memory", DoctorProblems.LittleMemory(MiB(facts.MemoryBytes), MiB(LittleMemory)))
         : Finding.Ok("memory", $"{MiB(facts.MemoryBytes)} free");
 
     private static Finding Others(DoctorFacts facts) => facts.Others.Count == 0
         ? Finding.Ok("others", "no other Nomad, Consul or nomadstack agent runs here")
-        : Finding.Warning("others", new("doctor/other-agents", $"{(facts.Others.Count == 1 ? "Another agent runs" : $"{facts.Others.Count} other agents run")} on this machine.", string.Join("; ", facts.Others.Take(MostNamed).Select(Short)) + (facts.Others.Count > MostNamed ? $"; and {facts.Others.Count - MostNamed} more." : "."), "Stop what you did not mean to run beside this one. Two stacks on one host need ports and data folders of their own."));
+        : Finding.Warning("others", DoctorProblems.OtherAgents(facts.Others.Count, facts.Others.Take(MostNamed).Select(Short), facts.Others.Count - MostNamed));
 
     private static List<Finding> Each(string check, IEnumerable<Problem> problems, string fine)
     {

@@ -6,10 +6,10 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Doctor;
 
-/// <summary>What one check came to.</summary>
-/// <param name="Check">What was looked at, in a word or two.</param>
-/// <param name="State"><c>ok</c>, <c>warning</c> (works, and may hurt later) or <c>problem</c> (an agent would not start, or does not work).</param>
-/// <param name="Code">Of the problem an agent would give; empty when all is well.</param>
+/// <summary>The result of one check.</summary>
+/// <param name="Check">What was checked, in a word or two.</param>
+/// <param name="State"><c>ok</c>, <c>warning</c> (works now, may fail later) or <c>problem</c> (an agent would not start or would not work).</param>
+/// <param name="Code">The code of the problem that an agent would report; empty if there is none.</param>
 internal sealed record Finding(string Check, string State, string What, string Why = "", string Fix = "", string Code = "")
 {
     public const string Fine = "ok", Warns = "warning", Fails = "problem";

@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace Nomadstack.Doctor;
 
-/// <summary>Whether somebody keeps the clock: every time service tells the kernel when it does.</summary>
+/// <summary>Whether a time service sets the clock: every time service tells the kernel.</summary>
 internal static unsafe partial class KernelClock
 {
     private const int NotSynchronised = 5;
 
-    /// <summary>struct timex has 208 bytes on every 64-bit Linux. All zero asks and changes nothing.</summary>
+    /// <summary>struct timex has 208 bytes on every 64-bit Linux. All zero means: ask, change nothing.</summary>
     private const int TimexBytes = 256;
 
     /// <summary>Null where the kernel does not say, as in some containers.</summary>

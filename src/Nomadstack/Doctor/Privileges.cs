@@ -6,7 +6,7 @@ using Nomadstack.Programs;
 
 namespace Nomadstack.Doctor;
 
-/// <summary>Who an agent started here would be.</summary>
+/// <summary>The user that an agent started here would run as.</summary>
 /// <param name="LowestPort">The lowest port that this user may listen on.</param>
 internal sealed record User(string Name, bool IsRoot, int LowestPort)
 {
@@ -18,10 +18,10 @@ internal sealed record User(string Name, bool IsRoot, int LowestPort)
         File.Exists(LowestPortFile) && int.TryParse(File.ReadAllText(LowestPortFile), NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : 1024);
 }
 
-/// <summary>What a node of an ordinary user goes without. Nomad's part was tried on 1.1.2, where exec and java say "Driver must run as root".</summary>
+/// <summary>What a node of an ordinary user lacks. Nomad's part was tested with 1.1.2, where exec and java say "Driver must run as root".</summary>
 internal static class Privileges
 {
-    /// <summary>In a sentence or two; null for root, who lacks nothing.</summary>
+    /// <summary>One or two sentences; null for root, who lacks nothing.</summary>
     /// <param name="engine">What would provide Nomad, and its version.</param>
     public static string? Missing(User user, string engine, string version)
     {
@@ -36,7 +36,7 @@ internal static class Privileges
             // Decision 114: only root may move the kernel's counter.
             real && SemVer.Parse(version)?.AtLeast(1, 9, 2) == false ? "protection from pids of the last boot (decision 114)" : null,
         ];
-        return $"not root: jobs run as {user.Name}, by raw_exec. Root would add {Listed([.. more.OfType<string>()])}.";
+        return $"not root: jobs run as {user.Name}, with the raw_exec driver. Root would add {Listed([.. more.OfType<string>()])}.";
     }
 
     private static string Listed(IReadOnlyList<string> things) => things.Count == 1 ? things[0] : string.Join(", ", things.Take(things.Count - 1)) + " and " + things[^1];

@@ -3,12 +3,12 @@ using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Doctor;
 
-/// <summary>What the disk takes to promise a small write: every write to a cluster waits for it on a majority of the servers.</summary>
+/// <summary>How long the disk takes for a small durable write. Every write to a cluster waits for this on a majority of the servers.</summary>
 internal static class SyncTime
 {
     private const int Writes = 8;
 
-    /// <summary>The median of some writes beside the data folder; null when the disk has no room for them. The file is gone afterwards.</summary>
+    /// <summary>The median of a few writes beside the data folder; null when the disk has no room. The file is deleted afterwards.</summary>
     public static TimeSpan? Measure(string folder, TimeProvider time)
     {
         while (!Directory.Exists(folder)) folder = Path.GetDirectoryName(folder)!;
@@ -30,7 +30,7 @@ internal static class SyncTime
         }
         catch (IOException e) when (e.HResult is Libc.ENOSPC or Libc.EROFS)
         {
-            // The checks of the disk itself tell of both.
+            // The checks of the disk report both.
             return null;
         }
     }

@@ -11,8 +11,8 @@ using Nomadstack.Ground.Protocol;
 namespace Nomadstack.Driver;
 
 /// <summary>
-/// Which method answers which call, and the status of a call that failed: a problem is <c>FAILED_PRECONDITION</c>, what the agent's end cuts off is
-/// <c>UNAVAILABLE</c>, and anything else is a bug, which is logged. The table is by hand because the generated binding is built while the program runs,
+/// Which method answers which call, and the status of a failed call: a problem is <c>FAILED_PRECONDITION</c>, a call that ends with the agent is
+/// <c>UNAVAILABLE</c>, and anything else is a bug, which is logged. The table is written by hand, because the generated binding is built while the program runs,
 /// type by type, when it is compiled ahead of time (docs/decisions/126).
 /// </summary>
 internal sealed partial class DriverCalls(TaskDriver driver, PluginIntroduction introduction, PluginController controller, ILogger<DriverCalls> log, CancellationToken stopping) : IServiceMethodProvider<DriverCalls>
@@ -37,7 +37,7 @@ internal sealed partial class DriverCalls(TaskDriver driver, PluginIntroduction 
         ServerStream(Driver, "Fingerprint", FingerprintRequest.Parser, FingerprintResponse.Parser, driver.Fingerprint);
         ServerStream(Driver, "TaskStats", TaskStatsRequest.Parser, TaskStatsResponse.Parser, driver.TaskStats);
         ServerStream(Driver, "TaskEvents", TaskEventsRequest.Parser, DriverTaskEvent.Parser, driver.TaskEvents);
-        // CreateNetwork and DestroyNetwork are never called for a driver that offers the host's network alone; what is not in this table is UNIMPLEMENTED.
+        // CreateNetwork and DestroyNetwork are never called for a driver that offers only the host's network. A call that is not in this table is UNIMPLEMENTED.
 
         Unary(Base, "PluginInfo", PluginInfoRequest.Parser, PluginInfoResponse.Parser, introduction.PluginInfo);
         Unary(Base, "ConfigSchema", ConfigSchemaRequest.Parser, ConfigSchemaResponse.Parser, introduction.ConfigSchema);
@@ -47,7 +47,7 @@ internal sealed partial class DriverCalls(TaskDriver driver, PluginIntroduction 
         ServerStream("plugin.GRPCStdio", "StreamStdio", Google.Protobuf.WellKnownTypes.Empty.Parser, StdioData.Parser, new PluginOutput().StreamStdio);
         Duplex("plugin.GRPCBroker", "StartStream", ConnInfo.Parser, ConnInfo.Parser, new PluginBroker().StartStream);
 
-        // The name by which Nomad's plugin host asks.
+        // The name that Nomad's plugin host uses.
         var health = new HealthServiceImpl();
         health.SetStatus("plugin", HealthCheckResponse.Types.ServingStatus.Serving);
         Unary(Health, "Check", HealthCheckRequest.Parser, HealthCheckResponse.Parser, health.Check);
@@ -105,7 +105,7 @@ internal sealed partial class DriverCalls(TaskDriver driver, PluginIntroduction 
         }
     }
 
-    /// <summary>The method chose its status itself, or the caller gave up and nobody is left to tell.</summary>
+    /// <summary>The method has set its status itself, or the caller has gone.</summary>
     private bool IsOver(Exception e, ServerCallContext call) => e is RpcException || (call.CancellationToken.IsCancellationRequested && !stopping.IsCancellationRequested);
 
     private RpcException Outcome(Exception e, ServerCallContext call)

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace Nomadstack.Driver;
 
-/// <summary>Marks a connection to the driver's socket, and tells who made it as the kernel saw it.</summary>
+/// <summary>Marks a connection to the driver's socket, and names the process that made it, as the kernel saw it.</summary>
 internal sealed record DriverConnection(int PeerPid, uint PeerUser)
 {
     private const int SolSocket = 1, SoPeerCred = 17;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Driver;
 
-/// <summary>What the driver's fingerprint says. A change reaches every open fingerprint stream at once.</summary>
+/// <summary>The driver's fingerprint. A change reaches every open fingerprint stream at once.</summary>
 internal sealed class DriverHealth
 {
     private const string Prefix = "driver.nomadstack.";
@@ -9,7 +9,7 @@ internal sealed class DriverHealth
     private readonly Dictionary<string, string> _attributes;
     private TaskCompletionSource _replaced;
 
-    /// <param name="roles">Whose servers may be asked for.</param>
+    /// <param name="roles">The roles whose servers a task may ask for.</param>
     /// <param name="version">Version of this product; jobs may constrain on <c>driver.nomadstack.version</c>.</param>
     public DriverHealth(string version, IEnumerable<string> roles)
     {
@@ -18,7 +18,7 @@ internal sealed class DriverHealth
         Now = new(true, "ready", _attributes, _replaced.Task);
     }
 
-    /// <param name="Replaced">Completes when a newer snapshot is there.</param>
+    /// <param name="Replaced">Completes when there is a newer snapshot.</param>
     internal sealed record Snapshot(bool Healthy, string Description, IReadOnlyDictionary<string, string> Attributes, Task Replaced);
 
     public Snapshot Now { get; private set; }

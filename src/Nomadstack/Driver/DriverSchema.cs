@@ -3,7 +3,7 @@ using Nomadstack.Ground.Protocol.Hcl;
 
 namespace Nomadstack.Driver;
 
-/// <summary>The HCL that Nomad lets through: nothing in the client's <c>plugin</c> block, role and version in a task's <c>config</c>.</summary>
+/// <summary>The HCL that Nomad accepts: nothing in the client's <c>plugin</c> block; role and version in a task's <c>config</c>.</summary>
 internal static class DriverSchema
 {
     public static Spec PluginConfig() => new() { Object = new() };

@@ -13,12 +13,12 @@ namespace Nomadstack.Driver;
 
 /// <summary>
 /// The task driver as part of the agent: an endpoint of the agent's own Kestrel plus the plugin file and its lifelines.
-/// Order: <see cref="Configure"/> and <see cref="AddServices"/>, <see cref="Map"/>, start Kestrel, <see cref="Start"/>, start Nomad's client; backwards to stop,
+/// Order: <see cref="Configure"/> and <see cref="AddServices"/>, <see cref="Map"/>, start Kestrel, <see cref="Start"/>, start Nomad's client. To stop, the reverse,
 /// with <see cref="StopAsync"/> before Kestrel stops.
 /// </summary>
 internal sealed class DriverServer : IAsyncDisposable
 {
-    /// <summary>Two streams for each task, and Nomad keeps all on one connection; Kestrel's own limit is 100.</summary>
+    /// <summary>Two streams per task, and Nomad uses one connection for all. Kestrel's default limit is 100.</summary>
     private const int Streams = 10_000;
 
     private readonly string _pluginFolder, _lifelineFolder, _socketPath;
@@ -29,8 +29,8 @@ internal sealed class DriverServer : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private bool _stopped;
 
-    /// <param name="keeperMark">As <see cref="LogKeeper"/>'s.</param>
-    /// <param name="version">This product's version; Nomad insists on semver.</param>
+    /// <param name="keeperMark">See <see cref="LogKeeper"/>.</param>
+    /// <param name="version">This product's version. Nomad requires semver.</param>
     public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, KeyValuePair<string, string> keeperMark, string version, TimeProvider time, ILoggerFactory logs)
     {
         (_pluginFolder, _lifelineFolder, _socketPath) = (pluginFolder, lifelineFolder, socketPath);
@@ -41,16 +41,16 @@ internal sealed class DriverServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Adds the driver's socket. Kestrel knows the number of streams and the response rate for the whole server only.
+    /// Adds the driver's socket. In Kestrel, the number of streams and the response rate apply to the whole server.
     /// </summary>
     public static void Configure(KestrelServerOptions options, string socketPath)
     {
         options.Limits.Http2.MaxStreamsPerConnection = Math.Max(options.Limits.Http2.MaxStreamsPerConnection, Streams);
-        // A Nomad client that is stopped or swapped out reads and writes nothing for a while; its connection must survive that.
+        // A Nomad client that is stopped or swapped out neither reads nor writes for a while. Its connection must survive that.
         (options.Limits.MinResponseDataRate, options.Limits.MinRequestBodyDataRate) = (null, null);
         var folder = Path.GetDirectoryName(socketPath)!;
         Directory.CreateDirectory(folder);
-        // Left by an agent that was killed, in this boot or an earlier one. The lock on the data folder says that no other agent lives.
+        // Left by a killed agent, of this boot or an earlier one. We hold the data folder's lock, so no other agent runs.
         foreach (var left in Directory.EnumerateFiles(folder, "driver*.sock")) File.Delete(left);
         options.ListenUnixSocket(socketPath, listen =>
         {
@@ -77,7 +77,7 @@ internal sealed class DriverServer : IAsyncDisposable
         services.AddGrpc();
     }
 
-    /// <summary>Takes the requests of the driver's socket and passes on all others. Must come before whatever looks at paths.</summary>
+    /// <summary>Handles the requests on the driver's socket and passes on all others. Must come before everything that reads paths.</summary>
     public void Map(IApplicationBuilder app) => app.MapWhen(IsDriver, driver => driver.Use(EndWithTheDriver).UseRouting().UseEndpoints(calls => calls.MapGrpcService<DriverCalls>()));
 
     private static bool IsDriver(HttpContext http) => http.Features.Get<DriverConnection>() is not null;
@@ -89,7 +89,7 @@ internal sealed class DriverServer : IAsyncDisposable
         await next(http);
     };
 
-    /// <summary>Once Kestrel listens: writes the plugin file and answers launches, those included that already wait.</summary>
+    /// <summary>Call once Kestrel listens. Writes the plugin file and answers launches, including those that already wait.</summary>
     /// <exception cref="Cluster.ProblemException">The plugin file cannot be written.</exception>
     public void Start()
     {
@@ -98,12 +98,12 @@ internal sealed class DriverServer : IAsyncDisposable
         _lifelines.Start();
     }
 
-    /// <summary>Tells Nomad whether new tasks may come here, for instance no more while the agent is stopping.</summary>
+    /// <summary>Tells Nomad whether new tasks may start here. They may not while the agent is stopping, for example.</summary>
     public void SetHealth(bool healthy, string description) => _health.Set(healthy, description);
 
     /// <summary>
-    /// Ends every plugin process, then every open call. In this order: Nomad takes a call that fails while its plugin lives for a failure
-    /// of the task, but one whose plugin exited for a reason to launch it anew and recover.
+    /// Ends every plugin process, then every open call, in this order. If a call fails while its plugin runs, Nomad counts that as a failure
+    /// of the task. If the plugin has exited, Nomad launches it again and recovers the task.
     /// </summary>
     public async Task StopAsync()
     {

@@ -4,20 +4,20 @@ using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Driver;
 
-/// <summary>The writing end of a FIFO. Never blocks, is never inherited by a child, and its reader's death is a result, not a signal.</summary>
+/// <summary>The writing end of a FIFO. Never blocks, and no child inherits it. The end of its reader is a result, not a signal.</summary>
 internal sealed class FifoWriter : IDisposable
 {
     private int _fd;
 
     private FifoWriter(int fd) => _fd = fd;
 
-    /// <summary>Opens both ends, so that a reader need not exist yet and what is written waits for it. Null when there is no FIFO of that name.</summary>
+    /// <summary>Opens both ends, so that written data waits for a reader that may not exist yet. Null if there is no FIFO with that name.</summary>
     public static FifoWriter? OpenWithoutReader(string path) => Open(path, Libc.O_RDWR, out _);
 
-    /// <summary>Opens the writing end alone; null with ENXIO in <paramref name="errno"/> while nobody reads.</summary>
+    /// <summary>Opens only the writing end; null with ENXIO in <paramref name="errno"/> while nobody reads.</summary>
     public static FifoWriter? OpenForReader(string path, out int errno) => Open(path, Libc.O_WRONLY, out errno);
 
-    /// <summary>Number of bytes taken, 0 when the pipe is full, -1 when the reader is gone. Up to 4096 bytes are taken wholly or not at all.</summary>
+    /// <summary>The number of written bytes; 0 if the pipe is full, -1 if the reader is gone. Up to 4096 bytes are written completely or not at all.</summary>
     public unsafe int TryWrite(ReadOnlySpan<byte> bytes)
     {
         fixed (byte* start = bytes)
@@ -37,7 +37,7 @@ internal sealed class FifoWriter : IDisposable
         }
     }
 
-    /// <summary>Whether the last reader closed its end. Never true of a FIFO opened without reader.</summary>
+    /// <summary>Whether the last reader closed its end. Never true for a FIFO that was opened without a reader.</summary>
     public unsafe bool ReaderGone()
     {
         var poll = new Libc.PollFd { Fd = _fd };
@@ -61,7 +61,7 @@ internal sealed class FifoWriter : IDisposable
         }
         while (errno == Libc.EINTR);
         if (fd < 0) return null;
-        // Only a pipe has a pipe's size: a plain file in the FIFO's place must not fill the disk.
+        // Only a pipe has a pipe's size. This detects a plain file in the FIFO's place, which would fill the disk.
         if (Libc.FCntl(fd, Libc.F_GETPIPE_SZ, 0) > 0) return new(fd);
         _ = Libc.Close(fd);
         return null;

@@ -4,7 +4,7 @@ using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
 
-/// <summary>One Nomad task this agent has seen: its claim while it lasts, its log's forwarding, and afterwards the fact that it ended.</summary>
+/// <summary>One Nomad task that this agent has seen: its claim, the forwarding of its log, and afterwards the fact that it has ended.</summary>
 internal sealed class HeldTask : IAsyncDisposable
 {
     private readonly CancellationTokenSource _life = new();
@@ -25,13 +25,13 @@ internal sealed class HeldTask : IAsyncDisposable
 
     public DateTimeOffset? EndedAt { get; private set; }
 
-    /// <summary>Completes when the claim ended.</summary>
+    /// <summary>Completes when the claim has ended.</summary>
     public Task Ended { get; }
 
-    /// <summary>Cancelled when the claim ended; outlives this object.</summary>
+    /// <summary>Cancelled when the claim has ended; outlives this object.</summary>
     public CancellationToken Token { get; }
 
-    /// <summary>Stops watching and forwarding; the claim is left as it is.</summary>
+    /// <summary>Stops watching and forwarding. The claim does not change.</summary>
     public async ValueTask DisposeAsync()
     {
         await _life.CancelAsync();
@@ -45,7 +45,7 @@ internal sealed class HeldTask : IAsyncDisposable
         await host.ReleasedAsync(Claim.TaskId, Token);
         EndedAt = time.GetUtcNow();
         await _life.CancelAsync();
-        // After the forwarder's last pass, which needs the FIFO; not when merely this agent stops.
+        // After the forwarder's last pass, which needs the FIFO. Not if only this agent stops.
         await _forwarding;
         keeper.Release();
     }

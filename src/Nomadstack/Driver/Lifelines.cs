@@ -8,16 +8,16 @@ using Nomadstack.Ground.Kernel;
 namespace Nomadstack.Driver;
 
 /// <summary>
-/// Ties every plugin process that Nomad launches to this agent: each makes a FIFO named after its pid and copies it to its standard output.
-/// The handshake that is written there sends Nomad to the driver's socket; the plugin lives exactly as long as the FIFO is held open here,
-/// so it exits when it is told to, and when this agent dies in whatever way.
+/// Connects every plugin process that Nomad launches to this agent. Each makes a FIFO named after its pid and copies it to its standard output.
+/// We write the handshake there, which sends Nomad to the driver's socket. The plugin runs exactly as long as we keep the FIFO open,
+/// so it exits when we close it, and when this agent ends for any reason.
 /// </summary>
 internal sealed partial class Lifelines(string folder, string driverSocket, TimeProvider time, ILogger<Lifelines> log) : IAsyncDisposable
 {
-    /// <summary>Between looks for what inotify did not tell: plugins that died, a folder that was swept away.</summary>
+    /// <summary>Interval of the scan for what inotify does not report: plugins that died, a deleted folder.</summary>
     private static readonly TimeSpan s_sweep = TimeSpan.FromSeconds(15);
 
-    /// <summary>The reader follows its FIFO within a few milliseconds: that of the handshake's 30 is worth looking often, at first.</summary>
+    /// <summary>The reader opens its FIFO within a few milliseconds. The handshake takes 30 ms, so checking often pays at first.</summary>
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(1), s_later = TimeSpan.FromMilliseconds(250);
     private const int LooksSoon = 200;
 
@@ -40,7 +40,7 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
         }
     }
 
-    /// <summary>Begins to serve launches, those that already wait included. Call it once the driver's socket accepts connections: Nomad dials at once.</summary>
+    /// <summary>Begins to serve launches, including those that already wait. Call it once the driver's socket accepts connections: Nomad connects at once.</summary>
     public void Start()
     {
         Watch();
@@ -48,9 +48,9 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
     }
 
     /// <summary>
-    /// Ends the plugin process that a Shutdown call means. The call does not name it and every launch shares one socket, but a Nomad client
-    /// ends its launches in reverse: its newest is the one. A client that was killed and came back reattaches to a plugin that is
-    /// no longer its child, so when no lifeline is the caller's own, the newest of all is meant.
+    /// Ends the plugin process that a Shutdown call means. The call does not name it, and all launches share one socket. But a Nomad client
+    /// ends its launches in reverse order, so its newest is meant. A client that was killed and restarted reattaches to a plugin that is
+    /// no longer its child. So if no lifeline is the caller's own, the newest of all is meant.
     /// </summary>
     public bool CloseNewest(int callerPid)
     {
@@ -106,7 +106,7 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
     {
         if (_stop.IsCancellationRequested || !int.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)) return;
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        // Watcher and scan may both see a name; the one that enters it here does the work.
+        // Watcher and scan may both see a name. The first to add it here does the work.
         if (_opening.TryAdd(path, started.Task)) _ = OpenAsync(path, pid, started);
     }
 
@@ -125,7 +125,7 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
 
                 if (errno != Libc.ENXIO)
                 {
-                    // Gone already, or no FIFO. Anything else (such as too many open files) is tried again by the sweep.
+                    // Already gone, or not a FIFO. The scan retries after anything else, such as too many open files.
                     if (errno is not (Libc.ENOENT or 0)) LogCannotOpen(path, errno);
                     return;
                 }
@@ -141,7 +141,7 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
         }
         catch (OperationCanceledException)
         {
-            // The agent stops; the plugin waits for the next one.
+            // The agent stops. The plugin waits for the next agent.
         }
         catch (IOException e)
         {
@@ -156,7 +156,7 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
 
     private void Hold(string path, int pid, FifoWriter fifo)
     {
-        // Held before the handshake: Nomad may answer it with Shutdown faster than this method ends.
+        // Recorded before the handshake: Nomad may answer with Shutdown before this method ends.
         lock (_gate)
         {
             DropDead();
@@ -186,7 +186,7 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
             while (await timer.WaitForNextTickAsync(_stop.Token))
             {
                 lock (_gate) DropDead();
-                // Cleaners of temporary folders exist. Without its folder no plugin can start, and a Nomad client without plugin exits.
+                // Some programs clean temporary folders. Without its folder no plugin can start, and a Nomad client without plugin exits.
                 if (Directory.Exists(folder)) Scan();
                 else Watch();
             }
@@ -197,15 +197,15 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Plugin process {Pid} shook hands")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Plugin process {Pid} completed its handshake")]
     private partial void LogOpened(int pid);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Plugin process {Pid} was told to exit")]
     private partial void LogClosed(int pid);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The lifeline {Path} cannot be opened (errno {Errno}); trying again within 15 s. Until then Nomad's client waits for its driver.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lifeline {Path} cannot be opened (errno {Errno}). Next try within 15 s. Until then, Nomad's client waits for its driver.")]
     private partial void LogCannotOpen(string path, int errno);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The lifeline {Path} failed; Nomad launches another")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lifeline {Path} failed. Nomad launches another one")]
     private partial void LogFailed(string path, Exception e);
 }

@@ -6,20 +6,20 @@ using Microsoft.Extensions.Logging;
 namespace Nomadstack.Driver;
 
 /// <summary>
-/// Copies the lines that a server adds to its log file into the FIFO of its allocation, so that <c>nomad alloc logs</c> shows them.
-/// The server is never touched: a reader that is absent, slow or dead costs lines in the allocation's log, and one line there says how much.
+/// Copies new lines of a server's log file to the FIFO of its allocation, so that <c>nomad alloc logs</c> shows them.
+/// The server is never affected. If the reader is missing, slow or dead, lines are lost in the allocation's log, and one line there says how many bytes.
 /// </summary>
 internal sealed partial class LogForwarder(string source, string target, TimeProvider time, ILogger log, LogKeeper? keeper = null)
 {
     private const int ChunkLength = 64 * 1024;
 
-    /// <summary>Up to this length the kernel takes a write wholly or not at all (PIPE_BUF).</summary>
+    /// <summary>Up to this length the kernel accepts a write completely or not at all (PIPE_BUF).</summary>
     private const int WholeWrite = 4096;
 
-    /// <summary>How far a reader may fall behind, and how much of the newest is kept when it fell further.</summary>
+    /// <summary>How many bytes a reader may be behind, and how many of the newest are kept if it is further behind.</summary>
     internal const long Furthest = 1024 * 1024, KeptOnSkip = 256 * 1024;
 
-    /// <summary>How long a full pipe must take nothing before lines are given up.</summary>
+    /// <summary>How long a pipe must be full before lines are dropped.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan s_busy = TimeSpan.FromMilliseconds(200), s_idle = TimeSpan.FromSeconds(1), s_full = TimeSpan.FromMilliseconds(5);
@@ -38,13 +38,13 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
         Full,
     }
 
-    /// <summary>Where the file ends now: taken before a claim, it lets the lines of the server's start through and no older ones.</summary>
+    /// <summary>The present end of the file. Read before a claim, so that the lines of the server's start are copied and no older ones.</summary>
     public static long EndOf(string source) => new FileInfo(source) is { Exists: true } file ? file.Length : 0;
 
-    /// <summary>Runs until cancelled, then copies once more what the pipe takes at once.</summary>
+    /// <summary>Runs until cancelled, then copies once more what the pipe accepts at once.</summary>
     public async Task RunAsync(long from, CancellationToken cancel)
     {
-        // Logging was switched off in the job.
+        // The job has disabled logging.
         if (target is "" or "/dev/null") return;
         _position = _lastLength = from;
         FifoWriter? fifo = null;
@@ -58,7 +58,7 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
                 var stuck = time.GetElapsedTime(progressed);
                 var pass = Copy(ref fifo, buffer, impatient: stuck >= s_patience);
                 if (pass != Pass.Full) progressed = time.GetTimestamp();
-                // Quick while there is something to do, ever slower while there is not.
+                // Short intervals while there is something to copy, and longer ones while there is not.
                 wait = pass switch
                 {
                     Pass.All => s_busy,
@@ -105,7 +105,7 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The server runs on whatever happens to its log; said once, tried for ever.
+            // The server runs on, whatever happens to its log. The failure is logged once, and the copy is retried without end.
             if (!_warned) LogFailed(source, target, e);
             _warned = true;
             return Pass.Nothing;
@@ -116,14 +116,14 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
     {
         if (!TellLoss(fifo)) return Pass.Full;
         if (length == _position) return Pass.Nothing;
-        // Opened anew each time, so that a file rotated by renaming is followed too.
+        // Opened again each time, so that a file that was rotated by renaming is followed too.
         using var file = File.OpenHandle(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var result = Pass.Nothing;
         while (true)
         {
             var read = RandomAccess.Read(file, buffer.AsSpan(0, ChunkLength), _position);
             var whole = buffer.AsSpan(0, read).LastIndexOf((byte)'\n') + 1;
-            // A line without end is sent as it is rather than never.
+            // A line without an end is sent as it is.
             var send = whole == 0 && read == ChunkLength ? read : whole;
             if (send == 0) return result;
             var sent = Send(fifo, buffer.AsSpan(0, send));
@@ -132,7 +132,7 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
         }
     }
 
-    /// <summary>Sends whole lines as far as the pipe takes them; returns the number of bytes taken.</summary>
+    /// <summary>Sends whole lines as far as the pipe accepts them; returns the number of bytes sent.</summary>
     private int Send(FifoWriter fifo, ReadOnlySpan<byte> lines)
     {
         var sent = 0;
@@ -151,7 +151,7 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
         return sent;
     }
 
-    /// <summary>The file was rotated: what had not been copied by then is lost.</summary>
+    /// <summary>The file was rotated: lines that were not copied by then are lost.</summary>
     private void Restart(long length)
     {
         _lost += _lastLength - _position;
@@ -159,7 +159,7 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
         _lastLength = length;
     }
 
-    /// <summary>Gives up the oldest lines when the reader fell too far behind.</summary>
+    /// <summary>Drops the oldest lines if the reader is too far behind.</summary>
     private void SkipBefore(long length)
     {
         if (length - _position <= Furthest) return;
@@ -168,11 +168,11 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
         _position = resume;
     }
 
-    /// <summary>Says how much is missing at this place of the log; false when the pipe is too full even for that.</summary>
+    /// <summary>Writes how many bytes are missing at this place of the log; false if the pipe is too full even for that.</summary>
     private bool TellLoss(FifoWriter fifo)
     {
         if (_lost == 0) return true;
-        var notice = Encoding.UTF8.GetBytes($"{(_midLine ? "\n" : "")}nomadstack: {_lost} bytes of the server's log are missing here, because nobody read them in time\n");
+        var notice = Encoding.UTF8.GetBytes($"{(_midLine ? "\n" : "")}nomadstack: {_lost} bytes of the server's log are missing here, because they were not read in time\n");
         if (fifo.TryWrite(notice) <= 0) return false;
         _lost = 0;
         _midLine = false;
@@ -194,9 +194,9 @@ internal sealed partial class LogForwarder(string source, string target, TimePro
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Target} is no FIFO; the server's log is not shown in its allocation until it becomes one")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Target} is not a FIFO. Until it is one, the allocation does not show the server's log")]
     private partial void LogNoFifo(string target);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The log {Source} cannot be copied to {Target}; it is tried on")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The log {Source} cannot be copied to {Target}. The agent keeps trying")]
     private partial void LogFailed(string source, string target, Exception e);
 }

@@ -5,8 +5,8 @@ using System.Text;
 namespace Nomadstack.Driver;
 
 /// <summary>
-/// Reads the msgpack that Nomad makes of a task's configuration: maps, strings, nil, booleans and whole numbers.
-/// Anything else, and anything cut short, is a <see cref="FormatException"/> that names the byte.
+/// Reads the msgpack into which Nomad turns a task's configuration: maps, strings, nil, booleans and whole numbers.
+/// Anything else, and incomplete input, is a <see cref="FormatException"/> that names the byte.
 /// </summary>
 internal ref struct Msgpack(ReadOnlySpan<byte> bytes)
 {

@@ -6,8 +6,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Driver;
 
 /// <summary>
-/// The executable in Nomad's plugin folder: two lines of sh that need no more than mkfifo and cat. Written so that Nomad, which launches
-/// every executable it finds there, never meets half a file or a temporary one; left alone when it is right already.
+/// The executable in Nomad's plugin folder: two lines of sh that need only mkfifo and cat. Nomad launches
+/// every executable there, so it is written so that Nomad never sees an incomplete or temporary file. If it is already right, it is not written.
 /// </summary>
 internal static class PluginFile
 {
@@ -21,7 +21,13 @@ internal static class PluginFile
         foreach (var path in (ReadOnlySpan<string>)[lifelineFolder, driverSocket])
         {
             if (path.AsSpan().IndexOfAny("|\n\r\0") >= 0)
-                throw new ProblemException(new("driver/path", $"The path {path} cannot be used for the task driver.", "Nomad's plugin handshake is one line whose parts are separated by `|`.", "Choose a data folder whose path holds neither `|` nor a line break."));
+            {
+                throw new ProblemException(new(
+                    "driver/path",
+                    $"The path {path} cannot be used for the task driver.",
+                    "Nomad's plugin handshake is one line with parts separated by `|`.",
+                    "Choose a data folder whose path has neither `|` nor a line break."));
+            }
         }
 
         var target = Path.Combine(pluginFolder, Name);
@@ -30,7 +36,7 @@ internal static class PluginFile
         {
             Directory.CreateDirectory(pluginFolder);
             if (File.Exists(target) && File.ReadAllBytes(target).AsSpan().SequenceEqual(content) && File.GetUnixFileMode(target) == Executable) return;
-            // Beside the plugin folder, not in it.
+            // Next to the plugin folder, not in it.
             var temp = Path.TrimEndingDirectorySeparator(pluginFolder) + ".tmp";
             File.Delete(temp);
             using (var stream = new FileStream(temp, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Executable }))
@@ -45,13 +51,13 @@ internal static class PluginFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("storage/unwritable", $"{target} could not be written.", e.Message, $"Free space on the disk or make {pluginFolder} writable; the agent tries again at its next start."), e);
+            throw new ProblemException(new("storage/unwritable", $"{target} could not be written.", e.Message, $"Free space on the disk or make {pluginFolder} writable. The agent tries again at its next start."), e);
         }
     }
 
     /// <summary>
-    /// The pid survives <c>exec</c>, so the FIFO is named after the process that reads it. SIGINT is ignored because the plugin shares
-    /// the terminal's process group with Nomad's client. A FIFO left behind by an earlier process of the same pid serves as well as a new one.
+    /// The pid survives <c>exec</c>, so the FIFO is named after the process that reads it. SIGINT is ignored, because the plugin is in the same
+    /// process group of the terminal as Nomad's client. The FIFO of an earlier process with the same pid works as well as a new one.
     /// </summary>
     internal static string Script(string lifelineFolder) =>
         $$"""

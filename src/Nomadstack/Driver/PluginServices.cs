@@ -5,9 +5,9 @@ using Nothing = Google.Protobuf.WellKnownTypes.Empty;
 
 namespace Nomadstack.Driver;
 
-// What Nomad's plugin host asks of every plugin, whatever it does.
+// The calls that Nomad's plugin host makes to every plugin.
 
-/// <summary>Who the plugin is, and its configuration.</summary>
+/// <summary>The plugin's identity and its configuration.</summary>
 internal sealed class PluginIntroduction(string version) : BasePlugin.BasePluginBase
 {
     public override Task<PluginInfoResponse> PluginInfo(PluginInfoRequest request, ServerCallContext context) =>
@@ -16,18 +16,18 @@ internal sealed class PluginIntroduction(string version) : BasePlugin.BasePlugin
     public override Task<ConfigSchemaResponse> ConfigSchema(ConfigSchemaRequest request, ServerCallContext context) =>
         Task.FromResult(new ConfigSchemaResponse { Spec = DriverSchema.PluginConfig() });
 
-    /// <summary>All configuration is the agent's own; Nomad sends an empty one twice, and once more with its port range.</summary>
+    /// <summary>The agent has all configuration. Nomad sends an empty one twice, and once more with its port range.</summary>
     public override Task<SetConfigResponse> SetConfig(SetConfigRequest request, ServerCallContext context) => Task.FromResult(new SetConfigResponse());
 }
 
-/// <summary>Ends the plugin process that a caller means.</summary>
+/// <summary>Ends the plugin process of the caller.</summary>
 internal sealed class PluginController(Lifelines lifelines) : GRPCController.GRPCControllerBase
 {
     public override Task<Empty> Shutdown(Empty request, ServerCallContext context)
     {
         var http = context.GetHttpContext();
         var caller = http.Features.Get<DriverConnection>()?.PeerPid ?? 0;
-        // After the answer is out, so that Nomad sees a plugin that obeyed and not one that crashed.
+        // After the answer is sent, so that Nomad sees an orderly exit and not a crash.
         http.Response.OnCompleted(() =>
         {
             lifelines.CloseNewest(caller);
@@ -37,7 +37,7 @@ internal sealed class PluginController(Lifelines lifelines) : GRPCController.GRP
     }
 }
 
-/// <summary>Opened by the host at once and for as long as it is connected; nothing is ever said on it.</summary>
+/// <summary>The host opens this at once and keeps it open while it is connected. Nothing is ever sent on it.</summary>
 internal sealed class PluginOutput : GRPCStdio.GRPCStdioBase
 {
     public override async Task StreamStdio(Nothing request, IServerStreamWriter<StdioData> responseStream, ServerCallContext context)
@@ -47,7 +47,7 @@ internal sealed class PluginOutput : GRPCStdio.GRPCStdioBase
     }
 }
 
-/// <summary>As <see cref="PluginOutput"/>.</summary>
+/// <summary>Like <see cref="PluginOutput"/>.</summary>
 internal sealed class PluginBroker : GRPCBroker.GRPCBrokerBase
 {
     public override async Task StartStream(IAsyncStreamReader<ConnInfo> requestStream, IServerStreamWriter<ConnInfo> responseStream, ServerCallContext context)
@@ -61,7 +61,7 @@ internal sealed class PluginBroker : GRPCBroker.GRPCBrokerBase
         }
         catch (IOException)
         {
-            // The host dropped the stream or its connection; which of them Kestrel says, it says before it cancels the call.
+            // The host closed the stream or its connection. Kestrel reports this before it cancels the call.
         }
     }
 }

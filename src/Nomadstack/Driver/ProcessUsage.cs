@@ -3,16 +3,16 @@ using System.Globalization;
 
 namespace Nomadstack.Driver;
 
-/// <summary>What one process has used so far, read from /proc; null when there is no such process.</summary>
+/// <summary>What one process has used so far, from /proc; null if there is no such process.</summary>
 /// <param name="UserTicks">Clock ticks (100 a second) in user mode since its start.</param>
 internal readonly record struct ProcessUsage(int Pid, long StartTicks, long UserTicks, long SystemTicks, ulong RssBytes)
 {
-    /// <summary>USER_HZ, the same on every architecture .NET runs on.</summary>
+    /// <summary>USER_HZ, the same on every architecture of .NET.</summary>
     public const double TicksPerSecond = 100;
 
     private static readonly Lazy<double> s_megahertz = new(ReadMegahertz);
 
-    /// <summary>Clock rate of one core, which Nomad multiplies shares of CPU with; 0 when the machine does not tell.</summary>
+    /// <summary>Clock rate of one core. Nomad multiplies it with shares of CPU; 0 if the machine does not report it.</summary>
     public static double Megahertz => s_megahertz.Value;
 
     public static ProcessUsage? Read(int pid)
@@ -27,7 +27,7 @@ internal readonly record struct ProcessUsage(int Pid, long StartTicks, long User
             return null;
         }
 
-        // The command, field 2, may hold blanks and parentheses of its own; what follows its last one starts at field 3.
+        // Field 2, the command, may contain blanks and parentheses. Field 3 starts after the last parenthesis.
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
         long Field(int number) => long.Parse(fields[number - 3], CultureInfo.InvariantCulture);
         return new(pid, Field(22), Field(14), Field(15), (ulong)(Field(24) * Environment.SystemPageSize));

@@ -5,11 +5,11 @@ using Grpc.Core;
 
 namespace Nomadstack.Driver;
 
-/// <summary>What a task's <c>config</c> block asks for: the server of a role, perhaps of a version. Never holds an unknown role.</summary>
+/// <summary>What a task's <c>config</c> block asks for: the server of a role, with or without a version. The role is always a known one.</summary>
 internal sealed record ServerRequest(string Role, string? Version)
 {
-    /// <param name="roles">The known ones.</param>
-    /// <exception cref="RpcException">The configuration is not what the schema promised, or the role is unknown; a restart would not help.</exception>
+    /// <param name="roles">The known roles.</param>
+    /// <exception cref="RpcException">The configuration does not match the schema, or the role is unknown. A restart would not help.</exception>
     public static ServerRequest Decode(ReadOnlySpan<byte> msgpack, IReadOnlyCollection<string> roles)
     {
         string? role = null, version = null;
@@ -31,7 +31,7 @@ internal sealed record ServerRequest(string Role, string? Version)
         }
         catch (FormatException e)
         {
-            throw new RpcException(new(StatusCode.InvalidArgument, $"The task's config cannot be read: {e.Message}. It takes `role` and, if wanted, `version`.", e));
+            throw new RpcException(new(StatusCode.InvalidArgument, $"The task's config cannot be read: {e.Message}. It has `role` and optionally `version`.", e));
         }
 
         return Checked(role, version, roles);
@@ -44,7 +44,7 @@ internal sealed record ServerRequest(string Role, string? Version)
                 + $" Set `role` to one of: {string.Join(", ", roles.Order(StringComparer.Ordinal))}."));
 }
 
-/// <summary>What StartTask leaves in Nomad's handle. Nomad never updates it, and gives a restored handle without the task's config.</summary>
+/// <summary>What StartTask writes into Nomad's handle. Nomad never updates it, and a restored handle has no task config.</summary>
 internal sealed record DriverState
 {
     public int Schema { get; init; } = 1;

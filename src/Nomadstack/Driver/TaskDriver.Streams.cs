@@ -6,7 +6,7 @@ using Nomadstack.Ground.Protocol;
 
 namespace Nomadstack.Driver;
 
-// What the driver tells on its own: its health, what servers use, what happened to them. Each stream stays open for as long as Nomad listens.
+// What the driver reports by itself: its health, the resources of servers, their events. Each stream stays open as long as Nomad listens.
 internal sealed partial class TaskDriver
 {
     private static readonly TimeSpan s_statsDefault = TimeSpan.FromSeconds(1), s_statsLeast = TimeSpan.FromMilliseconds(100);
@@ -44,7 +44,7 @@ internal sealed partial class TaskDriver
             {
                 var now = host.Pid(held.Claim.Role) is { } pid ? ProcessUsage.Read(pid) : null;
                 var nowAt = time.GetTimestamp();
-                // Between a server's crash and its restart there is nothing to tell.
+                // Between a server's crash and its restart there is nothing to report.
                 if (now is { } usage) await responseStream.WriteAsync(Stats(request.TaskId, before, usage, time.GetElapsedTime(beforeAt, nowAt)));
                 (before, beforeAt) = (now, nowAt);
             }
@@ -63,7 +63,7 @@ internal sealed partial class TaskDriver
             Cpu = new(),
             Memory = new() { Rss = now.RssBytes, MeasuredFields = { MemoryUsage.Types.Fields.Rss } },
         };
-        // A share of time needs two readings of one process.
+        // A share of CPU time needs two readings of one process.
         if (before is { } then && then.Pid == now.Pid && then.StartTicks == now.StartTicks && elapsed > TimeSpan.Zero)
         {
             double Percent(long ticks) => ticks / ProcessUsage.TicksPerSecond / elapsed.TotalSeconds * 100;

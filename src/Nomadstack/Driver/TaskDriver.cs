@@ -16,7 +16,7 @@ namespace Nomadstack.Driver;
 /// </summary>
 internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, string keeperFolder, KeyValuePair<string, string> keeperMark, TimeProvider time, ILogger<TaskDriver> log) : Ground.Protocol.Driver.DriverBase, IAsyncDisposable
 {
-    private const string NoExec = "A server's task has no exec: the process belongs to the node, not to the allocation. Use `nomadstack nomad` or `nomadstack consul` on the node.";
+    private const string NoExec = "There is no exec in a server's task, because the process belongs to the node and not to the allocation. Use `nomadstack nomad` or `nomadstack consul` on the node.";
     private const int HandleVersion = 1;
 
     private readonly ConcurrentDictionary<string, HeldTask> _tasks = new(StringComparer.Ordinal);
@@ -56,7 +56,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         }
         catch (ProblemException e) when (e.Problem is { Unsafe: false, Lasting: false })
         {
-            // Without this detail Nomad would fail the task for good and never ask its restart policy.
+            // Without this detail Nomad would fail the task for good and ignore its restart policy.
             throw Recoverable(e);
         }
 
@@ -67,13 +67,13 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         };
     }
 
-    /// <summary>Nomad asks this after each restart, before it knows any server; the answer depends on this node alone.</summary>
+    /// <summary>Nomad calls this after each restart, before it knows any server. The answer depends only on this node.</summary>
     public override async Task<RecoverTaskResponse> RecoverTask(RecoverTaskRequest request, ServerCallContext context)
     {
         var handle = request.Handle ?? throw Refused(StatusCode.InvalidArgument, "RecoverTask without a handle.");
         if (handle.Config?.Id is not { Length: > 0 }) throw Refused(StatusCode.InvalidArgument, "RecoverTask with a handle that names no task.");
         var state = DriverState.FromBytes(handle.DriverState.Span);
-        // A claim that ended in this agent's life is not taken again: a newer one may hold the server. WaitTask tells Nomad of the end.
+        // A claim that ended while this agent runs is not taken again: a newer one may have the server. WaitTask tells Nomad of the end.
         if (_tasks.TryGetValue(handle.Config.Id, out var known) && known.Ended.IsCompleted) return new();
         await ClaimAsync(handle.Config, ServerRequest.Checked(state.Role, state.Version, host.Roles), state.StartedAt, context.CancellationToken);
         return new();
@@ -81,7 +81,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
 
     private async Task ClaimAsync(TaskConfig config, ServerRequest wanted, DateTimeOffset startedAt, CancellationToken cancel)
     {
-        // Nomad tells the job's id only since 1.3.12; before, the name is the nearest.
+        // Nomad sends the job's id only since 1.3.12. Before that, the name is the closest to it.
         var job = config.JobId is { Length: > 0 } id ? id : config.JobName;
         if (config.Namespace is not ("" or "default")) job = $"{job} of namespace {config.Namespace}";
         var claim = new ServerClaim(config.Id, config.AllocId, config.Name, job, wanted.Role, wanted.Version);
@@ -96,7 +96,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         }
         else
         {
-            // The same call came twice at once; the other one watches.
+            // The same call came twice at once. The other one watches.
             await held.DisposeAsync();
         }
     }
@@ -120,7 +120,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
     {
         await host.ReleaseAsync(request.TaskId, context.CancellationToken);
         if (!_tasks.TryGetValue(request.TaskId, out var held)) return new();
-        // A WaitTask that is still open hears of the end before the task is forgotten.
+        // An open WaitTask gets the end before the task is deleted.
         await held.Ended.WaitAsync(context.CancellationToken);
         if (_tasks.TryRemove(new(request.TaskId, held))) await held.DisposeAsync();
         return new();
@@ -150,8 +150,8 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
     public override Task<SignalTaskResponse> SignalTask(SignalTaskRequest request, ServerCallContext context)
     {
         var held = Find(request.TaskId);
-        if (held.Ended.IsCompleted) throw Refused(StatusCode.FailedPrecondition, $"The task {request.TaskId} has ended; its server is no longer its own.");
-        var number = SignalNames.Number(request.Signal.ToUpperInvariant()) ?? throw Refused(StatusCode.InvalidArgument, $"There is no signal \"{request.Signal}\". Name one as `SIGHUP`.");
+        if (held.Ended.IsCompleted) throw Refused(StatusCode.FailedPrecondition, $"The task {request.TaskId} has ended and no longer has a server.");
+        var number = SignalNames.Number(request.Signal.ToUpperInvariant()) ?? throw Refused(StatusCode.InvalidArgument, $"There is no signal \"{request.Signal}\". Write it like `SIGHUP`.");
         host.Signal(held.Claim.Role, number);
         return Task.FromResult(new SignalTaskResponse());
     }
@@ -166,7 +166,7 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
 
     private static RpcException Refused(StatusCode code, string message) => new(new(code, message));
 
-    /// <summary>The detail's full name is given by hand: asking the message for it would need reflection.</summary>
+    /// <summary>The detail's full name is written by hand: to ask the message for it would need reflection.</summary>
     private static RpcException Recoverable(ProblemException problem)
     {
         var status = new Ground.Protocol.Status { Code = (int)StatusCode.FailedPrecondition, Message = problem.Message };

@@ -24,6 +24,6 @@ internal sealed partial class FetchJson : JsonSerializerContext
     });
 }
 
-/// <summary>How far a step of fetching is.</summary>
+/// <summary>How far a step of a fetch is.</summary>
 /// <param name="Total">Null when the source does not say.</param>
 internal sealed record FetchProgress(string Step, long Bytes = 0, long? Total = null);

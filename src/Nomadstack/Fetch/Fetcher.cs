@@ -8,15 +8,15 @@ using Nomadstack.Storage;
 namespace Nomadstack.Fetch;
 
 /// <summary>
-/// Brings a release to <c>bin/PRODUCT/VERSION/</c>: signature of the sums, sum of the archive, unpacked beside and renamed. Either all of it is there and
-/// survives a power cut, or nothing is, except the part of a download that broke off, which the next attempt continues.
+/// Brings a release to <c>bin/PRODUCT/VERSION/</c>: checks the signature of the sums and the sum of the archive, unpacks into a temporary folder and renames it. Either the whole release is there and
+/// survives a power cut, or nothing is. Only a partial download may remain; the next attempt continues it.
 /// </summary>
 internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey key, string architecture)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const int DiskFull = Libc.ENOSPC, QuotaFull = 122;
 
-    /// <summary>As HashiCorp names them; null where nothing is built for this machine.</summary>
+    /// <summary>In HashiCorp's words; null where there are no releases for this machine.</summary>
     public static string? ArchitectureHere => RuntimeInformation.OSArchitecture switch
     {
         Architecture.X64 => "amd64",
@@ -32,7 +32,7 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
         var name = $"{product.Name} {version}";
         var target = Path.Combine(paths.Binaries, product.Name, version.ToString());
         var fetched = new Fetched(product.Name, version.ToString(), product.LicenceOf(version), Path.Combine(target, product.Program), New: true);
-        // The rename is the last act: what has its name is whole.
+        // The rename is the last act, so a folder with this name is complete.
         if (File.Exists(fetched.Path)) return fetched with { New = false };
 
         var zip = $"{product.Name}_{version}_linux_{architecture}.zip";
@@ -41,24 +41,24 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
         try
         {
             CreateFolders(Path.GetDirectoryName(target)!);
-            using var alone = FolderLock.TryTake(paths.Binaries) ?? throw new ProblemException(new("fetch/busy", "Another fetch into this folder runs.", $"It holds the lock of {paths.Binaries}.", "Wait until it is done."));
+            using var alone = FolderLock.TryTake(paths.Binaries) ?? throw new ProblemException(FetchProblems.Busy(paths.Binaries));
             await FetchAsync(product, version, zip, sum, target, progress, cancel);
             return fetched;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw e.HResult is DiskFull or QuotaFull
-                ? new ProblemException(new("fetch/disk-full", $"There is no room for {name}.", $"The disk of {paths.Binaries} is full. What was written of it is removed.", "Free some space there, or choose another --data-dir."), e)
-                : new ProblemException(new("storage/unwritable", $"{name} could not be written.", e.Message, $"Make {paths.Binaries} writable, or choose another --data-dir."), e);
+                ? new ProblemException(FetchProblems.DiskFull(name, paths.Binaries), e)
+                : new ProblemException(FetchProblems.Unwritable(name, paths.Binaries, e.Message), e);
         }
     }
 
     private async Task FetchAsync(Product product, SemVer version, string zip, string sum, string target, Action<FetchProgress> progress, CancellationToken cancel)
     {
         var parts = Path.Combine(paths.Binaries, ".partial");
-        // Named by the sum that was signed: what is continued is a part of the same file.
+        // The name contains the signed sum, so a partial download always belongs to the same file.
         var partial = Path.Combine(parts, sum);
-        // Behind a dot, so that nobody takes it for a version. One that a killed fetch left is nobody's: we hold the lock.
+        // The dot keeps it from being taken for a version. We hold the lock, so a leftover of a killed fetch may be deleted.
         var unpacked = Path.Combine(Path.GetDirectoryName(target)!, "." + version);
         var keepPart = false;
         try
@@ -89,9 +89,9 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
     {
         progress(new($"look for the newest {product.Name}"));
         var versions = await source.VersionsAsync(product.Name, cancel);
-        // Neither previews nor enterprise builds are what somebody means who names no version.
+        // Without a version, nobody means a preview or an enterprise build.
         return versions.Where(v => v.PreRelease.Length == 0 && v.Metadata.Length == 0).Max()
-            ?? throw Unknown($"{source.Name} has no release of {product.Name}.", "It has no index of it, or none with a finished version.", product);
+            ?? throw Unknown($"{source.Name} has no release of {product.Name}.", "It has no index of the product, or the index has no finished release.", product);
     }
 
     private async Task<string> SignedSumAsync(Product product, SemVer version, string zip, CancellationToken cancel)
@@ -99,11 +99,11 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
         var list = $"{product.Name}_{version}_SHA256SUMS";
         var sums = await source.SmallAsync(product.Name, version, list, cancel)
             ?? throw Unknown($"{source.Name} has no {product.Name} {version}.", $"There is no {list}.", product);
-        // The second name carries the key's own, from the days when there were two keys.
+        // The second name contains the key's id. It dates from the time when there were two keys.
         var signature = await source.SmallAsync(product.Name, version, list + ".sig", cancel)
             ?? await source.SmallAsync(product.Name, version, $"{list}.{key.Fingerprint[^8..]}.sig", cancel);
-        if ((signature is null ? "it has none" : key.Complaint(sums, signature)) is { } complaint)
-            throw new ProblemException(new("fetch/bad-signature", $"The signature of {list} from {source.Name} is not good.", $"As a signature by {key.Fingerprint}: {complaint}.", "Do not use this source. If it is a mirror that signs with a key of its own, name that key with --key FILE.") { Unsafe = true });
+        if ((signature is null ? "there is no signature" : key.Complaint(sums, signature)) is { } complaint)
+            throw new ProblemException(FetchProblems.BadSignature(list, source.Name, key.Fingerprint, complaint));
         return Checksums.Of(sums, zip)
             ?? throw Unknown($"{source.Name} has no {product.Name} {version} for linux/{architecture}.", $"{list} does not name {zip}.", product);
     }
@@ -114,25 +114,23 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
         {
             var continued = File.Exists(partial);
             var archive = await source.LargeAsync(product.Name, version, zip, partial, (bytes, total) => progress(new($"fetch {zip}", bytes, total)), cancel)
-                ?? throw Unknown($"{source.Name} has no {zip}.", "It names the file among its sums and does not have it.", product);
+                ?? throw Unknown($"{source.Name} has no {zip}.", "The signed list names the file, but the source does not have it.", product);
             archive.Position = 0;
             var found = Convert.ToHexStringLower(await SHA256.HashDataAsync(archive, cancel));
             archive.Position = 0;
             if (found == sum) return archive;
             await archive.DisposeAsync();
             File.Delete(partial);
-            // The part of an earlier attempt may be what is wrong; it gets one chance to be forgotten.
+            // The part from an earlier attempt may be wrong. It was deleted; try once more without it.
             if (!continued)
-                throw new ProblemException(new("fetch/wrong-sum", $"{zip} from {source.Name} is not what was published.", $"Its SHA-256 is {found}, and signed was {sum}.", "Try again, or another source; if it stays so, tell those who run it.") { Unsafe = true });
+                throw new ProblemException(FetchProblems.WrongSum(zip, source.Name, found, sum));
         }
     }
 
     private static ProblemException Unknown(string what, string why, Product product) =>
-        new(new("fetch/unknown-version", what, why, product.IsHashiCorps
-            ? $"See which there are at {ReleaseSource.Default}/{product.Name}, and name one: {product.Name}@VERSION."
-            : $"Name a version that the source has: {product.Name}@VERSION."));
+        new(FetchProblems.UnknownVersion(what, why, product));
 
-    /// <summary>The data folder is its owner's alone, whoever makes it first.</summary>
+    /// <summary>Only the owner may read the data folder, also when a fetch makes it.</summary>
     private void CreateFolders(string last)
     {
         if (!Directory.Exists(paths.Data))

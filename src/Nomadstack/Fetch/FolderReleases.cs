@@ -3,7 +3,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Fetch;
 
-/// <summary>Releases in a folder, for a site without a network: laid out as a release server is, or the files side by side as somebody carried them in.</summary>
+/// <summary>Releases in a folder, for a site without a network. The folder has the layout of a release server, or simply contains the files.</summary>
 internal sealed class FolderReleases : ReleaseSource
 {
     private readonly string _folder;
@@ -12,7 +12,7 @@ internal sealed class FolderReleases : ReleaseSource
     public FolderReleases(string folder)
     {
         _folder = Path.GetFullPath(folder);
-        if (!Directory.Exists(_folder)) throw new ProblemException(new("fetch/no-folder", $"There is no folder {_folder}.", "--from names an address that begins with http, or a folder that can be read.", "Name one that exists."));
+        if (!Directory.Exists(_folder)) throw new ProblemException(FetchProblems.NoFolder(_folder));
     }
 
     public override string Name => _folder;

@@ -6,19 +6,19 @@ using Nomadstack.Ground.Http;
 
 namespace Nomadstack.Fetch;
 
-/// <summary>A release server. Whether there is one is decided within <see cref="s_answer"/>; a download that breaks off is continued where it stopped.</summary>
+/// <summary>A release server. It must answer within <see cref="s_answer"/>. An interrupted download continues where it stopped.</summary>
 internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSource
 {
-    /// <summary>To the first byte of an answer, name lookup included. A newcomer without a network is not kept waiting.</summary>
+    /// <summary>Time to the first byte of an answer, name lookup included. Short, so that a new user without a network does not wait.</summary>
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(5);
 
-    /// <summary>Without a single byte, in the midst of a body.</summary>
+    /// <summary>Longest pause between two bytes of a body.</summary>
     private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(30);
 
-    /// <summary>A list of sums has some kilobytes, an index of all versions a few megabytes.</summary>
+    /// <summary>A list of sums has a few kilobytes, an index of all versions a few megabytes.</summary>
     private const int MostSmall = 64 << 20;
 
-    /// <summary>Times a download that breaks off is taken up again before a person is asked.</summary>
+    /// <summary>How often an interrupted download is continued before the command fails.</summary>
     private const int MostAttempts = 5;
 
     private readonly Uri _base = new(address.AbsoluteUri.TrimEnd('/') + "/");
@@ -42,7 +42,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new ProblemException(new("fetch/no-index", $"{Name} does not tell its versions of {product}.", $"Its index.json is none ({e.Message.TrimEnd('.')}).", $"Name the version: {product}@VERSION."), e);
+            throw new ProblemException(FetchProblems.NoIndex(Name, product, e.Message), e);
         }
     }
 
@@ -51,7 +51,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
     public override async Task<FileStream?> LargeAsync(string product, SemVer version, string file, string partial, Action<long, long?> progress, CancellationToken cancel)
     {
         var path = Below(product, version, file);
-        // Read back by whoever verifies it, so that what is summed is what is unpacked.
+        // The same open file is summed and unpacked, so that nothing can change in between.
         var local = new FileStream(partial, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         try
         {
@@ -59,16 +59,16 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
             {
                 using var answer = await AskAgainAsync(path, local.Length, MostAttempts - attempt, cancel);
                 if (IsAbsent(answer)) return await GoneAsync(local, partial);
-                // More was asked for than there is: all of it is here, or it is another file. The sum will tell.
+                // The local file is at least as long as the remote one: it is complete, or another file. The sum tells which.
                 if (answer.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable) return local;
                 Expect(answer, path);
-                // A server that does not continue sends all of it again.
+                // A server that cannot continue sends the whole file again.
                 if (answer.StatusCode != HttpStatusCode.PartialContent) local.SetLength(0);
                 local.Position = local.Length;
                 var total = answer.Content.Headers.ContentLength is { } rest ? local.Length + rest : (long?)null;
                 if (await ReceiveAsync(answer, local, bytes => progress(bytes, total), cancel) is not { } broken) return local;
                 if (attempt == MostAttempts)
-                    throw new ProblemException(new("fetch/interrupted", $"The download of {file} broke off.", $"{Name}, {attempt} times: {broken}.", "Run the same command again: it continues where it stopped."));
+                    throw new ProblemException(FetchProblems.Interrupted(file, Name, attempt, broken));
             }
         }
         catch
@@ -97,7 +97,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
         return all.ToArray();
     }
 
-    /// <summary>Writes the body; returns what broke it off, or null when it is whole.</summary>
+    /// <summary>Writes the body; returns what interrupted it, or null when it is complete.</summary>
     private async Task<string?> ReceiveAsync(HttpResponseMessage answer, Stream into, Action<long> progress, CancellationToken cancel)
     {
         var buffer = new byte[128 << 10];
@@ -114,7 +114,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                return $"nothing came for {s_silence.TotalSeconds:0} s";
+                return $"no data came for {s_silence.TotalSeconds:0} s";
             }
             catch (Exception e) when (e is IOException or HttpRequestException)
             {
@@ -128,7 +128,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
         }
     }
 
-    /// <summary>A server that has just given the sums and now breaks a connection off is there; it is asked again. One that is silent is not.</summary>
+    /// <summary>A server that breaks a connection is up, so it is asked again. A silent server is not.</summary>
     private async Task<HttpResponseMessage> AskAgainAsync(string path, long from, int times, CancellationToken cancel)
     {
         for (; ; times--)
@@ -139,7 +139,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
             }
             catch (ProblemException e) when (times > 0 && e.InnerException is HttpRequestException)
             {
-                // The same question once more; the last refusal is thrown.
+                // Ask once more. The last error is thrown.
             }
         }
     }
@@ -156,7 +156,7 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw NoAnswer(path, $"it did not answer within {s_answer.TotalSeconds:0} s", e);
+            throw NoAnswer(path, $"the server did not answer within {s_answer.TotalSeconds:0} s", e);
         }
         catch (HttpRequestException e)
         {
@@ -164,19 +164,19 @@ internal sealed class HttpReleases(Uri address, TimeProvider time) : ReleaseSour
         }
     }
 
-    /// <summary>A store behind such a server says 403 of what it does not have.</summary>
+    /// <summary>A storage service behind such a server answers 403 for a file that it does not have.</summary>
     private static bool IsAbsent(HttpResponseMessage answer) => answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Forbidden or HttpStatusCode.Gone;
 
     private void Expect(HttpResponseMessage answer, string path)
     {
-        if (!answer.IsSuccessStatusCode) throw NoAnswer(path, $"it answered {(int)answer.StatusCode} {answer.ReasonPhrase}");
+        if (!answer.IsSuccessStatusCode) throw NoAnswer(path, $"the server answered {(int)answer.StatusCode} {answer.ReasonPhrase}");
     }
 
     private void Limit(long bytes, string path)
     {
-        if (bytes > MostSmall) throw NoAnswer(path, $"it sent more than {MostSmall >> 20} MiB");
+        if (bytes > MostSmall) throw NoAnswer(path, $"the server sent more than {MostSmall >> 20} MiB");
     }
 
     private ProblemException NoAnswer(string path, string why, Exception? inner = null) =>
-        new(new("fetch/no-network", $"{Name}/{path} cannot be read.", char.ToUpperInvariant(why[0]) + why[1..] + ".", "Check the network and its proxy (HTTPS_PROXY), name a mirror with --from URL, or carry the files here and name their folder with --from DIR."), inner);
+        new(FetchProblems.NoNetwork($"{Name}/{path}", why), inner);
 }

@@ -5,7 +5,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Fetch;
 
-/// <summary>Unpacks a release's zip into a folder that did not exist. What would leave that folder is refused, links too, before anything is written.</summary>
+/// <summary>Unpacks a release's zip into a new folder. Entries that would leave that folder, and links, are refused before anything is written.</summary>
 internal static class ReleaseArchive
 {
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
@@ -13,7 +13,7 @@ internal static class ReleaseArchive
 
     private const int FileTypeMask = 0xF000, RegularFile = 0x8000;
 
-    /// <summary>When this returns, every file survives a power cut; when it throws, the folder may hold some of them.</summary>
+    /// <summary>When this returns, every file survives a power cut. When it throws, the folder may contain some of the files.</summary>
     /// <exception cref="ProblemException"><c>fetch/bad-archive</c> or <c>fetch/unsafe-archive</c>.</exception>
     public static async Task UnpackAsync(FileStream zip, string name, string program, string folder, CancellationToken cancel)
     {
@@ -22,13 +22,13 @@ internal static class ReleaseArchive
             using var archive = new ZipArchive(zip, ZipArchiveMode.Read, leaveOpen: true);
             var files = archive.Entries.Where(e => !e.FullName.EndsWith('/')).ToList();
             foreach (var entry in archive.Entries) Check(entry, name, folder);
-            if (!files.Any(e => e.FullName == program)) throw Bad(name, $"it holds no {program}");
+            if (!files.Any(e => e.FullName == program)) throw Bad(name, $"it contains no {program}");
             Directory.CreateDirectory(folder);
             foreach (var entry in files) await WriteAsync(entry, Path.Combine(folder, entry.FullName), entry.FullName == program ? Executable : Readable, cancel);
         }
         catch (InvalidDataException e)
         {
-            throw Bad(name, e.Message.TrimEnd('.'), e);
+            throw Bad(name, $"it cannot be unpacked ({e.Message.TrimEnd('.')})", e);
         }
     }
 
@@ -37,13 +37,13 @@ internal static class ReleaseArchive
         var type = (entry.ExternalAttributes >> 16) & FileTypeMask;
         var isFolder = entry.FullName.EndsWith('/');
         var target = Path.GetFullPath(Path.Combine(folder, entry.FullName));
-        var why = entry.FullName.Length == 0 || entry.FullName.Any(c => c is '\\' || char.IsControl(c)) ? "is no name of a file"
-            : entry.FullName.StartsWith('/') || entry.FullName.Split('/').Contains("..") || !target.StartsWith(folder + "/", StringComparison.Ordinal) ? "lies outside of it"
-            // No type at all is how archives made elsewhere say "file".
-            : !isFolder && type is not (0 or RegularFile) ? "is no ordinary file"
+        var why = entry.FullName.Length == 0 || entry.FullName.Any(c => c is '\\' || char.IsControl(c)) ? "is not a file name"
+            : entry.FullName.StartsWith('/') || entry.FullName.Split('/').Contains("..") || !target.StartsWith(folder + "/", StringComparison.Ordinal) ? "lies outside the archive's folder"
+            // Archives made on other systems give no type for a plain file.
+            : !isFolder && type is not (0 or RegularFile) ? "is not an ordinary file"
             : null;
         if (why is not null)
-            throw new ProblemException(new("fetch/unsafe-archive", $"{name} is not unpacked.", $"\"{entry.FullName}\" in it {why}.", "Do not use this source, and tell those who run it: no release looks like that.") { Unsafe = true });
+            throw new ProblemException(FetchProblems.UnsafeArchive(name, entry.FullName, why));
     }
 
     private static async Task WriteAsync(ZipArchiveEntry entry, string path, UnixFileMode mode, CancellationToken cancel)
@@ -57,11 +57,11 @@ internal static class ReleaseArchive
             to.Flush(flushToDisk: true);
         }
 
-        // The umask may have taken the right to run it from others.
+        // The umask may have removed the execute permission of others.
         File.SetUnixFileMode(path, mode);
         DurableFolders.Sync(folder);
     }
 
     private static ProblemException Bad(string name, string why, Exception? inner = null) =>
-        new(new("fetch/bad-archive", $"{name} is not whole.", $"Its sum is as published, and yet: {why}.", "Try another version; tell those who run the source."), inner);
+        new(FetchProblems.BadArchive(name, why), inner);
 }

@@ -6,7 +6,7 @@ using Org.BouncyCastle.Utilities.IO;
 
 namespace Nomadstack.Fetch;
 
-/// <summary>The OpenPGP key that a release must be signed with. HashiCorp's is part of this program; a mirror's own is read from a file.</summary>
+/// <summary>The OpenPGP key with which a release must be signed. HashiCorp's key is part of this program. A mirror's own key is read from a file.</summary>
 internal sealed class ReleaseKey
 {
     /// <summary>As published at hashicorp.com/security.</summary>
@@ -23,9 +23,9 @@ internal sealed class ReleaseKey
 
     public static ReleaseKey HashiCorp()
     {
-        using var block = typeof(ReleaseKey).Assembly.GetManifestResourceStream("hashicorp.asc") ?? throw new InvalidOperationException("the release key was not built in");
+        using var block = typeof(ReleaseKey).Assembly.GetManifestResourceStream("hashicorp.asc") ?? throw new InvalidOperationException("The release key is missing from this build.");
         var key = new ReleaseKey(SigningKeys(block));
-        if (key.Fingerprint != HashiCorpFingerprint) throw new InvalidOperationException($"the key that was built in is {key.Fingerprint}, not HashiCorp's");
+        if (key.Fingerprint != HashiCorpFingerprint) throw new InvalidOperationException($"The release key in this build is {key.Fingerprint}, not HashiCorp's.");
         return key;
     }
 
@@ -37,19 +37,19 @@ internal sealed class ReleaseKey
         {
             using var stream = File.OpenRead(file);
             var keys = SigningKeys(stream);
-            return keys.Count > 0 ? new(keys) : throw Bad("it holds no public key", null);
+            return keys.Count > 0 ? new(keys) : throw Bad("it contains no public key", null);
         }
         catch (Exception e) when (e is not ProblemException)
         {
-            // Whatever a parser of foreign bytes throws, it means the same.
+            // Any exception of the parser means the same: the file is not a key.
             throw Bad(e.Message.TrimEnd('.'), e);
         }
 
         ProblemException Bad(string why, Exception? inner) =>
-            new(new("fetch/bad-key", $"{file} is no OpenPGP public key.", $"Read as one, it says: {why}.", "Give --key a file made with `gpg --export --armor KEYID`."), inner);
+            new(FetchProblems.BadKey(file, why), inner);
     }
 
-    /// <summary>Why the detached signature does not vouch for the content; null when it does.</summary>
+    /// <summary>Why the detached signature is not valid for the content; null when it is.</summary>
     public string? Complaint(byte[] content, byte[] signature)
     {
         List<string> complaints = [];
@@ -69,27 +69,27 @@ internal sealed class ReleaseKey
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // The parser throws many kinds. A signature that cannot be read does not vouch for anything.
+            // The parser throws many kinds of exceptions. A signature that cannot be read is not valid.
             complaints.Add($"it cannot be read ({e.Message.TrimEnd('.')})");
         }
 
-        return complaints.Count > 0 ? string.Join("; ", complaints.Distinct()) : "the file holds no signature";
+        return complaints.Count > 0 ? string.Join("; ", complaints.Distinct()) : "the file contains no signature";
     }
 
     private string? Complaint(byte[] content, PgpSignature signature)
     {
         if (_keys.FirstOrDefault(k => k.KeyId == signature.KeyId) is not { } key) return $"it was made by the key {signature.KeyId:X16}, not by {Fingerprint}";
-        if (signature.SignatureType != PgpSignature.BinaryDocument) return "it is not a signature of a file";
-        if (!s_strong.Contains(signature.HashAlgorithm)) return $"it rests on {signature.HashAlgorithm}, which can be forged";
-        // By the time of the signature, not by today's: what was good when it was published stays so.
+        if (signature.SignatureType != PgpSignature.BinaryDocument) return "it is not the signature of a file";
+        if (!s_strong.Contains(signature.HashAlgorithm)) return $"it uses {signature.HashAlgorithm}, which can be forged";
+        // Judged at the time of the signature, not today: a release that was valid when it was published stays valid.
         if (key.GetValidSeconds() is > 0 and var seconds && signature.CreationTime > key.CreationTime.AddSeconds(seconds)) return $"it was made after the key {key.KeyId:X16} had expired";
         if (key.HasRevocation()) return $"the key {key.KeyId:X16} was revoked";
         signature.InitVerify(key);
         signature.Update(content);
-        return signature.Verify() ? null : "it does not fit the file";
+        return signature.Verify() ? null : "it does not match the file";
     }
 
-    /// <summary>Primary keys, and those of their subkeys that they vouch for as signing keys.</summary>
+    /// <summary>Primary keys, and those of their subkeys that they have certified for signing.</summary>
     private static List<PgpPublicKey> SigningKeys(Stream block)
     {
         using var decoded = PgpUtilities.GetDecoderStream(new MemoryStream(Streams.ReadAll(block)));

@@ -3,13 +3,13 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Fetch;
 
-/// <summary>Where releases come from. What it gives is not trusted: sums are signed, files are summed.</summary>
+/// <summary>Where releases come from. A source is not trusted: the sums are signed, and each file is checked against its sum.</summary>
 internal abstract class ReleaseSource : IDisposable
 {
     /// <summary>HashiCorp's own.</summary>
     public const string Default = "https://releases.hashicorp.com";
 
-    /// <summary>As a person would write it.</summary>
+    /// <summary>The name for people.</summary>
     public abstract string Name { get; }
 
     /// <param name="from">An address, or a folder.</param>
@@ -23,7 +23,7 @@ internal abstract class ReleaseSource : IDisposable
     public abstract Task<byte[]?> SmallAsync(string product, SemVer version, string file, CancellationToken cancel);
 
     /// <summary>A large file as an open local one; null when it is not there.</summary>
-    /// <param name="partial">Where a download goes. What is there already was begun earlier and is continued.</param>
+    /// <param name="partial">The file for the download. If it exists, that download is continued.</param>
     /// <param name="progress">Bytes so far, and of how many.</param>
     public abstract Task<FileStream?> LargeAsync(string product, SemVer version, string file, string partial, Action<long, long?> progress, CancellationToken cancel);
 

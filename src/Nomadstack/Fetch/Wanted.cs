@@ -3,7 +3,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Fetch;
 
-/// <summary>One thing asked for.</summary>
+/// <summary>One product that was asked for.</summary>
 /// <param name="Version">Null for the newest release.</param>
 internal sealed record Wanted(Product Product, SemVer? Version)
 {
@@ -14,9 +14,9 @@ internal sealed record Wanted(Product Product, SemVer? Version)
         var at = text.IndexOf('@', StringComparison.Ordinal);
         var name = at < 0 ? text : text[..at];
         var product = table.Find(name)
-            ?? throw new ProblemException(new("usage/product", $"\"{name}\" cannot be fetched.", "", $"Name one of {string.Join(", ", table.Rows.Select(p => p.Name))}, with a version if you like: {table.Scheduler.Name}@1.10.5."));
+            ?? throw new ProblemException(FetchProblems.UnknownProduct(name, table));
         if (at < 0) return new(product, null);
         return new(product, SemVer.Parse(text[(at + 1)..])
-            ?? throw new ProblemException(new("usage/version", $"\"{text[(at + 1)..]}\" is no version.", "", $"Write it as the product does: {name}@1.10.5, or leave it out for the newest.")));
+            ?? throw new ProblemException(FetchProblems.UnreadableVersion(name, text[(at + 1)..])));
     }
 }

@@ -7,10 +7,10 @@ using System.Text.Json.Nodes;
 
 namespace Nomadstack.HashiCorp;
 
-/// <summary>Configuration files as text: the same settings always give the same bytes, so that a change can be told from none.</summary>
+/// <summary>Configuration files as text: the same settings always give the same bytes, so that a change can be detected.</summary>
 internal static class ConfigText
 {
-    // Both products' parsers read plain characters; escapes such as \u002B only hide them from people.
+    // Both products' parsers read plain characters. Escapes such as \u002B only make the file hard to read.
     private static readonly JsonWriterOptions s_indented = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static string Of(JsonObject configuration)

@@ -5,12 +5,12 @@ using Nomadstack.Products;
 namespace Nomadstack.HashiCorp;
 
 /// <summary>
-/// A server of Nomad or Consul: the two share raft, autopilot and gossip, and nearly all words for them. A server that is down, leaderless or unwilling is an
+/// A server of Nomad or Consul: the two share raft, autopilot and gossip, and nearly all words for them. A server that is down, has no leader or refuses is an
 /// answer, never an exception.
 /// </summary>
 internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader, TimeProvider time, HttpMessageInvoker? transport) : IServerApi
 {
-    /// <summary>A server answers these at once; one that does not is as good as down.</summary>
+    /// <summary>A server answers these at once. One that does not counts as down.</summary>
     private static readonly TimeSpan s_local = TimeSpan.FromSeconds(2);
 
     protected ProductHttp Http { get; } = new(endpoint, indexHeader, time, transport);
@@ -24,7 +24,7 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
     /// <summary>Gossip as this agent sees it.</summary>
     public abstract Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel);
 
-    /// <summary>Joins this server to the gossip at <paramref name="address"/> (IP and serf port), once. Gossip is mutual: either side may be asked.</summary>
+    /// <summary>Joins this server to the gossip at <paramref name="address"/> (IP and serf port), once. Gossip is mutual: either side may do this.</summary>
     public abstract Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel);
 
     public abstract Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel);
@@ -33,12 +33,12 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
 
     public abstract Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel);
 
-    /// <summary>Where snapshots are read from and written to.</summary>
+    /// <summary>The path for reading and writing snapshots.</summary>
     protected abstract string SnapshotPath { get; }
 
     public Task<string?> LeaderAsync(TimeSpan deadline, CancellationToken cancel) => Operator.LeaderAsync(stale: true, deadline, cancel);
 
-    /// <param name="stale">True asks what this very server knows, at once; false asks the leader itself (held up to 5–7 s while there is none).</param>
+    /// <param name="stale">True asks this server alone, which answers at once. False asks the leader; the call waits up to 5–7 s while there is none.</param>
     public Task<Answer<RaftConfiguration>> RaftConfigurationAsync(bool stale, TimeSpan deadline, CancellationToken cancel) => Operator.RaftConfigurationAsync(stale, deadline, cancel);
 
     public Task<Answer<Done>> RemovePeerAsync(string id, TimeSpan deadline, CancellationToken cancel) => Operator.RemovePeerAsync(id, deadline, cancel);
@@ -47,11 +47,11 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
 
     public Task<Answer<AutopilotConfiguration>> GetAutopilotConfigurationAsync(TimeSpan deadline, CancellationToken cancel) => Operator.GetAutopilotConfigurationAsync(deadline, cancel);
 
-    /// <summary>Writes if nobody wrote since it was read; false when somebody did.</summary>
+    /// <summary>Writes if nobody has written since it was read; false if somebody has.</summary>
     public Task<Answer<bool>> PutAutopilotConfigurationAsync(AutopilotConfiguration configuration, TimeSpan deadline, CancellationToken cancel) =>
         Operator.PutAutopilotConfigurationAsync(configuration, deadline, cancel);
 
-    /// <summary>Sends an entry that changes nothing through raft.</summary>
+    /// <summary>Sends an entry through raft that changes nothing.</summary>
     public Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) => Operator.BarrierAsync(deadline, cancel);
 
     public async Task<RaftStanding?> StandingAsync(CancellationToken cancel) => (await StandingWithPeersAsync(cancel))?.Standing;
@@ -68,7 +68,7 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
                 return new(standing, [.. configuration.Servers.Select(s => new RaftMember(s.ID, s.Address, s.Voter, s.Leader, health.Any(h => h.ID == s.ID && h.Healthy)))]);
         }
 
-        // A leader that cannot be reached is none: what this server holds by itself may be of yesterday, and nothing may be decided on it.
+        // An unreachable leader counts as no leader: this server's own data may be out of date, and no decision may rest on it.
         return new(standing with { LeaderAddress = null }, [.. peers.Select(p => new RaftMember(p.Id, p.Address, p.Voter, Leader: false, Healthy: false))]);
     }
 

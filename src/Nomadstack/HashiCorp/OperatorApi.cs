@@ -31,7 +31,7 @@ internal sealed class OperatorApi(ProductHttp http)
     public async Task<Answer<bool>> PutAutopilotConfigurationAsync(AutopilotConfiguration configuration, TimeSpan deadline, CancellationToken cancel) =>
         await http.JsonAsync(HttpMethod.Put, $"/v1/operator/autopilot/configuration?cas={configuration.ModifyIndex}", configuration.Raw.ToJsonString(), ProductsJson.Default.Boolean, deadline, cancel);
 
-    /// <summary>A write that asks for index 0 goes through raft and is then turned down by every server's state: it proves and changes nothing.</summary>
+    /// <summary>A write with index 0 goes through raft, and every server's state then refuses it. It proves that raft works and changes nothing.</summary>
     public async Task<Answer<Done>> BarrierAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await http.JsonAsync(HttpMethod.Put, "/v1/operator/autopilot/configuration?cas=0", "{}", ProductsJson.Default.Boolean, deadline, cancel)).Map(_ => default(Done));
 
@@ -40,9 +40,9 @@ internal sealed class OperatorApi(ProductHttp http)
         var answer = await http.SendAsync(method, $"{path}?id={Uri.EscapeDataString(id)}", null, deadline, cancel);
         return answer switch
         {
-            Answer<HttpReply>.Ok ok when SaysNo(ok.Value.Body) => new LeadershipTransfer.Failed($"it answered {ok.Value.Body.Trim()}"),
+            Answer<HttpReply>.Ok ok when SaysNo(ok.Value.Body) => new LeadershipTransfer.Failed($"the server answered {ok.Value.Body.Trim()}"),
             Answer<HttpReply>.Ok => new LeadershipTransfer.Asked(),
-            // Where the call exists, an unknown server id is 400 or 500: 404 is an unknown path.
+            // If the call exists, an unknown server id gives 400 or 500. 404 means an unknown path.
             Answer<HttpReply>.Refused { Status: 404 } => new LeadershipTransfer.NotSupported(),
             _ => new LeadershipTransfer.Failed(answer.Complaint),
         };
@@ -56,7 +56,7 @@ internal sealed class OperatorApi(ProductHttp http)
         }
         catch (JsonException)
         {
-            // No JSON, no word about success: the status alone counts.
+            // No JSON and no result in the body: only the status counts.
             return false;
         }
     }

@@ -5,7 +5,7 @@ using Nomadstack.Products;
 
 namespace Nomadstack.HashiCorp;
 
-/// <summary>The raft configuration as a server's API tells it. Both products answer in the same words.</summary>
+/// <summary>The raft configuration in a server's API. Both products use the same words.</summary>
 internal sealed record RaftConfiguration
 {
     public IReadOnlyList<RaftServer> Servers { get; init => field = value ?? []; } = [];
@@ -22,7 +22,7 @@ internal sealed record RaftConfiguration
 /// <param name="Address">IP and RPC port.</param>
 internal sealed record RaftServer(string ID, string Node, string Address, bool Leader, bool Voter);
 
-/// <summary>What one agent says of itself; answered without any leader.</summary>
+/// <summary>What one agent says about itself; answered without any leader.</summary>
 /// <param name="ServerId">The raft id a server carries in gossip; null on a client.</param>
 /// <param name="MemberName">Its name in gossip; for a Nomad server with the region, <c>n1.global</c>.</param>
 /// <param name="ClientNodeId">The Nomad client's node id; null elsewhere.</param>
@@ -30,12 +30,12 @@ internal sealed record AgentSelf(string Version, bool Server, string? ServerId, 
 
 /// <summary>One server's own raft counters.</summary>
 /// <param name="State"><c>Leader|Follower|Candidate|Shutdown</c>.</param>
-/// <param name="Peers">The configuration as this server holds it, committed or not.</param>
+/// <param name="Peers">The configuration that this server has, committed or not.</param>
 internal sealed record RaftStats(string State, long Term, long LastLogIndex, long CommitIndex, long AppliedIndex, long LastSnapshotIndex, int ProtocolVersion, IReadOnlyList<RaftPeer> Peers)
 {
     public bool IsLeader => State == "Leader";
 
-    /// <summary>From the text map that both products print; null when it is empty, as on a client.</summary>
+    /// <summary>From the text map that both products print; null if it is empty, as on a client.</summary>
     public static RaftStats? From(IReadOnlyDictionary<string, string>? stats)
     {
         if (stats is null || !stats.TryGetValue("state", out var state)) return null;
@@ -49,7 +49,7 @@ internal sealed record RaftStats(string State, long Term, long LastLogIndex, lon
 /// <summary>A server in the raft configuration, as printed in the raft counters.</summary>
 internal sealed record RaftPeer(string Id, string Address, bool Voter)
 {
-    /// <summary>Reads <c>[{Suffrage:Voter ID:x Address:y} …]</c>, the only form in which a server without a leader tells its configuration and its suffrage.</summary>
+    /// <summary>Reads <c>[{Suffrage:Voter ID:x Address:y} …]</c>, the only form in which a server without a leader shows its configuration and its suffrage.</summary>
     public static IReadOnlyList<RaftPeer> ParseAll(string? text)
     {
         List<RaftPeer> peers = [];
@@ -76,7 +76,7 @@ internal sealed record AutopilotHealth
 /// <param name="StableSince">When <see cref="Healthy"/> last changed.</param>
 internal sealed record ServerHealth(string ID, string Name, string Address, string SerfStatus, string Version, bool Leader, long LastIndex, bool Healthy, bool Voter, DateTimeOffset StableSince);
 
-/// <summary>Autopilot's settings in raft. Holds the whole JSON that was read, so that fields this version does not know are written back as they were.</summary>
+/// <summary>Autopilot's settings in raft. Keeps the whole JSON, so that unknown fields are written back unchanged.</summary>
 internal sealed record AutopilotConfiguration(JsonObject Raw)
 {
     public bool CleanupDeadServers => (bool?)Raw[nameof(CleanupDeadServers)] ?? false;
@@ -85,7 +85,7 @@ internal sealed record AutopilotConfiguration(JsonObject Raw)
     public TimeSpan? LastContactThreshold => GoDuration.Parse((string?)Raw[nameof(LastContactThreshold)]);
     public long ModifyIndex => (long?)Raw[nameof(ModifyIndex)] ?? 0;
 
-    /// <summary>A changed copy; what is null stays as it is.</summary>
+    /// <summary>A changed copy; null arguments change nothing.</summary>
     public AutopilotConfiguration With(bool? cleanupDeadServers = null, int? minQuorum = null, TimeSpan? serverStabilizationTime = null)
     {
         var raw = (JsonObject)Raw.DeepClone();

@@ -11,13 +11,13 @@ namespace Nomadstack.HashiCorp;
 internal sealed record HttpReply(int Status, string Body, long Index);
 
 /// <summary>
-/// Calls one agent's HTTP API. Every call has a deadline and ends as an <see cref="Answer{T}"/>; nothing but the caller's cancellation is thrown.
+/// Calls one agent's HTTP API. Every call has a deadline and ends as an <see cref="Answer{T}"/>. Only the caller's cancellation is thrown.
 /// </summary>
 /// <param name="indexHeader">The product's index header.</param>
-/// <param name="transport">What a test answers instead of the network.</param>
+/// <param name="transport">A test's replacement for the network.</param>
 internal sealed class ProductHttp(Endpoint endpoint, string indexHeader, TimeProvider time, HttpMessageInvoker? transport = null)
 {
-    // What the products' agents say, as text with status 500, when they cannot reach a leader. There is no code for it in any version.
+    // The products' agents send these texts with status 500 if they cannot reach a leader. No version has a code for this.
     private static readonly string[] s_noLeader =
     [
         "No cluster leader", "No path to region", "Not ready to serve consistent reads", "Raft leader not found",
@@ -85,13 +85,13 @@ internal sealed class ProductHttp(Endpoint endpoint, string indexHeader, TimePro
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            // The caller's cancellation can surface as a broken connection.
+            // The caller's cancellation can appear as a broken connection.
             cancel.ThrowIfCancellationRequested();
             return new Answer<T>.Unreachable($"{endpoint.InWords()} cannot be reached: {(e.InnerException ?? e).Message}");
         }
     }
 
-    /// <summary>The same, with the reply read as JSON. A reply of another shape counts as refused.</summary>
+    /// <summary>The same, with the reply read as JSON. A reply of another form counts as refused.</summary>
     public async Task<Answer<T>> JsonAsync<T>(HttpMethod method, string path, string? body, JsonTypeInfo<T> json, TimeSpan deadline, CancellationToken cancel, params int[] alsoOk)
     {
         var answer = await SendAsync(method, path, body, deadline, cancel, alsoOk);
@@ -104,14 +104,14 @@ internal sealed class ProductHttp(Endpoint endpoint, string indexHeader, TimePro
         }
         catch (JsonException e)
         {
-            return new Answer<T>.Refused(reply.Status, $"{path} answered something else than expected: {e.Message}");
+            return new Answer<T>.Refused(reply.Status, $"{path} sent an unexpected answer: {e.Message}");
         }
     }
 
     public Task<Answer<T>> GetAsync<T>(string path, JsonTypeInfo<T> json, TimeSpan deadline, CancellationToken cancel, params int[] alsoOk) =>
         JsonAsync(HttpMethod.Get, path, null, json, deadline, cancel, alsoOk);
 
-    /// <summary>For calls whose reply says nothing.</summary>
+    /// <summary>For calls whose reply has no content.</summary>
     public async Task<Answer<Done>> DoAsync(HttpMethod method, string path, string? body, TimeSpan deadline, CancellationToken cancel) =>
         (await SendAsync(method, path, body, deadline, cancel)).Map(_ => default(Done));
 

@@ -11,15 +11,15 @@ namespace Nomadstack.HashiCorp;
 internal static class Promotion
 {
     /// <summary>
-    /// Autopilot looks every 10 s for servers that have been stable this long. Shorter than the products' own 10 s, so that a new server waits for one look, not two.
+    /// Every 10 s autopilot checks for servers that have been stable for this long. It is shorter than the products' default of 10 s, so that a new server waits for one check and not for two.
     /// </summary>
     public static readonly TimeSpan Stabilization = TimeSpan.FromSeconds(3);
 }
 
-/// <summary>The files both products' servers have in common.</summary>
+/// <summary>The files that the servers of both products have.</summary>
 internal static class ServerFiles
 {
-    /// <summary>Writes the raft id, once, and the configuration when it differs. Repeatable.</summary>
+    /// <summary>Writes the raft id once, and the configuration if it differs. Repeatable.</summary>
     public static void Write(ServerSite site, string configuration, string nodeIdFolder)
     {
         var nodeId = Path.Combine(nodeIdFolder, "node-id");
@@ -28,10 +28,10 @@ internal static class ServerFiles
     }
 }
 
-/// <summary>The file of a client, and how it is run. Operators add their own settings in <c>/etc/nomadstack</c>.</summary>
+/// <summary>A client's configuration file and arguments. Operators add their own settings in <c>/etc/nomadstack</c>.</summary>
 internal static class ClientFiles
 {
-    /// <param name="flag">How the product is told of a configuration file.</param>
+    /// <param name="flag">The option with which the product gets a configuration file.</param>
     public static ProcessSpec Write(Product product, NodeContext context, NodePrograms programs, string configuration, string flag, params string[] more)
     {
         var name = product.Name + "-client";

@@ -4,7 +4,7 @@ using Nomadstack.Products;
 
 namespace Nomadstack.Health;
 
-/// <summary>A recorded server and what it answered; <paramref name="View"/> is null when it did not answer.</summary>
+/// <summary>A recorded server and its answer; <paramref name="View"/> is null if it did not answer.</summary>
 internal sealed record SeenServer(KnownServer Server, RaftView? View, int? Pid);
 
 /// <summary>One node as seen from here.</summary>
@@ -15,11 +15,11 @@ internal sealed record SeenNode(string Name, string Address, bool Reachable, IRe
     public bool Serves(string product) => Clients.TryGetValue(product, out var client) && client.Serves;
 }
 
-/// <summary>Everything the verdict on a cluster depends on.</summary>
-/// <param name="Products">The cluster's, in the order in which people read them: the scheduler first.</param>
-/// <param name="Desired">By product: what the job asks for, or what it asked for when last seen.</param>
-/// <param name="ClientWaitsFor">What this node's client of the scheduler is held back for; empty when it runs.</param>
-/// <param name="QuorumLostFor">How long no leader has been seen; null while there is one.</param>
+/// <summary>Everything that the verdict on a cluster depends on.</summary>
+/// <param name="Products">The cluster's products, in the order people read them: the scheduler first.</param>
+/// <param name="Desired">By product: the count of its job now, or when it was last seen.</param>
+/// <param name="ClientWaitsFor">What this node's scheduler client waits for before it starts; empty when it runs.</param>
+/// <param name="QuorumLostFor">How long there has been no leader; null while there is one.</param>
 internal sealed record StatusFacts(
     bool HasCluster,
     bool Bootstrapping,

@@ -12,7 +12,7 @@ using Nomadstack.Servers;
 namespace Nomadstack.Health;
 
 /// <summary>
-/// The cluster as this node sees it now, whoever answers: built from the membership on disk, the servers that answer, and peers heard of lately.
+/// The cluster as this node sees it now: the membership on disk, the servers that answer, and the peers heard lately.
 /// Never waits for a leader.
 /// </summary>
 internal sealed class StatusReader(
@@ -30,7 +30,7 @@ internal sealed class StatusReader(
     private readonly Lock _lock = new();
     private DateTimeOffset? _quorumLost;
 
-    /// <summary>Which peers answer; set once the peers' part runs.</summary>
+    /// <summary>Which peers answer; set once peering runs.</summary>
     public Func<string, bool> IsReachable { get; set; } = _ => false;
 
     public required string Version { get; init; }
@@ -88,12 +88,12 @@ internal sealed class StatusReader(
         Dictionary<string, IReadOnlyList<SeenClient>> seen = [];
         foreach (var product in shown)
         {
-            // One that knows no leader may still know the clients.
+            // A server without a leader may still know the clients.
             if (servers.Where(s => s.Server.Entry.Role == product.Name && s.View is not null).OrderByDescending(s => s.View!.HasLeader).FirstOrDefault() is not { } asked) continue;
             if (product is { HasClient: true, Schedules: false }) seen[product.Name] = await Reach(asked.Server).ClientsAsync(s_deadline, cancel);
             if (!product.Schedules || !asked.View!.HasLeader) continue;
             var api = scheduler.Scheduler(context.Endpoints.Of(product, asked.Server));
-            // Its clients are the nodes: one question for both.
+            // The clients are the nodes: one call returns both.
             if ((await api.NodesAsync(s_deadline, cancel)).Try(out var list)) nodes = list;
             seen[product.Name] = [.. nodes.GroupBy(n => n.Name).Select(same => same.MaxBy(n => n.ModifyIndex)!).Select(n => new SeenClient(n.Name, n.ClientState, n.Ready))];
             foreach (var each in shown) await ReadDesiredAsync(api, each, cancel);
@@ -123,7 +123,7 @@ internal sealed class StatusReader(
 
         SeenClient Client(Product product)
         {
-            // What a server remembers of this node's client is of yesterday while that waits at the gate.
+            // While this node's client waits at the gate, what a server knows of it is out of date.
             var waits = own && product.FencesClient && !clients.Scheduler.Runs;
             return (waits ? null : seen.GetValueOrDefault(product.Name)?.FirstOrDefault(c => c.Node == entry.Name)) ?? new(entry.Name, products[product.Name].UnknownClient, Serves: false);
         }

@@ -5,13 +5,13 @@ using Nomadstack.Servers;
 
 namespace Nomadstack.Health;
 
-/// <summary>The cluster's state in one word, and in one sentence what is missing. Healthy has no reason.</summary>
+/// <summary>The cluster's state in one word, and what is missing in one sentence. Healthy has no reason.</summary>
 internal sealed record Verdict(string State, string Reason)
 {
-    /// <summary>Pure. The gravest finding wins: no cluster, no quorum, then the first thing that keeps it from healthy.</summary>
+    /// <summary>Pure. The worst finding wins: no cluster, then no quorum, then the first thing that is not healthy.</summary>
     public static Verdict On(StatusFacts facts)
     {
-        if (!facts.HasCluster) return facts.Bootstrapping ? new("bootstrapping", "the cluster is being made") : new("none", "this node belongs to no cluster: run `nomadstack bootstrap` here, or start the agent with --join");
+        if (!facts.HasCluster) return facts.Bootstrapping ? new("bootstrapping", "the cluster is being made") : new("none", "this node is not a member of a cluster: run `nomadstack bootstrap` here, or start the agent with --join");
         if (facts.Bootstrapping) return new("bootstrapping", "the cluster is being made");
         foreach (var product in facts.Products)
         {
@@ -28,7 +28,7 @@ internal sealed record Verdict(string State, string Reason)
         {
             if (facts.Nodes.FirstOrDefault(n => !n.Serves(product.Name)) is not { } idle) continue;
             var state = $"the {product.Title} client on {idle.Name} is {idle.Clients.GetValueOrDefault(product.Name)?.State ?? "unknown"}";
-            return new("degraded", product.FencesClient && facts.ClientWaitsFor.Length > 0 ? $"{state}; here it waits for {facts.ClientWaitsFor}" : state);
+            return new("degraded", product.FencesClient && facts.ClientWaitsFor.Length > 0 ? $"{state}; it waits for {facts.ClientWaitsFor}" : state);
         }
 
         return new("healthy", "");
@@ -42,7 +42,7 @@ internal sealed record Verdict(string State, string Reason)
         var silent = servers.Where(s => s.View is null).Select(s => s.Server.NodeName).ToList();
         var since = facts.QuorumLostFor is { } lost ? string.Create(CultureInfo.InvariantCulture, $" for {lost.TotalSeconds:0} s") : "";
         return silent.Count == 0
-            ? servers.Count == 1 ? $"no {role} leader{since}; the only server answers and is about to elect itself" : $"no {role} leader{since}; all {servers.Count} servers answer and hold an election"
+            ? servers.Count == 1 ? $"no {role} leader{since}; the only server answers and will elect itself" : $"no {role} leader{since}; all {servers.Count} servers answer and an election is under way"
             : $"no {role} leader{since}; {servers.Count - silent.Count} of {servers.Count} servers answer, missing: {string.Join(", ", silent)}";
     }
 
@@ -58,9 +58,9 @@ internal sealed record Verdict(string State, string Reason)
         var voters = claimed.Count - behind.Count;
         var desired = facts.Desired.GetValueOrDefault(role, Math.Max(1, claimed.Count));
         var target = DesiredServers.For(facts.Nodes.Count(n => n.Eligible && facts.Products.Where(p => p.Schedules).All(p => n.Serves(p.Name))), desired, facts.MostServers);
-        if (target > desired) return $"the {role} servers are about to be raised from {desired} to {target}";
+        if (target > desired) return $"the number of {role} servers will be raised from {desired} to {target}";
         if (voters < desired || behind.Count > 0) return $"{voters} of {desired} {role} servers are caught-up voters{(behind.Count > 0 ? $"; not yet: {string.Join(", ", behind)}" : "")}";
-        if (servers.FirstOrDefault(s => !s.Server.IsClaimed) is { } lingering) return $"the {role} server on {lingering.Server.NodeName} lingers until it can be handed over";
-        return view.Members.Any(m => m.Voter && !servers.Any(s => s.Server.Entry.RaftId == m.RaftId)) ? $"the {role} raft configuration names a voter that no node runs" : null;
+        if (servers.FirstOrDefault(s => !s.Server.IsClaimed) is { } lingering) return $"the {role} server on {lingering.Server.NodeName} lingers until another server can take its place";
+        return view.Members.Any(m => m.Voter && !servers.Any(s => s.Server.Entry.RaftId == m.RaftId)) ? $"the {role} raft configuration has a voter that no node runs" : null;
     }
 }

@@ -5,12 +5,12 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Life;
 
 /// <summary>
-/// Everything an agent has begun lives in one lifetime: loops and tasks are begun here and nowhere else, and <see cref="EndAsync"/> cancels them and awaits every one.
-/// A loop that fails goes on after a pause, and says so once for each new failure; nothing that is begun here ends unseen.
+/// All work of an agent belongs to one lifetime: loops and tasks are begun only here, and <see cref="EndAsync"/> cancels and awaits all of them.
+/// A loop that fails goes on after a pause, and logs each new failure once. Nothing that is begun here ends without notice.
 /// </summary>
 internal sealed class Lifetime : IAsyncDisposable
 {
-    /// <summary>The pause after a failure: doubled at each one that follows, back to the first after a round that went well.</summary>
+    /// <summary>The pause after a failure. It doubles at each further failure, and is reset by a successful round.</summary>
     private static readonly TimeSpan s_firstPause = TimeSpan.FromSeconds(1), s_longestPause = TimeSpan.FromSeconds(30);
 
     private readonly TimeProvider _time;
@@ -22,7 +22,7 @@ internal sealed class Lifetime : IAsyncDisposable
     private int _next;
     private Task? _ended;
 
-    /// <param name="outer">Ends this lifetime's token too; what was begun is still awaited by <see cref="EndAsync"/> alone.</param>
+    /// <param name="outer">Also cancels this lifetime's token. Only <see cref="EndAsync"/> awaits the work.</param>
     public Lifetime(TimeProvider time, ILogger log, CancellationToken outer)
     {
         (_time, _log, _ending) = (time, log, new CancellationTokenSource());
@@ -32,7 +32,7 @@ internal sealed class Lifetime : IAsyncDisposable
     /// <summary>Cancelled when the lifetime ends.</summary>
     public CancellationToken Ending => _ending.Token;
 
-    /// <summary>Names of what runs now.</summary>
+    /// <summary>Names of the running work.</summary>
     public IReadOnlyList<string> Running
     {
         get
@@ -41,7 +41,7 @@ internal sealed class Lifetime : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs rounds until the lifetime ends. A round says itself how long it waits; one that throws is told and repeated after a pause.</summary>
+    /// <summary>Runs rounds until the lifetime ends. A round contains its own wait. A round that throws is logged and repeated after a pause.</summary>
     public Task Loop(string name, Func<CancellationToken, Task> round) => Begin(name, async ending =>
     {
         var pause = s_firstPause;
@@ -51,7 +51,7 @@ internal sealed class Lifetime : IAsyncDisposable
             try
             {
                 await round(ending);
-                if (told.Length > 0) _log.LogInformation("{Loop} goes on as before", name);
+                if (told.Length > 0) _log.LogInformation("{Loop} works again", name);
                 (pause, told) = (s_firstPause, "");
             }
             catch (OperationCanceledException) when (ending.IsCancellationRequested)
@@ -60,9 +60,9 @@ internal sealed class Lifetime : IAsyncDisposable
             }
             catch (Exception e)
             {
-                // Anything at all: a loop that died would leave the node without what it does, and nobody would know.
+                // Any exception: without this, the loop would end and nobody would notice.
                 var text = e is ProblemException { Problem: var problem } ? problem.ToString() : e.ToString();
-                if (text != told) _log.LogError("{Loop} failed and is tried again: {Failure}", name, text);
+                if (text != told) _log.LogError("{Loop} failed and will be tried again: {Failure}", name, text);
                 told = text;
                 await Task.Delay(pause, _time, ending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (ending.IsCancellationRequested) return;
@@ -71,7 +71,7 @@ internal sealed class Lifetime : IAsyncDisposable
         }
     });
 
-    /// <summary>Begins something with an end of its own. The task that comes back fails as <paramref name="act"/> does; a failure that nobody awaits is logged.</summary>
+    /// <summary>Begins work that ends by itself. The returned task fails if <paramref name="act"/> fails. A failure that nobody awaits is logged.</summary>
     /// <exception cref="OperationCanceledException">The lifetime has ended: nothing is begun any more.</exception>
     public Task Begin(string name, Func<CancellationToken, Task> act)
     {
@@ -94,7 +94,7 @@ internal sealed class Lifetime : IAsyncDisposable
         }
     }
 
-    /// <summary>Cancels all that was begun and waits until it has ended. Never throws; repeatable.</summary>
+    /// <summary>Cancels all work and waits until it has ended. Never throws; repeatable.</summary>
     public Task EndAsync()
     {
         lock (_lock) return _ended ??= AwaitAllAsync();
@@ -115,7 +115,7 @@ internal sealed class Lifetime : IAsyncDisposable
             Task[] left;
             lock (_lock) left = [.. _begun.Values.Select(b => b.Task)];
             if (left.Length == 0) return;
-            // How each ended was told where it was begun.
+            // How each ended was logged where it was begun.
             await Task.WhenAll(left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await Task.Yield();
         }

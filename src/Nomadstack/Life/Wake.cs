@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Life;
 
-/// <summary>What one loop waits for and many may tell it: told while nobody waits, it is not lost; told often, it wakes once.</summary>
+/// <summary>A signal that wakes one loop. Many may give it. It is not lost if nobody waits, and several signals wake the loop once.</summary>
 internal sealed class Wake(TimeProvider time)
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource _told = NewSource();
 
-    /// <summary>Never blocks, never throws: fit for any event's handler.</summary>
+    /// <summary>Never blocks and never throws, so any event handler may call it.</summary>
     public void Tell()
     {
         lock (_lock) _told.TrySetResult();
     }
 
-    /// <summary>Waits until told, at most so long. Returns whether it was told; from then on it waits for the next time.</summary>
+    /// <summary>Waits for the signal or until the time is over. Returns whether there was a signal, and resets it.</summary>
     public async Task<bool> WaitAsync(TimeSpan atMost, CancellationToken cancel)
     {
         Task told;

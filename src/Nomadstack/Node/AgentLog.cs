@@ -6,7 +6,7 @@ using Nomadstack.Storage;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// The agent's own log: one line an event into <c>log/agent.log</c>, and to standard error unless a person watches progress there.
+/// The agent's own log: one line per event in <c>log/agent.log</c>, and on standard error unless progress is shown there.
 /// Never throws: a full disk must not stop the agent from keeping servers alive.
 /// </summary>
 internal sealed class AgentLog(NodePaths paths, bool toStandardError, TimeProvider time) : ILoggerProvider
@@ -27,7 +27,7 @@ internal sealed class AgentLog(NodePaths paths, bool toStandardError, TimeProvid
             if (toStandardError) Console.Error.WriteLine(line);
             try
             {
-                // Opened for each line: the file is cut short under us when it is rotated.
+                // Opened for each line: rotation truncates the file.
                 File.AppendAllText(_file, line + "\n");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

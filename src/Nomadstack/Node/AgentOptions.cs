@@ -5,16 +5,16 @@ using Nomadstack.Programs;
 
 namespace Nomadstack.Node;
 
-/// <summary>What the operator asked of <c>nomadstack up</c> or <c>nomadstack agent</c>, syntax checked and no more.</summary>
+/// <summary>The options of <c>nomadstack up</c> or <c>nomadstack agent</c>. Only their syntax is checked.</summary>
 /// <param name="DataDir">Null for the default of <see cref="Storage.NodePaths"/>.</param>
 /// <param name="Bind">An IP address, or null for the daemon to choose.</param>
 /// <param name="Name">Null for the host's name.</param>
-/// <param name="Servers">Most servers of a new cluster: 1, 3 or 5.</param>
+/// <param name="Servers">How many servers a new cluster may have: 1, 3 or 5.</param>
 /// <param name="Engine">What provides the scheduler: <see cref="AnyEngine"/>, <see cref="EmbeddedEngine"/>, or the scheduler's name for its own program.</param>
-/// <param name="Without">Products that a new cluster does without, by name.</param>
-/// <param name="Join">HOST or HOST:PORT of a member; null to join nothing.</param>
-/// <param name="TokenFile">File that holds the join token; given exactly when <paramref name="Join"/> is.</param>
-/// <param name="Programs">Paths of products' programs; the others are looked for.</param>
+/// <param name="Without">Names of the products that a new cluster leaves out.</param>
+/// <param name="Join">HOST or HOST:PORT of a member; null for no join.</param>
+/// <param name="TokenFile">The file with the join token; given if and only if <paramref name="Join"/> is.</param>
+/// <param name="Programs">Paths of the products' programs. Others are searched for.</param>
 /// <param name="Ports">Ports that differ from the default, by <see cref="PortNames"/>.</param>
 internal sealed record AgentOptions(
     string? DataDir,
@@ -28,23 +28,23 @@ internal sealed record AgentOptions(
     IReadOnlyDictionary<string, string> Programs,
     IReadOnlyDictionary<string, int> Ports)
 {
-    /// <summary>Whichever engine there is.</summary>
+    /// <summary>Any engine that is found.</summary>
     public const string AnyEngine = "auto";
 
     /// <summary>This program itself.</summary>
     public const string EmbeddedEngine = EngineKind.Embedded;
 
-    /// <summary>A mirror or folder that programs found nowhere are fetched from, or <see cref="ProgramDownload.Never"/>; null for HashiCorp's.</summary>
+    /// <summary>A mirror or folder for programs that are not on this machine, or <see cref="ProgramDownload.Never"/>; null for HashiCorp's releases.</summary>
     public string? FetchFrom { get; init; }
 
-    /// <summary>Told of a download before the agent can answer for itself.</summary>
+    /// <summary>Gets the progress of a download while the agent does not answer yet.</summary>
     public Action<FetchProgress>? Fetching { get; init; }
 
-    /// <summary>The given plan with the asked-for ports in their places.</summary>
+    /// <summary>The given plan with the requested ports.</summary>
     public PortPlan PortsOver(PortPlan plan) => Ports.Aggregate(plan, (sofar, port) => PortNames.All[port.Key](sofar, port.Value));
 }
 
-/// <summary>The ports of a <see cref="PortPlan"/> as the command line names them.</summary>
+/// <summary>The names of a <see cref="PortPlan"/>'s ports on the command line.</summary>
 internal static class PortNames
 {
     /// <summary>Name to "this plan with that port".</summary>

@@ -23,10 +23,10 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>Wires the daemon, runs it, and takes it down: sockets, parts, order of start and stop. Holds no decisions.</summary>
+/// <summary>Wires the daemon, runs it and stops it: sockets, parts, order of start and stop. Makes no decisions.</summary>
 internal static class AgentProgram
 {
-    /// <summary>A server listens after half a second; one that does not has other troubles than a processor that is shared.</summary>
+    /// <summary>A server listens after half a second. If it does not, a busy CPU is not the reason.</summary>
     private static readonly TimeSpan s_serversFirst = TimeSpan.FromSeconds(1);
 
     private const string KeeperName = "log-keeper";
@@ -57,7 +57,7 @@ internal static class AgentProgram
         var spawner = new ProcessSpawner(paths.Data);
         var supervised = new ConcurrentBag<SupervisedProcess>();
         var parts = Wire(context, programs, Supervise);
-        // Everything that would make a start fail later is found before anything is written or started.
+        // Everything that would make the start fail later is checked before anything is written or started.
         await checks;
         if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
         parts.Operations.Load();
@@ -91,7 +91,7 @@ internal static class AgentProgram
         }
         finally
         {
-            // First all that could start something, then what was started.
+            // First everything that could start a process, then the processes.
             await life.EndAsync();
             await stop.CarryOutAsync(() => StopProcessesAsync(parts));
             if (membership.Self is { Removed: true }) await LeaveNothingAsync(parts);
@@ -99,7 +99,7 @@ internal static class AgentProgram
             await web.StopAsync(CancellationToken.None);
             await parts.Peers.StopAsync();
             await parts.Clients.DetachAsync();
-            // Before the watcher goes: none of them may take its end for the end of a process.
+            // Before the watcher ends: its end must not look like the end of a process.
             await Task.WhenAll(supervised.Select(process => process.DetachAsync()));
         }
 
@@ -178,12 +178,12 @@ internal static class AgentProgram
     }
 
     /// <summary>
-    /// Clients first, servers last: nothing asks for what is gone already. A Nomad client leaves its tasks running, with whatever runs and logs them;
-    /// a node that is stopped has none.
+    /// Clients first, servers last: nothing may ask for a server that is gone. A Nomad client leaves its tasks running, with their executors and log collectors.
+    /// A stopped node has no tasks.
     /// </summary>
     private static async Task StopProcessesAsync(DaemonParts parts)
     {
-        // To the end, whoever asked for it and went away: what is half stopped is worse than either.
+        // Runs to the end even if the caller goes away: a half stopped node is worse than a running or a stopped one.
         var cancel = CancellationToken.None;
         await parts.Clients.StopAsync(cancel);
         foreach (var name in new[] { parts.Clients.Scheduler.ProcessName, KeeperName }) await MarkedProcesses.EndAsync(parts.Context.Paths.Data, name, s_taskGrace, parts.Context.Time, cancel);

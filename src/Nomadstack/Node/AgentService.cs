@@ -40,15 +40,30 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
     public async Task RemoveNodeAsync(string node, CancellationToken cancel)
     {
         var entry = Context.Membership.Current?.Nodes.Values.FirstOrDefault(n => !n.Removed && (n.Name == node || n.Id == node))
-            ?? throw new ProblemException(new("node/unknown", $"There is no node {node}.", "The membership does not name it, or it was removed already.", "See `nomadstack node list`."));
+            ?? throw new ProblemException(new("node/unknown", $"There is no node {node}.", "The membership does not contain it, or it was removed.", "See `nomadstack node list`."));
         if (entry.Id == Context.Node.Id || parts.Peers.IsReachable(entry.Id))
-            throw new ProblemException(new("node/alive", $"Node {entry.Name} is alive.", "Removing a node that runs would leave its servers and tasks running as strangers.", $"Drain it (`nomadstack node drain {entry.Name}`), stop its agent, then remove it.") { Unsafe = true });
+        {
+            throw new ProblemException(new(
+                "node/alive",
+                $"Node {entry.Name} is alive.",
+                "If a running node is removed, its servers and tasks run on outside the cluster.",
+                $"Drain it (`nomadstack node drain {entry.Name}`), stop its agent, then remove it.")
+            { Unsafe = true });
+        }
+
         foreach (var product in Context.Products)
         {
             foreach (var server in entry.Servers.Where(s => s.Role == product.Name))
             {
                 if (await IsVoterAsync(product, server.RaftId, cancel))
-                    throw new ProblemException(new("node/voter", $"Node {entry.Name} still holds a {product.Title} voter.", "Removing it now would change the quorum behind raft's back.", "Wait until its server was replaced (`nomadstack status`), then remove it.") { Unsafe = true });
+                {
+                    throw new ProblemException(new(
+                        "node/voter",
+                        $"Node {entry.Name} still has a {product.Title} voter.",
+                        "Raft still counts it for the quorum.",
+                        "Wait until its server is replaced (`nomadstack status`), then remove the node.")
+                    { Unsafe = true });
+                }
             }
         }
 
@@ -67,7 +82,7 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
 
     private NodeContext Context => parts.Context;
 
-    /// <summary>This node's client, or its server while the client waits at the gate; null where the cluster has none of the product.</summary>
+    /// <summary>This node's client, or its server while the client waits at the gate; null if the cluster does not have the product.</summary>
     private string? AddressOf(Product product) =>
         !Context.Products.Contains(product) ? null
         : product.HasClient && (!product.FencesClient || parts.Clients.Scheduler.Runs) ? Context.Endpoints.OfClient(product, Context.Node).Text
@@ -78,6 +93,6 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         var code = parts.Products[product.Name];
         if (await RaftView.AskAnyAsync(KnownServer.Of(Context.Membership.Current, product.Name).Select(s => code.Server(Context.Endpoints.Of(product, s))), cancel) is { HasLeader: true } view)
             return view.Member(raftId) is { Voter: true };
-        throw new ProblemException(new("cluster/no-leader", $"No {product.Title} server knows a leader now.", "Whether the node holds a voter cannot be told.", "See `nomadstack status`; try again when there is a leader."));
+        throw new ProblemException(new("cluster/no-leader", $"No {product.Title} server knows a leader now.", "Without a leader, nobody can tell whether the node has a voter.", "See `nomadstack status`, and try again when there is a leader."));
     }
 }

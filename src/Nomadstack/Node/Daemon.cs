@@ -12,8 +12,8 @@ using Nomadstack.Servers;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// The life of the agent, from its start to its end: continue what was begun, start what is recorded, wait at the gate, then look after it all.
-/// Holds no decisions; each is in the folder of its flow.
+/// The life of the agent, from start to end: continue unfinished operations, start the recorded servers, wait at the gate, then keep everything running.
+/// Makes no decisions; each is in the folder of its flow.
 /// </summary>
 internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 {
@@ -25,10 +25,10 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
     private NodeContext Context => parts.Context;
 
-    /// <summary>A member whose servers, if it has any, start whatever else happens: neither making a cluster nor joining one is under way.</summary>
+    /// <summary>True for a member while no bootstrap and no join is under way: its servers, if any, start in any case.</summary>
     public bool IsReturning => Context.Membership.Current is not null && parts.Operations.Unfinished(BootstrapOperation.Kind) is null;
 
-    /// <summary>The bootstrap that runs or is done, or a new one. Refused where a cluster exists or joining was asked for.</summary>
+    /// <summary>The bootstrap that runs or is done, or a new one. Refused if a cluster exists or a join was requested.</summary>
     public Operation Bootstrap(BootstrapRequest request)
     {
         lock (_lock)
@@ -37,13 +37,18 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
             if (Context.Membership.Current is { } cluster)
             {
                 return parts.Operations.All.FirstOrDefault(o => o is { Kind: BootstrapOperation.Kind, State: Operation.Finished })
-                    ?? throw new ProblemException(new("bootstrap/exists", $"This node is a member of cluster {cluster.ClusterId} already.", "Bootstrap makes the first cluster, and never a second one.", "See it with `nomadstack status`. For a new cluster use an empty data folder.") { Unsafe = true });
+                    ?? throw new ProblemException(new(
+                        "bootstrap/exists",
+                        $"This node is already a member of cluster {cluster.ClusterId}.",
+                        "Bootstrap never makes a second cluster on a data folder.",
+                        "`nomadstack status` shows the cluster. For a new cluster, use an empty data folder.")
+                    { Unsafe = true });
             }
 
             if (options.Join is { } host)
-                throw new ProblemException(new("bootstrap/joining", $"This agent is joining the cluster of {host}.", "It was started with --join.", "Start the agent without --join to make a cluster of its own.") { Unsafe = true });
+                throw new ProblemException(new("bootstrap/joining", $"This agent is joining the cluster of {host}.", "It was started with --join.", "To make a new cluster, start the agent without --join.") { Unsafe = true });
             if (request.Servers is not (1 or 3 or 5))
-                throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "A quorum of an even number tolerates no more failures than one server less.", "Ask for 1, 3 or 5."));
+                throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "An even number of servers tolerates no more failures than one server fewer.", "Use 1, 3 or 5."));
             var products = Context.Table.Stack.Where(p => p.Schedules || !(request.Without ?? []).Contains(p.Name)).ToList();
             foreach (var product in products) parts.Programs.For(product, null);
             var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, [.. products.Select(p => p.Name)]).ToRequest());
@@ -52,7 +57,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         }
     }
 
-    /// <summary>Runs until the lifetime ends or the agent is asked to stop everything, or until a part fails in a way the agent cannot mend.</summary>
+    /// <summary>Runs until the lifetime ends, the agent is asked to stop everything, or a part fails in a way that the agent cannot repair.</summary>
     public async Task RunAsync(Lifetime life, Task stopAsked)
     {
         var live = life.Begin("the agent's start", ending => LiveAsync(life, ending));
@@ -117,7 +122,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         while (parts.Operations.Unfinished(ServerKeeper.Kind) is { } moved && !parts.Host.Servers.Any(s => s.Record.Role == moved.Request.GetValueOrDefault("role") && s.Record.Leaving)) moved.Finish();
     }
 
-    /// <summary>Brings up what an interrupted bootstrap had made, before it goes on.</summary>
+    /// <summary>Starts the processes of an interrupted bootstrap before it continues.</summary>
     private async Task ResumeAsync(CancellationToken cancel)
     {
         if (Context.Membership.Current is null) return;
@@ -126,7 +131,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         await parts.Temporary.StartRecordedAsync(cancel);
     }
 
-    /// <summary>A failed bootstrap was undone: the daemon waits for the next, while <c>up</c> has nobody to wait for.</summary>
+    /// <summary>A failed bootstrap was undone. The daemon waits for the next one; <c>up</c> ends.</summary>
     private async Task BootstrapAsync(OperationRun run, CancellationToken cancel)
     {
         await parts.Bootstrap.RunAsync(run, cancel);
@@ -145,7 +150,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         var run = parts.Operations.Unfinished("join") ?? parts.Operations.Begin("join", new Dictionary<string, string> { ["host"] = host });
         try
         {
-            run.Step($"ask {host} to let this node in");
+            run.Step($"ask {host} to admit this node");
             await Fault.AroundAsync("join", () => parts.Peers.JoinAsync(host, options.TokenFile!, cancel));
             parts.Programs.RequireClusters();
             run.Finish();
@@ -157,14 +162,14 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         }
     }
 
-    /// <summary>Cold boot, or the agent's own restart: whatever runs is adopted, whatever does not is started, a fenced client only through the gate.</summary>
+    /// <summary>Cold boot, or a restart of the agent alone: running processes are adopted and the others are started, a fenced client only through the gate.</summary>
     private async Task BootAsync(Lifetime life, CancellationToken cancel)
     {
         var run = parts.Operations.Unfinished("cold-boot") ?? parts.Operations.Begin("cold-boot");
         run.Step("start the recorded servers");
-        // At once and side by side: peers that are silent must not hold up a server that others may be waiting for.
+        // At once and in parallel: silent peers must not delay a server for which others may be waiting.
         await Task.WhenAll(parts.Host.StartRecordedAsync(cancel), parts.Peers.StartAsync(cancel));
-        // The servers need their keepers while a client waits: one that was leaving may be needed for its vote.
+        // The servers need their keepers while a client waits: a server that was leaving may be needed for its vote.
         KeepServers(life);
         foreach (var client in parts.Clients.OfCluster)
         {
@@ -175,7 +180,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         run.Finish();
     }
 
-    /// <summary>Waits until the client runs, however often its start fails: a member has nothing better to do, and says what is wrong.</summary>
+    /// <summary>Waits until the client runs, however often its start fails, and says what is wrong.</summary>
     private async Task StartAsync(ClientKeeper client, OperationRun run, CancellationToken cancel)
     {
         for (var pause = s_poll; ; pause = pause < s_longestPause ? pause * 2 : pause)
@@ -196,7 +201,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
             catch (ProblemException e) when (!e.Problem.Lasting)
             {
                 run.WaitFor(e.Problem.ToString());
-                _log.LogError("The {Product} client could not be started; next try in {Pause} s: {Problem}", client.Product.Title, pause.TotalSeconds, e.Problem);
+                _log.LogError("The {Product} client could not be started. Next try in {Pause} s. {Problem}", client.Product.Title, pause.TotalSeconds, e.Problem);
             }
 
             await Task.Delay(pause, Context.Time, cancel);

@@ -10,7 +10,7 @@ using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
 
-/// <summary>Everything the daemon is made of, wired once at its start.</summary>
+/// <summary>All parts of the daemon, wired once at its start.</summary>
 internal sealed record DaemonParts(
     NodeContext Context,
     NodePrograms Programs,

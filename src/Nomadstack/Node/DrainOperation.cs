@@ -9,8 +9,8 @@ using Nomadstack.Servers;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// <c>nomadstack node drain</c>: Nomad's own drain, followed until the node's servers have moved too. Plain <c>nomad node drain</c> sets off
-/// the same: the hand-over hangs on the driver's StopTask, not on this command.
+/// <c>nomadstack node drain</c>: Nomad's own drain, followed until the node's servers have moved too. Plain <c>nomad node drain</c> has the same
+/// effect: the driver's StopTask starts the hand-over, not this command.
 /// </summary>
 internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
 {
@@ -18,14 +18,14 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(8);
 
-    /// <summary>Finds the node, refuses what cannot be, and gives Nomad the order.</summary>
+    /// <summary>Finds the node, refuses what is impossible, and starts Nomad's drain.</summary>
     /// <exception cref="ProblemException"><c>node/unknown</c>, <c>cluster/no-leader</c>, <c>node/drain</c>.</exception>
     public async Task<NodeFacts> OrderAsync(string name, DrainRequest request, CancellationToken cancel)
     {
-        var api = await jobs.AnyServerAsync(cancel) ?? throw new ProblemException(new("cluster/no-leader", "The cluster has no leader now.", "A drain is a decision of the cluster.", "See `nomadstack status` for who is missing; try again when it is back."));
-        if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) throw Failed("the nodes cannot be read");
+        var api = await jobs.AnyServerAsync(cancel) ?? throw new ProblemException(new("cluster/no-leader", "The cluster has no leader now.", "Nomad needs a leader to drain a node.", "`nomadstack status` shows which servers are missing. Try again when they are back."));
+        if (!(await api.NodesAsync(s_callDeadline, cancel)).Try(out var nodes)) throw Failed("Nomad's list of nodes cannot be read.");
         var node = nodes.Where(n => n.Name == name || n.ID == name).OrderByDescending(n => n.ModifyIndex).FirstOrDefault()
-            ?? throw new ProblemException(new("node/unknown", $"There is no node {name}.", $"Nomad knows {string.Join(", ", nodes.Select(n => n.Name).Distinct().Order())}.", "Give one of these names, or a node id."));
+            ?? throw new ProblemException(new("node/unknown", $"There is no node {name}.", $"Nomad knows {string.Join(", ", nodes.Select(n => n.Name).Distinct().Order())}.", "Use one of these names, or a node id."));
         DrainSpec? spec = request.Disable ? null : new(request.DeadlineSeconds > 0 ? TimeSpan.FromSeconds(request.DeadlineSeconds) : null);
         var answer = await api.DrainAsync(node.ID, spec, markEligible: request.Disable, s_callDeadline, cancel);
         return answer.IsOk ? node : throw Failed(answer.Complaint);

@@ -24,7 +24,7 @@ internal sealed class Maintenance(DaemonParts parts)
 
     private NodeContext Context => parts.Context;
 
-    /// <summary>The wait and one round. What fails is tried again at the next.</summary>
+    /// <summary>The wait and one round. A failure is tried again in the next round.</summary>
     public async Task RoundAsync(CancellationToken cancel)
     {
         await Task.Delay(s_between, Context.Time, cancel);
@@ -39,7 +39,7 @@ internal sealed class Maintenance(DaemonParts parts)
         }
 
         if (_round % RoundsBetweenReleases != FirstRelease) return;
-        foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and is removed", folder, Retirement.Kept.TotalDays);
+        foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and was deleted", folder, Retirement.Kept.TotalDays);
         MemoryAtRest.Release();
     }
 }

@@ -6,12 +6,12 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>Says who this node is: what is on disk, or what the agent's first start makes it. Writes nothing; the caller does once all checks passed.</summary>
+/// <summary>Tells who this node is: from disk, or new at the agent's first start. Writes nothing; the caller does that after all checks.</summary>
 internal static class NodeIdentity
 {
-    /// <param name="holdsServers">Whether a server is recorded in the data folder: its raft peers know it by its address.</param>
-    /// <param name="alone">Whether a cluster of this machine alone is good enough where no address leads further: <c>up</c> works without a network.</param>
-    /// <exception cref="ProblemException"><c>node/address-changed</c>, or what the file's own reading found.</exception>
+    /// <param name="holdsServers">Whether a server is recorded in the data folder. Its raft peers know it by its address.</param>
+    /// <param name="alone">Whether 127.0.0.1 will do if there is no other address: <c>up</c> works without a network.</param>
+    /// <exception cref="ProblemException"><c>node/address-changed</c>, or what reading the file found.</exception>
     public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool holdsServers, bool alone)
     {
         if (NodeFile.At(paths).Read() is not { } node)
@@ -25,20 +25,26 @@ internal static class NodeIdentity
             };
         }
 
-        // Before it belongs to a cluster a node is nobody yet: a join that was refused for its name is tried again under another.
+        // A node that is not yet a member may change its name: a join that was refused for the name can be tried again with another.
         var member = File.Exists(paths.ClusterFile);
-        // A machine that came back under another address is not told apart by its options, but by what it has.
+        // Whether the machine's address has changed is seen from its interfaces, not from its options.
         var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess(alone: false) : node.Address);
         var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? (member ? node.Name : HostName()) };
         if (asked == node) return node;
         if (asked.Name != node.Name && member)
-            throw new ProblemException(new("node/renamed", $"This data folder is node {node.Name}; it cannot become {asked.Name}.", "The name is part of the node's identity in the cluster.", "Leave --name away, or start with an empty data folder and join under the new name.") { Unsafe = true });
+            throw new ProblemException(new(
+                "node/renamed",
+                $"This data folder is node {node.Name}; it cannot become {asked.Name}.",
+                "The name is part of the node's identity in the cluster.",
+                "Remove --name, or start with an empty data folder and join under the new name.")
+            { Unsafe = true });
         if (holdsServers)
         {
             throw new ProblemException(new("node/address-changed",
-                $"This node was {node.Address} and is now asked to be {asked.Address}{(asked.Ports == node.Ports ? "" : " with other ports")}.",
-                "It holds servers, and their raft peers know them by address: under another one they would be strangers.",
-                $"Give the machine its old address back (or --bind {node.Address}), or drain this node first, from another one. If this folder is a copy of another machine's, move it away and join with an empty one. Nothing was changed.")
+                $"This node's address was {node.Address}, and now it is to be {asked.Address}{(asked.Ports == node.Ports ? "" : " with other ports")}.",
+                "The node has servers, and their raft peers know them only by their address.",
+                $"Give the machine its old address again (or use --bind {node.Address}), or drain this node first, from another node. "
+                + "If this data folder is a copy of another machine's, move it away and join with an empty one. Nothing was changed.")
             { Unsafe = true });
         }
 
@@ -50,5 +56,9 @@ internal static class NodeIdentity
     private static string Guess(bool alone) =>
         AddressGuess.Default()?.Address.ToString()
         ?? (alone ? IPAddress.Loopback.ToString() : null)
-        ?? throw new ProblemException(new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (`nomadstack up` takes 127.0.0.1, for a cluster of this machine alone)."));
+        ?? throw new ProblemException(new(
+            "node/no-address",
+            "This machine has no address that other machines could reach.",
+            "It has no default route, so no interface can be chosen.",
+            "Name an address with --bind IP. Without one, `nomadstack up` uses 127.0.0.1 and makes a cluster of this machine alone."));
 }

@@ -10,7 +10,7 @@ using Nomadstack.Programs;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// This node's part in the membership: mints it at bootstrap, is let into it at a join, and keeps in touch with the others while the agent runs.
+/// This node's part in the membership: creates it at bootstrap, enters it at a join, and exchanges it with peers while the agent runs.
 /// </summary>
 internal sealed partial class NodePeers(NodeContext context, string version, NodePrograms programs) : IDisposable
 {
@@ -32,8 +32,8 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     /// <summary>The cluster's secrets, as far as this node is a server node.</summary>
     public SecretStore Secrets { get; } = new(context.Membership);
 
-    /// <summary>Mints certificate authority, certificate and cluster document, in this order: the document makes it count. Repeatable.</summary>
-    /// <exception cref="ProblemException"><c>bootstrap/known-elsewhere</c>: a cluster counts this machine among its nodes already.</exception>
+    /// <summary>Makes the certificate authority, the certificate and the cluster document, in this order. The cluster exists once the document does. Repeatable.</summary>
+    /// <exception cref="ProblemException"><c>bootstrap/known-elsewhere</c>: a cluster already has this machine as one of its nodes.</exception>
     public async Task MintAsync(ClusterRequest request, CancellationToken cancel)
     {
         if (context.Membership.Current is null)
@@ -55,7 +55,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         await StartAsync(cancel);
     }
 
-    /// <summary>Asks a member to let this node in; when this returns the membership is on disk.</summary>
+    /// <summary>Asks a member to admit this node. When this returns, the membership is on disk.</summary>
     /// <exception cref="ProblemException"><c>join/*</c>, or the token file cannot be read.</exception>
     public async Task JoinAsync(string host, string tokenFile, CancellationToken cancel)
     {
@@ -66,14 +66,14 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("join/token-file", $"The token file {tokenFile} cannot be read.", e.Message, "Write the token that `nomadstack token create` printed into a file, and name it with --token-file."), e);
+            throw new ProblemException(new("join/token-file", $"The token file {tokenFile} cannot be read.", e.Message, "Write the output of `nomadstack token create` into a file, and name that file with --token-file."), e);
         }
 
         await Joining.JoinAsync(JoinAddress.Parse(host), token, context.Membership, context.Paths, version, context.Time, cancel);
     }
 
     /// <summary>
-    /// Begins to answer peers, after making sure that no other live agent is this node. Repeatable.
+    /// Begins to answer peers, after a check that no other running agent is this node. Repeatable.
     /// </summary>
     /// <exception cref="ProblemException"><c>agent/cloned</c>, <c>peers/cannot-listen</c>, <c>peers/clock</c>.</exception>
     public async Task StartAsync(CancellationToken cancel)
@@ -86,14 +86,14 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         await peering.CheckIdentityAsync(cancel);
         await peering.StartAsync(cancel);
         _peering = peering;
-        // The address may have changed while this node held no servers, and nomadstack itself may be a newer one.
+        // The address may have changed while this node had no servers, and nomadstack may be a newer version.
         context.Membership.UpdateSelf(self => self with { Address = context.Node.Address, Ports = context.Node.Ports, Version = version });
         context.Membership.Vouch();
         _exchange = peering.RunAsync(_stop.Token);
     }
 
-    /// <summary>Runs with the exchange that keeps memberships the same, which begins at the start and goes on while a cold boot waits.</summary>
-    /// <remarks>A certificate lives a year and an agent may live longer: one that is due is issued anew here, for the price of a moment without peers.</remarks>
+    /// <summary>Runs the exchange that keeps memberships the same. It begins at the start and goes on while a cold boot waits.</summary>
+    /// <remarks>A certificate is valid for a year, and an agent may run longer. A certificate that is due is renewed here; meanwhile there are no peers for a moment.</remarks>
     public async Task RunAsync(CancellationToken cancel)
     {
         while (true)
@@ -135,7 +135,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
 
     public void Remove(string nodeId) => context.Membership.RemoveNode(nodeId);
 
-    /// <summary>Into the log goes what peers sent and was not taken, and what the file held and was put aside.</summary>
+    /// <summary>Logs what peers sent and was refused, and what was moved out of the file.</summary>
     private void Listen()
     {
         if (_listens) return;
@@ -147,7 +147,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     [LoggerMessage(EventName = "peers-refused", Level = LogLevel.Warning, Message = "{What} {Why} {Fix}")]
     private static partial void LogRefused(ILogger log, string what, string why, string fix);
 
-    [LoggerMessage(EventName = "membership-entry-put-aside", Level = LogLevel.Warning, Message = "The entry of {Name} in cluster.json cannot be used ({Key}: {Why}). It was put aside in {File}; the agent runs without it.")]
+    [LoggerMessage(EventName = "membership-entry-put-aside", Level = LogLevel.Warning, Message = "The entry of {Name} in cluster.json cannot be used ({Key}: {Why}). It was moved to {File}. The agent runs without it.")]
     private static partial void LogPutAside(ILogger log, string name, string key, string why, string file);
 
     private NodeEntry Self(Pki pki) => new()

@@ -7,7 +7,7 @@ using Nomadstack.Programs;
 
 namespace Nomadstack.Node;
 
-/// <summary>The code behind the rows of the product table: the one place where a row finds its own.</summary>
+/// <summary>The code for each row of the product table. Only this place connects the two.</summary>
 internal static class ProductCode
 {
     public static IReadOnlyDictionary<string, IProduct> All(NodeContext context, NodePrograms programs) =>
@@ -17,6 +17,6 @@ internal static class ProductCode
     {
         "nomad" => new NomadProduct(row, context, programs, () => context.Products.FirstOrDefault(p => p.IsCatalog)),
         "consul" => new ConsulProduct(row, context, programs),
-        _ => throw new InvalidOperationException($"the product {row.Name} has a row and no code"),
+        _ => throw new InvalidOperationException($"the product {row.Name} has a row but no code"),
     };
 }

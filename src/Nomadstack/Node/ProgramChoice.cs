@@ -9,25 +9,25 @@ using Nomadstack.Programs;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// Which program provides each product on this node: the one that was named, else one that is found, else, for a new cluster, one that is fetched. The scheduler can also be
+/// Which program provides each product on this node: the one that was named, or one that is found, or, for a new cluster, one that is fetched. The scheduler can also be
 /// provided by this program itself.
 /// </summary>
 internal sealed class ProgramChoice(AgentOptions options, NodeContext context)
 {
     private readonly ILogger _log = context.Logs.CreateLogger<ProgramChoice>();
 
-    /// <exception cref="ProblemException"><c>engine/*</c>: a program that must be there is not, or cannot be used.</exception>
+    /// <exception cref="ProblemException"><c>engine/*</c>: a required program is missing or cannot be used.</exception>
     public async Task<NodePrograms> MakeAsync(CancellationToken cancel)
     {
         var (paths, cluster) = (context.Paths, context.Membership.Current);
         var bundle = await new BundleStore(paths, context.Time).UnpackAsync(Environment.ProcessPath!, cancel);
         var probe = new ProgramProbe(context.Time, new KnownPrograms(paths), product => InstalledPrograms.Folders(paths, product, bundle));
         var download = new ProgramDownload(paths, options.FetchFrom, ReleaseKey.HashiCorp, options.Fetching ?? (_ => { }), context.Time);
-        // A cluster has its programs, and its versions, already; only a new one is free to take the newest, and a rehearsal does without.
+        // An existing cluster has its programs and versions. Only a new one may take the newest, and a rehearsal needs none.
         var free = cluster is null && options.Join is null;
         Dictionary<string, IReadOnlyList<ProductProgram>> found = [];
         Dictionary<string, string> without = [];
-        // The scheduler first: a download that fails there is not tried again for the others.
+        // The scheduler first: if its download fails, the others are not tried.
         foreach (var product in context.Table.Shown)
         {
             if (product.Schedules)
@@ -39,13 +39,13 @@ internal sealed class ProgramChoice(AgentOptions options, NodeContext context)
             var wanted = cluster is null ? !options.Without.Contains(product.Name) : context.Products.Contains(product);
             if (!wanted)
             {
-                without[product.Name] = cluster is null ? "not asked for" : "this cluster was made without it";
+                without[product.Name] = cluster is null ? "it was not requested" : "this cluster was made without it";
                 continue;
             }
 
             var named = options.Programs.GetValueOrDefault(product.Name);
             var (finding, why) = await LookAsync(product, named, free && options.Engine != AgentOptions.EmbeddedEngine);
-            // A cluster that has the product cannot run without its program; a new one can do without when none is there and none was named.
+            // A cluster with the product cannot run without its program. A new cluster can leave the product out if there is no program and none was named.
             if (finding is ProgramFinding.Missing && cluster is null && named is null) without[product.Name] = why;
             else found[product.Name] = [finding.OrThrow() with { Why = why }];
         }
@@ -68,25 +68,25 @@ internal sealed class ProgramChoice(AgentOptions options, NodeContext context)
         }
     }
 
-    /// <summary>What could provide the scheduler here, the preferred first: its own program where there is one, and otherwise this program itself.</summary>
+    /// <summary>What could provide the scheduler here, the preferred one first: its own program if there is one, and otherwise this program itself.</summary>
     private async Task<IReadOnlyList<ProductProgram>> SchedulerAsync(Product product, string? ofCluster, Func<Task<(ProgramFinding Finding, string Why)>> look, ProgramProbe probe, CancellationToken cancel)
     {
         var named = options.Programs.GetValueOrDefault(product.Name);
         if (options.Engine == AgentOptions.EmbeddedEngine)
-            return named is null ? [await EmbeddedAsync("asked for")] : throw new ProblemException(ProgramProblems.TwoEngines(named));
+            return named is null ? [await EmbeddedAsync("requested")] : throw new ProblemException(ProgramProblems.TwoEngines(named));
 
         if (named is not null) return [(await probe.ProbeAsync(product, named, null, null, cancel)).OrThrow() with { Why = "named" }];
         var (found, why) = await look();
         if (options.Engine == AgentOptions.AnyEngine && found is ProgramFinding.Missing)
         {
-            _log.LogInformation("{Product} is provided by nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's: {Why}", product.Title, why);
+            _log.LogInformation("The embedded engine provides {Product}: {Why}. It is for development, tests and rehearsals; for production use HashiCorp's", product.Title, why);
             return [await EmbeddedAsync(why)];
         }
 
         var program = found.OrThrow() with { Why = why };
         if (options.Engine == product.Name) return [program];
-        if (ofCluster == EngineKind.Embedded) _log.LogInformation("This cluster was made with nomadstack's embedded engine and goes on with it, although a {Program} program was found", product.Program);
-        // Whom it joins may have the other one.
+        if (ofCluster == EngineKind.Embedded) _log.LogInformation("This cluster was made with the embedded engine and keeps it, although a {Program} program was found", product.Program);
+        // The cluster that it joins may have the other engine.
         return options.Join is not null || ofCluster == EngineKind.Embedded ? [program, await EmbeddedAsync("this cluster was made with it")] : [program];
 
         async Task<ProductProgram> EmbeddedAsync(string because) => (await probe.ProbeEmbeddedAsync(product, cancel)).OrThrow() with { Why = because };

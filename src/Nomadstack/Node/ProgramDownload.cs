@@ -6,24 +6,24 @@ using Nomadstack.Storage;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// Brings the newest release of a program that no place of this machine has, checked as <c>nomadstack fetch</c> checks it. Never fails: what cannot be had has
-/// a reason, told within seconds where there is no network.
+/// Fetches the newest release of a program that is not on this machine, with the checks of <c>nomadstack fetch</c>. Never fails: if there is no program, it returns
+/// the reason, within seconds if there is no network.
 /// </summary>
-/// <param name="from">As <see cref="AgentOptions.FetchFrom"/>.</param>
-/// <param name="key">Asked for only when something is fetched: reading a key costs a cold boot more than all else before its first server.</param>
+/// <param name="from">See <see cref="AgentOptions.FetchFrom"/>.</param>
+/// <param name="key">Read only when something is fetched: at a cold boot, reading a key would take longer than everything else before the first server.</param>
 internal sealed class ProgramDownload(NodePaths paths, string? from, Func<ReleaseKey> key, Action<FetchProgress> progress, TimeProvider time)
 {
-    /// <summary>What <c>--fetch-from</c> is given to forbid it.</summary>
+    /// <summary>The value of <c>--fetch-from</c> that disables fetching.</summary>
     public const string Never = "never";
 
     private string? _noSource;
 
-    /// <returns>What was fetched, or else why nothing was.</returns>
+    /// <returns>What was fetched, or why nothing was.</returns>
     public async Task<(Fetched? Program, string WhyNot)> TryAsync(Product product, CancellationToken cancel)
     {
-        if (from == Never) return (null, "none is to be fetched");
-        if (Fetcher.ArchitectureHere is not { } architecture) return (null, "none is published for this machine's processor");
-        // Asked once: the second product is not worth another wait.
+        if (from == Never) return (null, "fetching is disabled");
+        if (Fetcher.ArchitectureHere is not { } architecture) return (null, "there is no release for this machine's processor");
+        // Tried once: the second product is not worth another wait.
         if (_noSource is not null) return (null, _noSource);
         using var source = ReleaseSource.At(from ?? ReleaseSource.Default, time);
         try

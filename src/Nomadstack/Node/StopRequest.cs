@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Node;
 
-/// <summary>An order to stop every process of this node and then the agent. Whoever gave it is told when that was done, or why it could not be.</summary>
+/// <summary>A request to stop every process of this node and then the agent. The caller is told when that is done, or why it failed.</summary>
 internal sealed class StopRequest
 {
     private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when somebody asked.</summary>
+    /// <summary>Completes when somebody has asked.</summary>
     public Task Asked => _asked.Task;
 
-    /// <summary>Asks, and waits until it was carried out. Repeatable.</summary>
+    /// <summary>Asks, and waits until it is done. Repeatable.</summary>
     public Task AskAsync(CancellationToken cancel)
     {
         _asked.TrySetResult();
         return _done.Task.WaitAsync(cancel);
     }
 
-    /// <summary>Does it when it was asked for; what fails is told to those who asked and thrown no further: the agent ends all the same.</summary>
+    /// <summary>Does it once it is requested. A failure is reported to the callers and not thrown: the agent ends in any case.</summary>
     public async Task CarryOutAsync(Func<Task> stop)
     {
         if (!_asked.Task.IsCompleted) return;

@@ -27,7 +27,7 @@ internal static class JobReply
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
-            // Not a job at all; the caller answers for it.
+            // Not a job. The caller handles that.
             return null;
         }
     }

@@ -7,19 +7,19 @@ using Nomadstack.Ground.Http;
 
 namespace Nomadstack.Nomad;
 
-/// <summary>The few calls of Nomad's HTTP API that jobs need, the same in Nomad 1.1 and 2.x. Answers are Nomad's own JSON, read leniently.</summary>
+/// <summary>The few calls of Nomad's HTTP API that the job commands need. They are the same in Nomad 1.1 and 2.x. Answers are Nomad's own JSON, read leniently.</summary>
 internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider time)
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(30);
 
-    /// <summary>Nomad's API at an address, with the namespace and the token that Nomad's own command line would take from the environment.</summary>
+    /// <summary>Nomad's API at an address, with the namespace and token from the environment, as for Nomad's own command line.</summary>
     /// <param name="variable">Reads the environment.</param>
     public static JobsApi At(string address, Func<string, string?> variable, TimeProvider time) => new(
         new Endpoint(new Uri(address)) { Token = new("X-Nomad-Token", () => variable("NOMAD_TOKEN")) },
         variable("NOMAD_NAMESPACE") is { Length: > 0 } named ? named : "default",
         time);
 
-    /// <summary>Nomad cannot be reached, or has no leader now: worth asking again.</summary>
+    /// <summary>Nomad cannot be reached, or has no leader now. Ask again later.</summary>
     public const string Away = "nomad/away";
 
     public Task<JsonElement> ParseAsync(string hcl, CancellationToken cancel) => SendAsync("job/invalid", HttpMethod.Post, "jobs/parse", json =>
@@ -78,7 +78,7 @@ internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider
         }
         catch (JsonException e)
         {
-            throw new ProblemException(new("nomad/foreign-answer", $"{endpoint.Text} did not answer as Nomad does.", "Something else listens there, or a proxy stands between.", "See where Nomad is: `nomadstack status`."), e);
+            throw new ProblemException(new("nomad/foreign-answer", $"The answer at {endpoint.Text} is not Nomad's.", "Another program listens there, or a proxy is in between.", "`nomadstack status` shows where Nomad is."), e);
         }
     }
 
@@ -93,16 +93,16 @@ internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider
 
     private static Problem Refused(string code, HttpStatusCode status, string body, string path)
     {
-        var said = body.Trim() is { Length: > 0 } text ? text : $"It answered {(int)status} and no more.";
+        var said = body.Trim() is { Length: > 0 } text ? text : $"It answered with status {(int)status}.";
         return status switch
         {
-            // Nomad has no status of its own for a missing leader, only this text, unchanged in all its versions.
+            // Nomad has no status for a missing leader, only this text, which is the same in all versions.
             HttpStatusCode.InternalServerError when said.Contains("No cluster leader", StringComparison.Ordinal) =>
-                new(Away, "Nomad has no leader now.", "The servers are electing one, or too few of them are there.", "Wait with `nomadstack wait --for quorum`; `nomadstack status` shows who is missing."),
-            HttpStatusCode.NotFound => new("job/unknown", $"Nomad does not know this: {path.Split('?')[0]}.", said, "See all jobs with `nomadstack job status`; set NOMAD_NAMESPACE for another namespace."),
-            HttpStatusCode.Forbidden => new("nomad/forbidden", "Nomad refused for lack of permission.", said, "Set NOMAD_TOKEN to a token that may do this."),
-            _ when code == "job/invalid" => new(code, "The job is not valid.", said, "Correct the file and run it again; nothing was changed."),
-            _ => new(code, "Nomad refused.", said, "Correct what Nomad complains about; nothing was changed."),
+                new(Away, "Nomad has no leader now.", "The servers are electing one, or too few servers are running.", "Wait with `nomadstack wait --for quorum`. `nomadstack status` shows which servers are missing."),
+            HttpStatusCode.NotFound => new("job/unknown", $"Nomad does not know this: {path.Split('?')[0]}.", said, "`nomadstack job status` lists all jobs. Set NOMAD_NAMESPACE for another namespace."),
+            HttpStatusCode.Forbidden => new("nomad/forbidden", "Nomad denied permission.", said, "Set NOMAD_TOKEN to a token that has this permission."),
+            _ when code == "job/invalid" => new(code, "The job is not valid.", said, "Correct the file and run it again. Nothing was changed."),
+            _ => new(code, "Nomad refused the request.", said, "Correct the request as Nomad says. Nothing was changed."),
         };
     }
 

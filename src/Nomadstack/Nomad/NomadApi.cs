@@ -10,17 +10,17 @@ using Nomadstack.Products;
 namespace Nomadstack.Nomad;
 
 /// <summary>
-/// The calls we make to one Nomad agent, and no more; the same for every Nomad from 1.1 on.
-/// A server that is down, leaderless or unwilling is an answer, never an exception.
+/// All our calls to one Nomad agent. They are the same for every Nomad since 1.1.
+/// A server that is down, has no leader or refuses is an answer, never an exception.
 /// </summary>
-/// <param name="endpoint">A server's, or a client's: it passes on what needs a server.</param>
+/// <param name="endpoint">A server's or a client's. A client passes on what needs a server.</param>
 internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
     : HashiCorpServerApi(endpoint, "X-Nomad-Index", time, transport), IScheduler, IClientApi
 {
-    /// <summary>For calls an agent answers by itself: self, members, and everything stale.</summary>
+    /// <summary>For calls that an agent answers by itself: self, members, and every stale read.</summary>
     public static readonly TimeSpan Quick = TimeSpan.FromSeconds(2);
 
-    /// <summary>For calls that need a leader: a server holds them for 5 s while there is none.</summary>
+    /// <summary>For calls that need a leader: a server keeps them waiting for 5 s while there is none.</summary>
     public static readonly TimeSpan WithLeader = TimeSpan.FromSeconds(8);
 
     protected override string SnapshotPath => "/v1/operator/snapshot";
@@ -35,13 +35,13 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
     public override async Task<Answer<IReadOnlyList<GossipMember>>> MembersAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await Http.GetAsync("/v1/agent/members", NomadJson.Default.MembersReply, deadline, cancel)).Map(reply => reply.ToMembers());
 
-    /// <param name="member">The name with its region, as gossip has it: <c>n1.global</c>.</param>
+    /// <param name="member">The name with its region, as in gossip: <c>n1.global</c>.</param>
     public override Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
         Http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member) + (prune ? "&prune=true" : ""), null, deadline, cancel);
 
     public override async Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel)
     {
-        // A join that failed is answered with status 200 and the reason inside.
+        // A failed join has status 200 and the reason in the body.
         var answer = await Http.JsonAsync(HttpMethod.Put, "/v1/agent/join?address=" + Uri.EscapeDataString(address), null, NomadJson.Default.JoinReply, deadline, cancel);
         return answer switch
         {
@@ -51,17 +51,17 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
     }
 
     /// <summary>
-    /// A read through the leader, which answers only after it has applied all that was in the log when it was elected. The value is the index of the nodes table.
-    /// A leader cut off less than half a second ago could still answer; <see cref="IServerApi.BarrierAsync"/> leaves no such doubt.
+    /// A read through the leader. The leader answers only after it has applied everything that was in its log when it was elected. The value is the index of the nodes table.
+    /// A leader that lost its followers less than half a second ago could still answer. <see cref="IServerApi.BarrierAsync"/> excludes that.
     /// </summary>
     public async Task<Answer<long>> ConsistentReadAsync(TimeSpan deadline, CancellationToken cancel)
     {
-        // The prefix keeps the answer empty however many nodes there are; the index is the same.
+        // The prefix keeps the answer empty, however many nodes there are. The index is the same.
         var answer = await Http.SendAsync(HttpMethod.Get, "/v1/nodes?prefix=00000000-0000-0000-0000-000000000000", null, deadline, cancel);
         return answer.Map(reply => reply.Index);
     }
 
-    /// <summary>Gives a client its servers (<c>ip:rpcport</c>). Nomad pings each and refuses the list when none answers.</summary>
+    /// <summary>Gives a client its servers (<c>ip:rpcport</c>). Nomad pings each and refuses the list if none answers.</summary>
     public Task<Answer<Done>> SetServersAsync(IEnumerable<string> servers, TimeSpan deadline, CancellationToken cancel) =>
         Http.DoAsync(HttpMethod.Put, "/v1/agent/servers?" + string.Join('&', servers.Select(s => "address=" + Uri.EscapeDataString(s))), null, deadline, cancel);
 
@@ -75,7 +75,7 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
             ? [.. nodes.GroupBy(n => n.Name).Select(same => same.MaxBy(n => n.ModifyIndex)!).Select(n => new SeenClient(n.Name, n.ClientState, n.Ready))]
             : [];
 
-    /// <summary>The job, or a null value when the cluster has none of this id.</summary>
+    /// <summary>The job, or a null value if the cluster has no job with this id.</summary>
     public async Task<Answer<JobFacts?>> JobAsync(string id, TimeSpan deadline, CancellationToken cancel)
     {
         var answer = await Http.SendAsync(HttpMethod.Get, Job(id), null, deadline, cancel);
@@ -83,12 +83,12 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
         if (answer is not Answer<HttpReply>.Ok { Value.Body: var body }) return answer.Map<JobFacts?>(_ => null);
         return JobReply.TryParse(body) is { } job
             ? new Answer<JobFacts?>.Ok(job)
-            : new Answer<JobFacts?>.Refused(200, "the job came in an unknown shape");
+            : new Answer<JobFacts?>.Refused(200, "the job has an unknown form");
     }
 
-    /// <summary>Registers a job. The same job again is no change, and safe to repeat.</summary>
+    /// <summary>Registers a job. Safe to repeat: the same job again is no change.</summary>
     /// <param name="jobJson">The job itself, as <c>{"ID":…}</c>, without an envelope.</param>
-    /// <param name="enforceIndex">Null: whatever is there. 0: only when there is no such job. Otherwise only when the job still has this JobModifyIndex.</param>
+    /// <param name="enforceIndex">Null: in any case. 0: only if there is no such job. Otherwise: only if the job still has this JobModifyIndex.</param>
     public async Task<JobRegistration> RegisterJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel)
     {
         var answer = await Http.JsonAsync(HttpMethod.Put, "/v1/jobs", Envelope(jobJson, enforceIndex), NomadJson.Default.JobRegisterReply, deadline, cancel);
@@ -104,14 +104,14 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
     public Task<JobRegistration> RegisterServerJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel) =>
         ServerJobLint.Check(jobJson) is [var first, ..] ? throw new ProblemException(first) : RegisterJobAsync(jobJson, enforceIndex, deadline, cancel);
 
-    /// <summary>Stops a job; with <paramref name="purge"/> forgets it too. Ok also when there is no such job.</summary>
+    /// <summary>Stops a job; with <paramref name="purge"/> also purges it. Also Ok if there is no such job.</summary>
     public async Task<Answer<Done>> StopJobAsync(string id, bool purge, TimeSpan deadline, CancellationToken cancel)
     {
         var answer = await Http.DoAsync(HttpMethod.Delete, $"{Job(id)}?purge={(purge ? "true" : "false")}", null, deadline, cancel);
         return answer.IsNotFound ? new Answer<Done>.Ok(default) : answer;
     }
 
-    /// <summary>The allocations of a job as the leader has them, the stopped ones that are not yet garbage-collected included.</summary>
+    /// <summary>The leader's allocations of a job, including stopped ones that are not yet garbage-collected.</summary>
     public async Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel) =>
         (await Http.GetAsync(Job(jobId) + "/allocations", NomadJson.Default.IReadOnlyListAllocationReply, deadline, cancel))
             .Map<IReadOnlyList<AllocationFacts>>(all => [.. all.Select(a => a.ToFacts())]);
@@ -135,23 +135,23 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
         return (await Http.JsonAsync(HttpMethod.Put, Job(id) + "/evaluate", body.ToJsonString(), NomadJson.Default.JobRegisterReply, deadline, cancel)).Map(reply => reply.EvalID ?? "");
     }
 
-    /// <summary>Ids of the root keys that the cluster has, those no longer used for anything new included. Exists since Nomad 1.4.</summary>
+    /// <summary>Ids of the cluster's root keys, including those no longer used for new data. Exists since Nomad 1.4.</summary>
     public async Task<Answer<IReadOnlyList<string>>> KeyringAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await Http.GetAsync("/v1/operator/keyring/keys", NomadJson.Default.IReadOnlyListKeyReply, deadline, cancel))
             .Map<IReadOnlyList<string>>(keys => [.. keys.Select(k => k.KeyID ?? "")]);
 
-    /// <summary>Every node the cluster knows, asked of the leader.</summary>
+    /// <summary>Every node that the cluster knows; asks the leader.</summary>
     public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) =>
         Http.GetAsync("/v1/nodes", NomadJson.Default.IReadOnlyListNodeFacts, deadline, cancel);
 
-    /// <summary>One node with its metadata, by full id, or a null value when the cluster has none such.</summary>
+    /// <summary>One node with its metadata, by full id, or a null value if the cluster has no such node.</summary>
     public async Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel)
     {
         var answer = await Http.GetAsync(Node(id), NomadJson.Default.NodeFacts, deadline, cancel);
         return answer.IsNotFound ? new Answer<NodeFacts?>.Ok(null) : answer.Map<NodeFacts?>(node => node);
     }
 
-    /// <summary>Drains a node, or with a null <paramref name="spec"/> ends its drain and makes it eligible again if wanted.</summary>
+    /// <summary>Drains a node. With a null <paramref name="spec"/> ends its drain and, if wanted, makes it eligible again.</summary>
     public Task<Answer<Done>> DrainAsync(string nodeId, DrainSpec? spec, bool markEligible, TimeSpan deadline, CancellationToken cancel)
     {
         var body = new JsonObject
@@ -168,7 +168,7 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
         return Http.DoAsync(HttpMethod.Post, Node(nodeId) + "/eligibility", body.ToJsonString(), deadline, cancel);
     }
 
-    /// <summary>Forgets a node that will never return, its allocations with it.</summary>
+    /// <summary>Purges a node that never returns, and its allocations.</summary>
     public Task<Answer<Done>> PurgeNodeAsync(string nodeId, TimeSpan deadline, CancellationToken cancel) =>
         Http.DoAsync(HttpMethod.Put, Node(nodeId) + "/purge", null, deadline, cancel);
 

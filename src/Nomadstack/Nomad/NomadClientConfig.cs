@@ -7,15 +7,15 @@ using Nomadstack.Storage;
 namespace Nomadstack.Nomad;
 
 /// <summary>
-/// The configuration file of a node's Nomad client, in JSON that every Nomad from 1.1 on accepts.
-/// It names the servers and our plugin, and takes nothing from Consul that it needs to find a server.
+/// The configuration file of a node's Nomad client, in JSON that every Nomad since 1.1 accepts.
+/// It names the servers and our plugin. The client does not need Consul to find a server.
 /// </summary>
 internal sealed record NomadClientConfig
 {
     /// <summary>The node's name.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The node's id in this stack; the client carries it as metadata <c>nomadstack.node_id</c>.</summary>
+    /// <summary>The node's id in this stack. The client has it as metadata <c>nomadstack.node_id</c>.</summary>
     public required string NodeId { get; init; }
 
     public required string Address { get; init; }
@@ -23,13 +23,13 @@ internal sealed record NomadClientConfig
     public required string DataFolder { get; init; }
     public required string PluginFolder { get; init; }
 
-    /// <summary>Servers' RPC, <c>ip:rpcport</c>. The client learns of later ones from those that answer; it keeps none over a restart.</summary>
+    /// <summary>Servers' RPC, <c>ip:rpcport</c>. The client learns of further servers from those that answer, and keeps none over a restart.</summary>
     public IReadOnlyList<string> Servers { get; init; } = [];
 
     /// <summary>HTTP of this node's Consul client, <c>ip:port</c>; null when the stack has no Consul.</summary>
     public string? Consul { get; init; }
 
-    /// <summary>The interface that holds <see cref="Address"/>; null leaves it to Nomad, which takes the one of the default route or does not start when there is none.</summary>
+    /// <summary>The interface of <see cref="Address"/>. With null, Nomad uses the interface of the default route, and does not start if there is none.</summary>
     public string? NetworkInterface { get; init; }
 
     public string NodeClass { get; init; } = "";
@@ -48,13 +48,13 @@ internal sealed record NomadClientConfig
 
     public string Render()
     {
-        // The cloud fingerprints ask a link-local address at each start and hold it up where nobody answers.
+        // The cloud fingerprints ask a link-local address at each start, and delay the start if nobody answers.
         var denied = "env_aws,env_gce,env_azure,env_digitalocean" + (Consul is null ? ",consul" : "");
         var client = new JsonObject
         {
             ["enabled"] = true,
             ["servers"] = ConfigText.List(Servers.Order(StringComparer.Ordinal)),
-            // A server lingers inside its own agent, not inside kill_timeout; this only keeps Nomad from cutting down what a job asks for.
+            // A server lingers in our agent, not within kill_timeout. This setting only keeps Nomad from lowering a job's own value.
             ["max_kill_timeout"] = "10m",
             ["options"] = new JsonObject { ["fingerprint.denylist"] = denied },
             ["meta"] = new JsonObject { ["nomadstack.node_id"] = NodeId },
@@ -71,7 +71,7 @@ internal sealed record NomadClientConfig
             ["plugin_dir"] = PluginFolder,
             ["bind_addr"] = Address,
             ["ports"] = new JsonObject { ["http"] = Http },
-            // A client uses neither of the last two, but does not start on a loopback address without them.
+            // A client does not use the last two, but without them it does not start on a loopback address.
             ["advertise"] = new JsonObject { ["http"] = ConfigText.Endpoint(Address, Http), ["rpc"] = Address, ["serf"] = Address },
             ["leave_on_interrupt"] = false,
             ["leave_on_terminate"] = false,
@@ -79,7 +79,7 @@ internal sealed record NomadClientConfig
             ["disable_anonymous_signature"] = true,
             ["client"] = client,
             ["consul"] = ConsulBlock(),
-            // Since 1.10 a plugin without a block of its own is skipped; an empty object would vanish in the parser's JSON reading, a list does not.
+            // Since 1.10 a plugin without its own block is skipped. Nomad's JSON parser drops an empty object but keeps a list.
             ["plugin"] = new JsonObject
             {
                 ["nomadstack"] = new JsonObject { ["args"] = new JsonArray() },
@@ -93,7 +93,7 @@ internal sealed record NomadClientConfig
         var block = new JsonObject { ["auto_advertise"] = Consul is not null, ["server_auto_join"] = false, ["client_auto_join"] = false };
         if (Consul is null) return block;
         block["address"] = Consul;
-        // Checks run in the Consul client, which must use the address Nomad listens on.
+        // Checks run in the Consul client, which must use the address on which Nomad listens.
         block["checks_use_advertise"] = true;
         return block;
     }

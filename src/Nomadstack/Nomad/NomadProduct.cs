@@ -9,8 +9,8 @@ using Nomadstack.Programs;
 
 namespace Nomadstack.Nomad;
 
-/// <summary>Nomad's row: configuration, node-id file, the way its servers leave, its client, and the jobs of all servers.</summary>
-/// <param name="catalog">The product whose client of this node registers the services of Nomad's jobs; null when the cluster has none.</param>
+/// <summary>The code for Nomad: configuration, node-id file, how its servers leave, its client, and the jobs of all servers.</summary>
+/// <param name="catalog">The product whose client on this node registers the services of Nomad's jobs; null if the cluster has none.</param>
 internal sealed class NomadProduct(Product row, NodeContext context, NodePrograms programs, Func<Product?> catalog) : ISchedulerProduct
 {
     /// <summary>The state of a client that no server knows yet.</summary>
@@ -61,25 +61,25 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
 
     public void BeforeClientStart() => StalePidGuard.Protect(row, context, programs);
 
-    /// <summary>No version has a call to leave; SIGINT makes a server leave as we configure it, and nobody else can send it one: it runs in a session of its own.</summary>
+    /// <summary>No version has an API call to leave. With our configuration, SIGINT makes a server leave. No terminal can send it, since the server runs in its own session.</summary>
     public Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGINT, deadline, cancel, gone);
 
     /// <summary>
-    /// The root keys of variables and workload identities. Nomad 1.4 to 1.8 has them in <c>keystore/ID[.provider].nks.json</c> alone, copied from server to server
-    /// a moment after raft (nomad/encrypter.go); from 1.9 on they are in raft, and there are no such files in a new cluster.
+    /// The root keys of variables and workload identities. Nomad 1.4 to 1.8 keeps them only in <c>keystore/ID[.provider].nks.json</c>, copied from server to server
+    /// a moment after raft (nomad/encrypter.go). Since 1.9 they are in raft, and a new cluster has no such files.
     /// </summary>
     public IReadOnlySet<string> KeysOnDisk(ServerSite site) => KeysIn(site.DataFolder);
 
     /// <summary>
-    /// A key that Nomad removed stays on disk, and a successor has no reason to copy it: only what the keyring still names is needed. A server of 1.9 or later
-    /// has put all it had on disk into raft, and its successors write no such files.
+    /// A key that Nomad removed stays on disk, and a successor need not copy it: only keys that the keyring still names are needed. A server of 1.9 or later
+    /// has put all its keys from disk into raft, and its successors write no such files.
     /// </summary>
     public async Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel)
     {
         var onDisk = KeysOnDisk(site);
         if (onDisk.Count == 0) return onDisk;
         var own = await Api(context.Endpoints.Of(site)).AgentSelfAsync(NomadApi.Quick, cancel);
-        // What runs may be older than what is installed by now; one that is down tells nothing.
+        // The running server may be older than the installed program. A server that is down tells nothing.
         var version = own.Try(out var self) ? SemVer.Parse(self.Version) : programs.Find(row)?.Version;
         foreach (var server in servers)
         {
@@ -91,7 +91,7 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
 
     public string MemberName(string serverName) => serverName + ".global";
 
-    /// <param name="named">Ids of the keyring; null when nobody tells.</param>
+    /// <param name="named">Ids in the keyring; null if no server answers.</param>
     internal static IReadOnlySet<string> Needed(IReadOnlySet<string> onDisk, SemVer? version, IReadOnlyList<string>? named) =>
         version?.AtLeast(1, 9) == true ? new HashSet<string>()
         : named is null ? onDisk
@@ -106,13 +106,13 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         }
         catch (DirectoryNotFoundException)
         {
-            // Never had one, or was retired just now.
+            // The server never had a keystore, or was just retired.
             return new HashSet<string>();
         }
     }
 
     private NomadApi Api(Endpoint endpoint) => new(endpoint, context.Time);
 
-    /// <summary>A bootstrap server joins the node's job server as soon as that one listens, so that no permanent file ever names a bootstrap port.</summary>
+    /// <summary>A bootstrap server joins the node's job server as soon as that listens, so that no permanent file ever contains a bootstrap port.</summary>
     private string BootstrapJoins(ServerSite site) => ConfigText.Endpoint(site.Address, context.Node.Ports.Of(row, ProductPort.Server, ProductPort.Serf));
 }

@@ -5,7 +5,7 @@ using Nomadstack.Products;
 
 namespace Nomadstack.Nomad;
 
-/// <summary><c>/v1/agent/self</c>, as far as we read it.</summary>
+/// <summary><c>/v1/agent/self</c>, the part that we read.</summary>
 internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, IReadOnlyDictionary<string, Dictionary<string, string>>? Stats)
 {
     public AgentSelf ToSelf()

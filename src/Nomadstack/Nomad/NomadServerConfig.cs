@@ -6,12 +6,12 @@ using Nomadstack.Products;
 namespace Nomadstack.Nomad;
 
 /// <summary>
-/// The configuration file of a Nomad server, in JSON that every Nomad from 1.1 on accepts. Everything listens on the node's address alone.
-/// SIGINT makes the server leave the cluster, SIGTERM only stops it: no version has a call to leave, so the agent that owns the process uses SIGINT and nobody else sends one.
+/// The configuration file of a Nomad server, in JSON that every Nomad since 1.1 accepts. Everything listens only on the node's address.
+/// SIGINT makes the server leave the cluster; SIGTERM only stops it. No version has an API call to leave, so the agent, which owns the process, sends SIGINT.
 /// </summary>
 internal sealed record NomadServerConfig
 {
-    /// <summary>Unique in gossip; a node's bootstrap and job server need two names.</summary>
+    /// <summary>Unique in gossip. The bootstrap server and the job server of a node need different names.</summary>
     public required string Name { get; init; }
 
     public required string Address { get; init; }
@@ -20,16 +20,16 @@ internal sealed record NomadServerConfig
     public required int Serf { get; init; }
     public required string DataFolder { get; init; }
 
-    /// <summary>Gossip of the other servers, <c>ip:serfport</c>. This server's own is left out: joining oneself counts as success and ends the retries.</summary>
+    /// <summary>Gossip of the other servers, <c>ip:serfport</c>. Without this server's own: joining itself counts as success and ends the retries.</summary>
     public IReadOnlyList<string> Join { get; init; } = [];
 
-    /// <summary>True for the one server that makes a new cluster; with existing raft data it does nothing.</summary>
+    /// <summary>True for the only server that makes a new cluster. With existing raft data it has no effect.</summary>
     public bool Bootstrap { get; init; }
 
-    /// <summary>Autopilot removes no dead server below this many voters. Only the first value counts: later ones go through <see cref="IServerApi.KeepQuorumAsync"/>.</summary>
+    /// <summary>Autopilot does not remove a dead server if fewer voters than this would be left. Only the first value counts; later ones go through <see cref="IServerApi.KeepQuorumAsync"/>.</summary>
     public int MinQuorum { get; init; }
 
-    /// <summary>How long a new server must be stable before it votes. As for <see cref="MinQuorum"/>, the first value counts.</summary>
+    /// <summary>How long a new server must be stable before it votes. Only the first value counts, as for <see cref="MinQuorum"/>.</summary>
     public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
 
     public string Region { get; init; } = "global";
@@ -86,7 +86,7 @@ internal sealed record NomadServerConfig
                 ["min_quorum"] = MinQuorum,
                 ["server_stabilization_time"] = GoDuration.Format(ServerStabilizationTime),
             },
-            // A server must need nothing that needs it, Consul least of all.
+            // A server must not need anything that needs it, above all not Consul.
             ["consul"] = new JsonObject { ["auto_advertise"] = false, ["server_auto_join"] = false, ["client_auto_join"] = false },
         });
     }

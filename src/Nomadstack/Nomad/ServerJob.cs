@@ -7,33 +7,33 @@ using Nomadstack.Products;
 namespace Nomadstack.Nomad;
 
 /// <summary>
-/// The job that places the servers of one product, in JSON that every Nomad from 1.1 on accepts. It asks for nothing that needs a server to be had
-/// (<see cref="ServerJobLint"/> proves it): identity, data, address and program of a server belong to its node, only its place belongs to the job.
+/// The job that places the servers of one product, in JSON that every Nomad since 1.1 accepts. It needs nothing that only a server can provide
+/// (<see cref="ServerJobLint"/> checks that). Identity, data, address and program of a server belong to its node; only its place belongs to the job.
 /// </summary>
 internal sealed record ServerJob
 {
-    /// <summary>Raised when a newer nomadstack writes another job; kept in the job's metadata.</summary>
+    /// <summary>Raised if a newer nomadstack writes another job; kept in the job's metadata.</summary>
     public const int Schema = 2;
 
     public const string SchemaKey = "nomadstack_schema";
 
     public const string GroupName = "server";
 
-    /// <summary>Whose servers it places.</summary>
+    /// <summary>The product whose servers it places.</summary>
     public required Product Product { get; init; }
 
     public required int Count { get; init; }
     public required PortPlan Ports { get; init; }
 
-    /// <summary>The binary's version; null for the one each node has chosen. A change is a rolling update, one server at a time.</summary>
+    /// <summary>The version of the program; null for each node's own choice. A change is a rolling update, one server at a time.</summary>
     public string? Version { get; init; }
 
     public string Region { get; init; } = "global";
 
-    /// <summary>Named, since <c>*</c> means every datacenter only from Nomad 1.5 on.</summary>
+    /// <summary>Named, since <c>*</c> means every datacenter only since Nomad 1.5.</summary>
     public string Datacenter { get; init; } = "dc1";
 
-    /// <summary>The same settings always render to the same text.</summary>
+    /// <summary>The same settings always give the same text.</summary>
     public string Render()
     {
         var config = new JsonObject { ["role"] = Product.Name };
@@ -46,9 +46,9 @@ internal sealed record ServerJob
             [nameof(Region)] = Region,
             ["Datacenters"] = new JsonArray(Datacenter),
             ["Type"] = "service",
-            // Any node may hold a server, whatever pool its operator put it in. Nomad before 1.6 knows no pools and passes over the word.
+            // Any node may run a server, whatever its node pool. Nomad before 1.6 has no pools and ignores this.
             ["NodePool"] = "all",
-            // The highest that every version allows by default: nothing may take a server's place.
+            // The highest priority that every version allows by default: no other job may displace a server.
             ["Priority"] = 100,
             ["Meta"] = new JsonObject { [SchemaKey] = Schema.ToString(System.Globalization.CultureInfo.InvariantCulture) },
             ["Constraints"] = new JsonArray(new JsonObject { ["Operand"] = "distinct_hosts", ["RTarget"] = "true" }),
@@ -58,7 +58,7 @@ internal sealed record ServerJob
                 [nameof(Count)] = Count,
                 ["Networks"] = new JsonArray(new JsonObject { ["Mode"] = "host", ["ReservedPorts"] = StaticPorts() }),
                 ["EphemeralDisk"] = new JsonObject { ["SizeMB"] = 50, ["Sticky"] = false, ["Migrate"] = false },
-                // The agent restarts a server that crashed; Nomad sees an exit only when a claim ended. It may try for ever: nobody else would.
+                // The agent restarts a crashed server; Nomad sees an exit only when a claim ends. Nomad may retry forever, since nobody else would.
                 ["RestartPolicy"] = new JsonObject { ["Attempts"] = 3, ["Interval"] = Seconds(60), ["Delay"] = Seconds(5), ["Mode"] = "delay" },
                 ["ReschedulePolicy"] = new JsonObject { ["Attempts"] = 0, ["Interval"] = 0, ["Delay"] = Seconds(5), ["DelayFunction"] = "exponential", ["MaxDelay"] = Seconds(60), ["Unlimited"] = true },
                 ["Update"] = new JsonObject
@@ -67,7 +67,7 @@ internal sealed record ServerJob
                     // Checks would need the service catalog.
                     ["HealthCheck"] = "task_states",
                     ["MinHealthyTime"] = Seconds(10),
-                    // A hand-over takes as long as it takes; a deployment that fails meanwhile would stop Nomad from replacing servers.
+                    // A hand-over has no fixed duration. If a deployment failed meanwhile, Nomad would no longer replace servers.
                     ["HealthyDeadline"] = Seconds(30 * 60),
                     ["ProgressDeadline"] = Seconds(60 * 60),
                     ["AutoRevert"] = false,
@@ -81,7 +81,7 @@ internal sealed record ServerJob
                     ["Name"] = "server",
                     ["Driver"] = "nomadstack",
                     ["Config"] = config,
-                    // A claim on space, not a limit: the process is the agent's.
+                    // A reservation, not a limit: the process belongs to the agent.
                     ["Resources"] = new JsonObject { ["CPU"] = 100, ["MemoryMB"] = 128 },
                     ["KillTimeout"] = Seconds(30),
                     ["LogConfig"] = new JsonObject { ["MaxFiles"] = 2, ["MaxFileSizeMB"] = 5 },

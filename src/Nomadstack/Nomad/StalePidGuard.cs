@@ -8,8 +8,8 @@ using Nomadstack.Programs;
 namespace Nomadstack.Nomad;
 
 /// <summary>
-/// Before a Nomad client of a version under 1.9.2 starts on a new boot: it kills whatever now owns the pids it remembers from the last one
-/// (hashicorp/go-plugin pull request 320). Nothing we start from here on can have one of them.
+/// Runs before a Nomad client older than 1.9.2 starts on a new boot. Such a client kills the processes that now have the pids that it remembers from the last boot
+/// (hashicorp/go-plugin pull request 320). No process that we start from here on can have one of these pids.
 /// </summary>
 internal static class StalePidGuard
 {
@@ -21,8 +21,8 @@ internal static class StalePidGuard
         var remembered = StalePids.Read(state);
         if (remembered.Count == 0) return;
         var jump = new PidCounter().JumpPast(remembered.Max());
-        if (!jump.Clear) log.LogWarning("Nomad {Version} may kill a process that has a pid of its last boot: {Reason}", nomad.Version, jump.Reason);
+        if (!jump.Clear) log.LogWarning("Nomad {Version} may kill a process that has a pid of the last boot: {Reason}", nomad.Version, jump.Reason);
         foreach (var (pid, name) in StalePids.Living(remembered))
-            log.LogWarning("Pid {Pid} ({Name}) is one that the Nomad client remembers from an earlier boot; Nomad {Version} may kill it", pid, name, nomad.Version);
+            log.LogWarning("Nomad {Version} may kill pid {Pid} ({Name}), because the Nomad client remembers that pid from an earlier boot", nomad.Version, pid, name);
     }
 }

@@ -6,7 +6,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Operations;
 
-/// <summary>What is on disk of an operation: enough to continue it after a crash, and to show it afterwards.</summary>
+/// <summary>An operation on disk: enough to continue it after a crash, and to show it afterwards.</summary>
 internal sealed record OperationFile : IHasSchema
 {
     public const int CurrentSchema = 1;
@@ -15,7 +15,7 @@ internal sealed record OperationFile : IHasSchema
 
     public required Operation Operation { get; init; }
 
-    /// <summary>What was asked for, as the operation's own kind understands it.</summary>
+    /// <summary>The request, in the form that this kind of operation reads.</summary>
     public IReadOnlyDictionary<string, string> Request { get; set; } = new Dictionary<string, string>();
 
     /// <summary>Intent to undo, written before the first act of undoing.</summary>
@@ -26,10 +26,10 @@ internal sealed record OperationFile : IHasSchema
 [JsonSerializable(typeof(OperationFile))]
 internal sealed partial class OperationsJson : JsonSerializerContext;
 
-/// <summary>All operations of this node, running and finished; each is a file under <c>operations/</c>, written when its step or state changes.</summary>
+/// <summary>All operations of this node, running and finished; each is a file in <c>operations/</c>, written when its step or state changes.</summary>
 internal sealed class OperationLog(NodePaths paths, TimeProvider time)
 {
-    /// <summary>Finished operations older than the newest twenty are forgotten.</summary>
+    /// <summary>Only the newest twenty finished operations are kept.</summary>
     private const int Kept = 20;
 
     private readonly Lock _lock = new();
@@ -113,7 +113,7 @@ internal sealed class OperationLog(NodePaths paths, TimeProvider time)
     private static DurableFile<OperationFile> FileAt(string path) => new(path, OperationFile.CurrentSchema, OperationsJson.Default.OperationFile);
 }
 
-/// <summary>One operation as it runs: says which step it is at, what it waits for, and how it ended.</summary>
+/// <summary>One running operation: its step, what it waits for, and how it ended.</summary>
 internal sealed class OperationRun(OperationFile content, DurableFile<OperationFile> file, TimeProvider time)
 {
     private readonly Lock _lock = new();

@@ -2,15 +2,15 @@
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// What of a peer's document is taken. A signature must hold, whoever sends it. What is not signed comes from agents of release 0.1.0, and is taken as
-/// long as the cluster has such an agent, and never against what the node itself has signed once.
+/// Decides what is accepted of a peer's document. A signature must be valid, whoever sends it. Unsigned entries come from agents of release 0.1.0. They are accepted as
+/// long as the cluster has such an agent, but never in place of an entry that its node has signed.
 /// </summary>
 internal static class Acceptance
 {
-    /// <summary>Leaves out what this node holds already, and what is signed wrongly. Says nothing of what is not signed.</summary>
+    /// <summary>Removes entries that this node already has, and entries with a wrong signature. Does not judge unsigned entries.</summary>
     public static ClusterDocument Verified(ClusterDocument remote, ClusterDocument? held, SignatureJudge? judge, ICollection<RefusedEntry> refused)
     {
-        string? NoCa(object? signature) => signature is null ? null : "this node has no CA to hold its signature against";
+        string? NoCa(object? signature) => signature is null ? null : "this node has no CA to check its signature with";
         var nodes = Keep(remote.Nodes, "n:", e => e.Name, (id, e) => held?.Nodes.GetValueOrDefault(id) is { } ours && Entries.Hash(ours) == Entries.Hash(e), e => judge is null ? NoCa(e.Signed) : judge.Complaint(e));
         var tokens = Keep(remote.Tokens, "t:", e => e.Id, (id, e) => held?.Tokens.GetValueOrDefault(id) is { } ours && Entries.Hash(ours) == Entries.Hash(e), e => judge is null ? NoCa(e.Signed) : judge.Complaint(e));
         var settings = Keep(remote.Registers, "s:", e => e.Name, (id, e) => held?.Registers.GetValueOrDefault(id) is { } ours && Entries.Hash(ours) == Entries.Hash(e), e => judge is null ? NoCa(e) : judge.Complaint(e));
@@ -31,12 +31,12 @@ internal static class Acceptance
         }
     }
 
-    /// <summary>Leaves out what is not signed and would have to be, and what is more than a membership may hold.</summary>
-    /// <param name="sender">Node id of the peer; null when the document is this node's own affair.</param>
+    /// <summary>Removes entries that lack a required signature, and entries beyond the limits of a membership.</summary>
+    /// <param name="sender">Node id of the peer; null if the document is this node's own.</param>
     public static ClusterDocument Admissible(ClusterDocument remote, ClusterDocument held, string? sender, ICollection<RefusedEntry> refused)
     {
         var from = sender is null ? null : held.Nodes.GetValueOrDefault(sender);
-        // Of an agent that does not sign nothing else can be expected, and what it strips of others is no lie.
+        // An agent that does not sign cannot send signatures, and it also removes those of others. That is not an attack.
         var released = from is null || from.IsReleased;
         var mixed = released || held.Nodes.Values.Any(n => n.IsReleased);
         var speaksForOthers = from is null || from.IsServer;
@@ -44,29 +44,29 @@ internal static class Acceptance
         foreach (var (id, entry) in remote.Nodes)
         {
             var ours = held.Nodes.GetValueOrDefault(id);
-            if (ours is null && held.Nodes.Count + nodes.Count >= MembershipRules.MaxNodes) Refuse("n:" + id, entry.Name, $"there are {MembershipRules.MaxNodes} nodes already");
+            if (ours is null && held.Nodes.Count + nodes.Count >= MembershipRules.MaxNodes) Refuse("n:" + id, entry.Name, $"there are already {MembershipRules.MaxNodes} nodes");
             else if (entry.Signed is not null || MayBeUnsigned(entry, ours)) nodes[id] = entry;
-            else if (!released && entry.Incarnation > ours?.Incarnation) Refuse("n:" + id, entry.Name, "it is not signed, and the node signs what it says");
+            else if (!released && entry.Incarnation > ours?.Incarnation) Refuse("n:" + id, entry.Name, "it is not signed, but this node signs its entries");
             else if (!released && ours is null) Refuse("n:" + id, entry.Name, "it is not signed");
         }
 
         foreach (var (id, entry) in remote.Tokens)
         {
             var ours = held.Tokens.GetValueOrDefault(id);
-            if (ours is null && held.Tokens.Count + tokens.Count >= MembershipRules.MaxTokens) Refuse("t:" + id, id, $"there are {MembershipRules.MaxTokens} tokens already");
+            if (ours is null && held.Tokens.Count + tokens.Count >= MembershipRules.MaxTokens) Refuse("t:" + id, id, $"there are already {MembershipRules.MaxTokens} tokens");
             else if (entry.Signed is not null || (mixed && speaksForOthers && (ours?.Signed is null || IsRevocation(entry, ours)))) tokens[id] = entry;
             else if (!released && (ours is null || entry.Incarnation > ours.Incarnation)) Refuse("t:" + id, id, "it is not signed by a server node");
         }
 
         foreach (var (name, entry) in remote.Registers)
         {
-            if (!held.Registers.ContainsKey(name) && held.Registers.Count + settings.Count >= MembershipRules.MaxSettings) Refuse("s:" + name, name, $"there are {MembershipRules.MaxSettings} settings already");
+            if (!held.Registers.ContainsKey(name) && held.Registers.Count + settings.Count >= MembershipRules.MaxSettings) Refuse("s:" + name, name, $"there are already {MembershipRules.MaxSettings} settings");
             else settings[name] = entry;
         }
 
         return remote with { Nodes = nodes, Tokens = tokens, Registers = settings };
 
-        // A server node signs for an agent of release 0.1.0 when it lets it in, and for whatever it removes; what comes after may be unsigned.
+        // A server node signs the entry of an agent of release 0.1.0 when it admits or removes it. Later versions of the entry may be unsigned.
         bool MayBeUnsigned(NodeEntry entry, NodeEntry? ours) =>
             ours is null ? mixed
             : ours.Signed is null ? true
@@ -75,11 +75,11 @@ internal static class Acceptance
         void Refuse(string key, string name, string why) => refused.Add(new RefusedEntry(key, name, why));
     }
 
-    /// <summary>What an operator of an agent of release 0.1.0 may do to any token: end it.</summary>
+    /// <summary>The only change that an agent of release 0.1.0 may make to any token: revoke it.</summary>
     private static bool IsRevocation(TokenEntry entry, TokenEntry ours) =>
         entry.Revoked && !ours.Revoked && entry.Incarnation > ours.Incarnation && entry.SecretHash == ours.SecretHash;
 
-    /// <summary>Signs what was taken unsigned and only a server node can vouch for, so that it holds when no agent is left that does not sign.</summary>
+    /// <summary>Signs accepted entries that are unsigned and need a server node's signature, so that they stay valid when every agent signs.</summary>
     public static ClusterDocument Vouched(ClusterDocument document, NodeSigner? signer)
     {
         if (signer is not { IsServer: true }) return document;

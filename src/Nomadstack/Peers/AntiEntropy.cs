@@ -5,12 +5,12 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// Keeps this node's membership and its peers' the same: a word with up to three peers each second, at once after a
-/// change. What is said does not grow with the cluster, only with what differs.
+/// Keeps the memberships of this node and its peers the same: one exchange with up to three peers each second, and at once after a
+/// change. The messages do not grow with the cluster, only with the differences.
 /// </summary>
 /// <remarks>
-/// The three are a window over all peers in random order that slides by one, so that connections are used a few times
-/// before they rest, and two attempts that fail follow each other.
+/// The three are a window that slides by one over all peers in random order. So a connection is used a few times
+/// before it rests, and a peer that fails is tried again at once.
 /// </remarks>
 internal sealed class AntiEntropy(Membership membership, PeerClient client, PeerHealth health, SecretStore secrets, TimeProvider time, int seed)
 {
@@ -18,7 +18,7 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
 
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Shortest time between two rounds, so that a burst of changes travels together.</summary>
+    /// <summary>Shortest time between two rounds, so that a burst of changes is sent together.</summary>
     private static readonly TimeSpan s_gap = TimeSpan.FromMilliseconds(50);
 
     private readonly SecretDesk _secretDesk = new(membership, secrets);
@@ -53,7 +53,7 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
-            // The caller's wish; what is under way ends with it below.
+            // The caller cancelled. Exchanges under way end below.
         }
         finally
         {
@@ -62,7 +62,7 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
         }
     }
 
-    /// <summary>One exchange with one peer, now; its outcome is noted in <see cref="PeerHealth"/> and not thrown.</summary>
+    /// <summary>One exchange with one peer, now. The result is recorded in <see cref="PeerHealth"/> and not thrown.</summary>
     public async Task ExchangeAsync(string peer, CancellationToken cancel)
     {
         try
@@ -82,12 +82,12 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
-            // Says nothing about the peer.
+            // This is not the peer's fault.
         }
         catch (Exception e)
         {
-            // A bug of ours that this peer brings out. The exchange with all the others goes on, and this one is tried again.
-            var problem = new Problem("peers/exchange-failed", $"The exchange with {membership.Current?.Nodes.GetValueOrDefault(peer)?.Name ?? peer} failed in a way nobody foresaw.", $"{e.GetType().Name}: {e.Message}", "Report this as a bug, with the agent's log. The exchange with the other peers goes on.");
+            // A bug of ours that this peer triggers. The exchange with the others goes on, and this one is tried again.
+            var problem = PeerProblems.ExchangeFailed(membership.Current?.Nodes.GetValueOrDefault(peer)?.Name ?? peer, e);
             health.Refused(peer, problem);
             membership.Refusals.Tell(peer, problem.Why, problem);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Peers;
 
-/// <summary>A stream that refuses to be read beyond a limit, so that no peer can fill our memory.</summary>
+/// <summary>A stream that cannot be read beyond a limit, so that no peer can fill our memory.</summary>
 internal sealed class BoundedStream(Stream inner, long limit) : Stream
 {
     private long _left = limit;
@@ -28,6 +28,6 @@ internal sealed class BoundedStream(Stream inner, long limit) : Stream
     private int Count(int read)
     {
         _left -= read;
-        return _left >= 0 ? read : throw new IOException("The message is longer than any peer may send.");
+        return _left >= 0 ? read : throw new IOException("The message is longer than a peer may send.");
     }
 }

@@ -6,9 +6,9 @@ using System.Text.Json;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// The one way to write a piece of JSON, which signatures and digests are made of: UTF-8, no white space, members in the ordinal order of their
-/// names, numbers as they were written, and in texts only <c>"</c>, <c>\</c> and what is below a space escaped (the last as <c>\u00</c> and two
-/// lower-case digits). Whoever passes JSON on may indent and escape it as he likes.
+/// The only form of JSON for signatures and digests: UTF-8, no white space, members in the ordinal order of their
+/// names, numbers as they were written. In texts, only <c>"</c>, <c>\</c> and characters below space are escaped (the last as <c>\u00</c> and two
+/// lower-case hex digits). An agent that passes JSON on may indent and escape it in another way.
 /// </summary>
 internal static class CanonicalJson
 {
@@ -29,7 +29,7 @@ internal static class CanonicalJson
         return Of(document.RootElement, without);
     }
 
-    /// <summary>Why a piece of JSON has no such form, or null: two members of one name, broken text, or too deep.</summary>
+    /// <summary>Why JSON has no such form, or null: two members with one name, broken text, or too many levels.</summary>
     public static string? Complaint(JsonElement element, string at = "", int depth = 0)
     {
         if (depth > MaxDepth) return $"{at} is nested too deeply";
@@ -42,7 +42,7 @@ internal static class CanonicalJson
                     foreach (var member in element.EnumerateObject())
                     {
                         var path = at.Length == 0 ? member.Name : $"{at}.{member.Name}";
-                        if (!names.Add(member.Name)) return $"{path} is there twice";
+                        if (!names.Add(member.Name)) return $"{path} appears twice";
                         if (Complaint(member.Value, path, depth + 1) is { } complaint) return complaint;
                     }
 
@@ -61,8 +61,8 @@ internal static class CanonicalJson
         }
         catch (InvalidOperationException)
         {
-            // What the reader says of half a surrogate pair or bytes that are no UTF-8.
-            return $"{(at.Length == 0 ? "it" : at)} holds broken text";
+            // The reader throws this for half a surrogate pair and for bytes that are not UTF-8.
+            return $"{(at.Length == 0 ? "it" : at)} contains broken text";
         }
     }
 

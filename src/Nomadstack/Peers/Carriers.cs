@@ -7,30 +7,30 @@ using System.Text.Json.Serialization.Metadata;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// What agents of release 0.1.0 do not know travels through them as tokens that let nobody in: revoked, run out since 1970, and with an entry in the
-/// place of a secret's hash (docs/decisions/130). They are made of a membership whenever it is shown to such an agent and are no part of it: where
-/// no such agent is left, there are none.
+/// Carries entries that agents of release 0.1.0 do not know through such agents. A carrier is a token that admits nobody: revoked, expired in 1970, and with an entry in
+/// place of a secret's hash (docs/decisions/130). Carriers are made whenever a membership is sent to such an agent. They are not part of the membership: if
+/// no such agent is left, there are no carriers.
 /// </summary>
 internal static class Carriers
 {
-    /// <summary>No token that was ever minted begins with it.</summary>
+    /// <summary>No real token begins with it.</summary>
     private const char Mark = '~';
 
-    /// <summary>Says how the entry is written; a release that writes it otherwise says something else, and is passed on unread.</summary>
+    /// <summary>The version of the form. A release that uses another form writes another version, which is passed on unread.</summary>
     private const string Form = "1.";
 
-    /// <summary>Bytes of a carrier: an entry in letters, and what is around it.</summary>
+    /// <summary>Most bytes of a carrier: an entry in letters, and what surrounds it.</summary>
     public const int MaxBytes = MembershipRules.MaxEntryBytes * 4 / 3 + 1024;
 
     private static readonly ConditionalWeakTable<ClusterDocument, ClusterDocument> s_views = new();
 
     public static bool IsCarrier(string tokenId) => tokenId.StartsWith(Mark);
 
-    /// <summary>The membership as agents of release 0.1.0 hold it.</summary>
+    /// <summary>The membership as agents of release 0.1.0 keep it.</summary>
     public static ClusterDocument ForReleased(ClusterDocument document) => s_views.GetValue(document, static document =>
     {
         var tokens = new Dictionary<string, TokenEntry>(document.Tokens);
-        // Of what is not signed an empty one: it was signed before perhaps, and those that hold a carrier never let go of it.
+        // An unsigned entry gets an empty carrier. The entry may have been signed before, and agents that have a carrier keep it.
         foreach (var node in document.Nodes.Values) Add(Digests.NodeKey(node.Id), node.Incarnation, node.Signed is null ? "" : Entries.Payload(node));
         foreach (var token in document.Tokens.Values.Where(t => !IsCarrier(t.Id))) Add(Digests.TokenKey(token.Id), token.Incarnation, token.Signed is null ? "" : Entries.Payload(token));
         foreach (var setting in document.Registers.Values) Add(Digests.SettingKey(setting.Name), setting.Version, Entries.Payload(setting));
@@ -40,7 +40,7 @@ internal static class Carriers
             tokens[Mark + key] = new TokenEntry { Id = Mark + key, SecretHash = Form + payload, CreatedAt = DateTimeOffset.UnixEpoch, ExpiresAt = DateTimeOffset.UnixEpoch, Revoked = true, Incarnation = incarnation };
     });
 
-    /// <summary>A document without its carriers, and one of what they carry. Those of a form that this release does not know stay where they are.</summary>
+    /// <summary>Splits a document into one without carriers and one with the carried entries. Carriers of an unknown form stay where they are.</summary>
     public static (ClusterDocument Plain, ClusterDocument? Carried) Split(ClusterDocument document)
     {
         var carriers = document.Tokens.Values.Where(t => IsCarrier(t.Id) && t.SecretHash.StartsWith(Form, StringComparison.Ordinal)).ToList();
@@ -63,15 +63,15 @@ internal static class Carriers
             {
                 using var parsed = JsonDocument.Parse(Base64Url.DecodeFromChars(payload));
                 var (id, entry) = (key.Length > 2 ? key[2..] : "", parsed.RootElement);
-                return key.Length < 3 ? "it carries nothing that has a name"
+                return key.Length < 3 ? "it carries an entry without a name"
                     : key.StartsWith("n:", StringComparison.Ordinal) ? Take(id, entry, MembershipRules.Node, PeersJson.Default.NodeEntry, nodes)
                     : key.StartsWith("t:", StringComparison.Ordinal) ? Take(id, entry, MembershipRules.Token, PeersJson.Default.TokenEntry, tokens)
                     : key.StartsWith("s:", StringComparison.Ordinal) ? Take(id, entry, MembershipRules.Setting, PeersJson.Default.Setting, settings)
-                    : "what it carries has no place here";
+                    : "it carries an entry of an unknown kind";
             }
             catch (Exception e) when (e is JsonException or FormatException)
             {
-                return "what it carries cannot be read";
+                return "the carried entry cannot be read";
             }
         }
 

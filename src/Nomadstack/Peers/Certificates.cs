@@ -9,14 +9,14 @@ namespace Nomadstack.Peers;
 /// <summary>Whom a node certificate names.</summary>
 internal sealed record CertificateSubject(string ClusterId, string NodeId, string Name, string Address);
 
-/// <summary>How certificates of a cluster are made and judged. No files, no state.</summary>
+/// <summary>Makes and checks the certificates of a cluster. No files, no state.</summary>
 internal static class Certificates
 {
     private const string CaName = "nomadstack CA ";
     private const string ServerUse = "1.3.6.1.5.5.7.3.1", ClientUse = "1.3.6.1.5.5.7.3.2";
     private const int CaYears = 10, NodeYears = 1;
 
-    /// <summary>Clocks that lag up to this much accept a certificate made just now.</summary>
+    /// <summary>A clock may be this much behind and still accept a new certificate.</summary>
     private static readonly TimeSpan s_backdated = TimeSpan.FromHours(24);
 
     /// <summary>SHA-256 of the certificate's public key (SPKI), lower-case hex.</summary>
@@ -24,7 +24,7 @@ internal static class Certificates
 
     public static string Pin(ReadOnlySpan<byte> publicKey) => Convert.ToHexStringLower(SHA256.HashData(publicKey));
 
-    /// <summary>The cluster whose CA this is, or null when it is none of ours.</summary>
+    /// <summary>The cluster whose CA this is, or null if it is not a CA of ours.</summary>
     public static string? ClusterIdOf(X509Certificate2 ca) =>
         ca.GetNameInfo(X509NameType.SimpleName, forIssuer: false) is { } name && name.StartsWith(CaName, StringComparison.Ordinal) ? name[CaName.Length..] : null;
 
@@ -49,13 +49,13 @@ internal static class Certificates
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerUse), new Oid(ClientUse)], critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(ca, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         request.CertificateExtensions.Add(Names(subject).Build());
-        // Within the CA's own span, or the chain would not build at either end.
+        // Within the CA's own validity, since the chain would not be valid outside it.
         var from = Later(now - s_backdated, ca.NotBefore.ToUniversalTime());
         var until = Earlier(now.AddYears(NodeYears), ca.NotAfter.ToUniversalTime());
         return request.Create(ca.SubjectName, X509SignatureGenerator.CreateForECDsa(caKey), from, until, RandomNumberGenerator.GetBytes(16));
     }
 
-    /// <summary>Why a peer's certificate is not to be trusted, or null. Only our CA counts, never the system's.</summary>
+    /// <summary>Why a peer's certificate is not trusted, or null. Only our CA counts, never the system's CAs.</summary>
     public static string? Complaint(X509Certificate2 certificate, X509Certificate2 ca, DateTimeOffset now)
     {
         using var chain = new X509Chain();
@@ -66,11 +66,11 @@ internal static class Certificates
         chain.ChainPolicy.VerificationTimeIgnored = false;
         chain.ChainPolicy.VerificationTime = now.UtcDateTime;
         if (!chain.Build(certificate)) return string.Join(", ", chain.ChainStatus.Select(s => s.Status.ToString()));
-        // A CA that vouches for itself is no node.
+        // The CA's own certificate is not a node's.
         return certificate.RawDataMemory.Span.SequenceEqual(ca.RawDataMemory.Span) ? "it is the CA itself" : null;
     }
 
-    /// <summary>Whether the node's certificate can serve on: right key, name and address, and more than a third of its life left.</summary>
+    /// <summary>Whether the node's certificate is still good: right key, name and address, and more than a third of its lifetime left.</summary>
     public static bool IsFit(X509Certificate2 certificate, X509Certificate2 ca, ECDsa key, CertificateSubject subject, DateTimeOffset now)
     {
         var (from, until) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
@@ -89,12 +89,12 @@ internal static class Certificates
         }
         catch (CryptographicException e)
         {
-            throw Torn(path, "it is no certificate", e);
+            throw Torn(path, "it is not a certificate", e);
         }
     }
 
     public static ProblemException Torn(string path, string why, Exception? inner = null) =>
-        new(new("storage/torn", $"{path} is damaged or not ours.", $"{char.ToUpperInvariant(why[0])}{why[1..]}.", "Restore pki/ from a backup, or move the data folder away and join this node anew."), inner);
+        new(PeerProblems.KeyTorn(path, why), inner);
 
     private static PublicKey PublicKeyOf(byte[] info)
     {
@@ -113,7 +113,7 @@ internal static class Certificates
     }
 
     private static ProblemException BadKey(Exception? inner) =>
-        new(new("join/bad-request", "The join request holds no usable public key.", "It must be an ECDSA key on the curve P-256.", "Run the same version of nomadstack on both nodes."), inner);
+        new(JoinProblems.BadKey(), inner);
 
     private static SubjectAlternativeNameBuilder Names(CertificateSubject subject)
     {

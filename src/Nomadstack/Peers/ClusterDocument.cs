@@ -7,20 +7,20 @@ using Nomadstack.Storage;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// <c>cluster.json</c>: the membership, the same on every node once peers have met. Facts only, no decisions.
-/// Every node writes its own entry alone; between two versions of an entry the higher incarnation wins.
+/// <c>cluster.json</c>: the membership. Once peers have exchanged it, it is the same on every node. Facts only, no decisions.
+/// Every node writes only its own entry. Of two versions of an entry, the higher incarnation wins.
 /// </summary>
 [JsonConverter(typeof(ClusterDocumentJson))]
 internal sealed record ClusterDocument : IHasSchema
 {
     public const int CurrentSchema = 1;
 
-    /// <summary>Of a document that does not say, as the oldest ones do not.</summary>
+    /// <summary>The value for a document without this field, as the oldest ones are.</summary>
     public const string DefaultEngine = "nomad";
 
     public int Schema { get; init; } = CurrentSchema;
 
-    /// <summary>A UUID minted at bootstrap, once. Peers of another cluster id are refused.</summary>
+    /// <summary>A UUID made once, at bootstrap. Peers of another cluster id are refused.</summary>
     public required string ClusterId { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -28,25 +28,25 @@ internal sealed record ClusterDocument : IHasSchema
     /// <summary>SHA-256 of the CA's public key (SPKI), lower-case hex: what join tokens pin.</summary>
     public required string CaPin { get; init; }
 
-    /// <summary>First value of the setting <see cref="SettingNames.MaxServers"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
+    /// <summary>First value of the setting <see cref="SettingNames.MaxServers"/>, chosen at bootstrap. Release 0.1.0 reads it.</summary>
     public int FirstMaxServers { get; set; } = 3;
 
-    /// <summary>Whether the stack was made whole, as release 0.1.0 knew it, or of its scheduler alone: first value of the setting <see cref="SettingNames.Products"/>; what release 0.1.0 reads.</summary>
+    /// <summary>Whether the stack has all products of release 0.1.0 or only the scheduler: first value of the setting <see cref="SettingNames.Products"/>. Release 0.1.0 reads it.</summary>
     public bool FirstWhole { get; set; } = true;
 
-    /// <summary>First value of the setting <see cref="SettingNames.Engine"/>, chosen at bootstrap; what release 0.1.0 reads.</summary>
+    /// <summary>First value of the setting <see cref="SettingNames.Engine"/>, chosen at bootstrap. Release 0.1.0 reads it.</summary>
     public string FirstEngine { get; set; } = DefaultEngine;
 
-    /// <summary>Settings that were written, by name; read them through <see cref="Settings"/>.</summary>
+    /// <summary>The written settings, by name. Read them through <see cref="Settings"/>.</summary>
     public IReadOnlyDictionary<string, Setting> Registers { get; set; } = new Dictionary<string, Setting>();
 
     /// <summary>Fields of newer releases, by name, in canonical JSON: kept and passed on.</summary>
     public IReadOnlyDictionary<string, string> Unknown { get; set; } = new Dictionary<string, string>();
 
-    /// <summary>What could not be taken when this document was read; never written.</summary>
+    /// <summary>Entries that were refused when this document was read; never written.</summary>
     public IReadOnlyList<RefusedEntry> Refused { get; set; } = [];
 
-    /// <summary>What is wrong with the document itself; such a one is of no use. Never written.</summary>
+    /// <summary>What is wrong with the document itself; such a document cannot be used. Never written.</summary>
     public string? Complaint { get; set; }
 
     public ClusterSettings Settings => new(this);
@@ -57,7 +57,7 @@ internal sealed record ClusterDocument : IHasSchema
     /// <summary>The products of the stack, by name.</summary>
     public IReadOnlyList<string> Products => Settings.Products;
 
-    /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines do not read each other's raft, nor speak it.</summary>
+    /// <summary>What provides Nomad, <see cref="Programs.EngineKind"/>: engines cannot read each other's raft data or talk raft to each other.</summary>
     public string Engine => Settings.Engine;
 
     /// <summary>By node id.</summary>
@@ -67,7 +67,7 @@ internal sealed record ClusterDocument : IHasSchema
     public IReadOnlyDictionary<string, TokenEntry> Tokens { get; set; } = new Dictionary<string, TokenEntry>();
 }
 
-/// <summary>What one node says of itself.</summary>
+/// <summary>What one node says about itself.</summary>
 internal sealed record NodeEntry
 {
     public required string Id { get; init; }
@@ -75,10 +75,10 @@ internal sealed record NodeEntry
     public required string Address { get; init; }
     public PortPlan Ports { get; set; } = new();
 
-    /// <summary>Raised by the node at every change of its entry (and by a remover, to win over it).</summary>
+    /// <summary>Raised by the node at every change of its entry, and by a node that removes it, so that the removal wins.</summary>
     public long Incarnation { get; set; } = 1;
 
-    /// <summary>SHA-256 of the node's public key (SPKI), lower-case hex: two machines with one node id differ in it. Empty = not known.</summary>
+    /// <summary>SHA-256 of the node's public key (SPKI), lower-case hex: two machines with the same node id have different ones. Empty = not known.</summary>
     public string KeyPin { get; set; } = "";
 
     /// <summary>nomadstack's version on that node.</summary>
@@ -90,18 +90,18 @@ internal sealed record NodeEntry
     /// <summary>True once an operator removed the node; its certificate is refused from then on.</summary>
     public bool Removed { get; set; }
 
-    /// <summary><see cref="NodeKind"/> its key was certified for; null where its agent does not sign, as those of release 0.1.0 do not.</summary>
+    /// <summary><see cref="NodeKind"/> for which its key is certified; null if its agent does not sign, as in release 0.1.0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Kind { get; set; }
 
-    /// <summary>Whether its agent is of release 0.1.0, as far as anybody knows: what it says of itself is not signed.</summary>
+    /// <summary>Whether its agent seems to be of release 0.1.0: its own entry is not signed.</summary>
     [JsonIgnore]
     public bool IsReleased => !Removed && (Signed is null || Kind is null);
 
     [JsonIgnore]
     public bool IsServer => Kind is null or NodeKind.Server;
 
-    /// <summary>By the node itself, or by a server node that let it in or removed it. Null from an agent of release 0.1.0.</summary>
+    /// <summary>Signed by the node itself, or by a server node that admitted or removed it. Null from an agent of release 0.1.0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EntrySignature? Signed { get; set; }
 
@@ -109,19 +109,19 @@ internal sealed record NodeEntry
     public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
-/// <summary>A server recorded on a node: where its peers and clients reach it.</summary>
+/// <summary>A server recorded on a node, with the ports for its peers and clients.</summary>
 /// <param name="Role">The name of its product.</param>
 /// <param name="RaftId">The server's node-id file, its id in the raft configuration.</param>
 /// <param name="ManagedBy"><c>job</c> or <c>bootstrap</c>.</param>
-/// <param name="State"><c>running</c>, or <c>lingering</c> once no allocation claims it any more.</param>
-/// <param name="Keys">Ids of the keys on the server's disk that are not in raft, in order, with commas between; empty for none, and from an agent that does not tell.</param>
+/// <param name="State"><c>running</c>, or <c>lingering</c> once no allocation claims it.</param>
+/// <param name="Keys">Ids of the keys on the server's disk that are not in raft, sorted, separated by commas. Empty for none, and from an agent that does not report them.</param>
 internal sealed record ServerEntry(string Role, string RaftId, string ManagedBy, string State, int Http, int Rpc, int Serf, string Keys = "")
 {
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
-/// <summary>A join token as every node knows it: only the hash of its secret.</summary>
+/// <summary>A join token as every node knows it, with only the hash of its secret.</summary>
 internal sealed record TokenEntry
 {
     public required string Id { get; init; }
@@ -134,7 +134,7 @@ internal sealed record TokenEntry
     public bool Revoked { get; set; }
     public long Incarnation { get; set; } = 1;
 
-    /// <summary>By a server node. Null from an agent of release 0.1.0.</summary>
+    /// <summary>Signed by a server node. Null from an agent of release 0.1.0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EntrySignature? Signed { get; set; }
 
@@ -142,9 +142,9 @@ internal sealed record TokenEntry
     public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
-/// <summary>An entry that was not taken.</summary>
+/// <summary>An entry that was refused.</summary>
 /// <param name="Key"><c>n:</c>, <c>t:</c> or <c>s:</c> and the id.</param>
-/// <param name="Name">What a person calls it.</param>
+/// <param name="Name">Its name for people.</param>
 /// <param name="Why">Which field, and what is wrong with it.</param>
 internal sealed record RefusedEntry(string Key, string Name, string Why)
 {

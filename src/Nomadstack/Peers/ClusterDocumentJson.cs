@@ -7,12 +7,12 @@ using System.Text.Json.Serialization.Metadata;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// Reads a membership entry by entry: one that breaks the rules goes to <see cref="ClusterDocument.Refused"/> and the rest is taken. Writes entries in the
-/// form they came in, and fields of newer releases with them.
+/// Reads a membership entry by entry. An entry that breaks the rules goes to <see cref="ClusterDocument.Refused"/>; the others are accepted. Writes entries in the
+/// form in which they came, including fields of newer releases.
 /// </summary>
 internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
 {
-    /// <summary>What release 0.1.0 calls <see cref="ClusterDocument.FirstWhole"/>.</summary>
+    /// <summary>The name of <see cref="ClusterDocument.FirstWhole"/> in release 0.1.0.</summary>
     private const string Whole = "consul";
 
     private static readonly string[] s_known = ["schema", "clusterId", "createdAt", "caPin", "maxServers", Whole, "engine", "nodes", "tokens", "settings"];
@@ -21,7 +21,7 @@ internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
     {
         using var parsed = JsonDocument.ParseValue(ref reader);
         var root = parsed.RootElement;
-        if (root.ValueKind != JsonValueKind.Object) throw new JsonException("A membership is an object.");
+        if (root.ValueKind != JsonValueKind.Object) throw new JsonException("A membership must be a JSON object.");
         List<RefusedEntry> refused = [];
         var (nodes, tokens, settings) = (new Dictionary<string, NodeEntry>(), new Dictionary<string, TokenEntry>(), new Dictionary<string, Setting>());
         var complaint =
@@ -63,11 +63,11 @@ internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
             where T : class
         {
             if (!root.TryGetProperty(field, out var entries)) return field == "settings" ? null : $"{field} is missing";
-            if (entries.ValueKind != JsonValueKind.Object) return $"{field} is no object";
+            if (entries.ValueKind != JsonValueKind.Object) return $"{field} is not an object";
             foreach (var member in entries.EnumerateObject())
             {
                 var (id, why) = Judge(member, rule);
-                why ??= into.ContainsKey(id) ? "it is there twice" : into.Count >= most ? $"there are more than {most}" : null;
+                why ??= into.ContainsKey(id) ? "it appears twice" : into.Count >= most ? $"there are more than {most}" : null;
                 if (why is null) into[id] = Peers.Entries.Read(member.Value, json);
                 else refused.Add(new RefusedEntry(prefix + Short(id), NameOf(member.Value) ?? Short(id), why) { Entry = member.Value.Clone() });
             }
@@ -133,7 +133,7 @@ internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
         }
         catch (InvalidOperationException)
         {
-            return ("?", "it is filed under broken text");
+            return ("?", "its key is broken text");
         }
     }
 
@@ -146,11 +146,11 @@ internal sealed class ClusterDocumentJson : JsonConverter<ClusterDocument>
         }
         catch (InvalidOperationException)
         {
-            // Broken text, which the refusal says already.
+            // Broken text, which the refusal already says.
             return null;
         }
     }
 
-    /// <summary>Whatever it is, it ends in a log.</summary>
+    /// <summary>Any text: it ends in a log.</summary>
     private static string Short(string text) => new([.. text.Take(80).Select(c => char.IsControl(c) ? '?' : c)]);
 }

@@ -4,13 +4,13 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>Names of the settings this release reads. A newer release may have more; they are kept and passed on.</summary>
+/// <summary>Names of the settings that this release reads. A newer release may have more. They are kept and passed on.</summary>
 internal static class SettingNames
 {
     /// <summary>Most servers of each product: 1, 3 or 5.</summary>
     public const string MaxServers = "servers.max";
 
-    /// <summary>What the stack consists of, by name.</summary>
+    /// <summary>The names of the stack's products.</summary>
     public const string Products = "products";
 
     /// <summary>What provides Nomad: <see cref="Programs.EngineKind"/>.</summary>
@@ -18,8 +18,8 @@ internal static class SettingNames
 }
 
 /// <summary>
-/// The settings of a cluster at one moment. A setting that nobody has written has its first value, if the cluster was made with one:
-/// version 0, which any writing replaces, lowering included.
+/// The settings of a cluster at one moment. A setting that nobody has written has its first value, if it has one. That value is
+/// version 0, which any write replaces, even with a lower value.
 /// </summary>
 internal sealed class ClusterSettings(ClusterDocument document)
 {
@@ -32,19 +32,19 @@ internal sealed class ClusterSettings(ClusterDocument document)
     /// <summary>Names of all settings that were written and not deleted, in order.</summary>
     public IReadOnlyList<string> Names => [.. document.Registers.Values.Where(s => !s.Deleted).Select(s => s.Name).Order(StringComparer.Ordinal)];
 
-    /// <summary>What to give to a compare-and-set; 0 when nobody has written it. A deletion is a version, too.</summary>
+    /// <summary>The version for a compare-and-set; 0 if nobody has written it. A deletion is a version, too.</summary>
     public long Version(string name) => document.Registers.GetValueOrDefault(name)?.Version ?? 0;
 
-    /// <summary>The value that was written last, or null when there is none or it was deleted.</summary>
+    /// <summary>The last written value, or null if there is none or it was deleted.</summary>
     public JsonElement? Value(string name) => document.Registers.GetValueOrDefault(name) is { Deleted: false } setting ? setting.Value : null;
 
-    /// <summary>The value as text; null when it is none.</summary>
+    /// <summary>The value as text; null if it is not text.</summary>
     public string? Text(string name) => Value(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
 
-    /// <summary>The value as a whole number; null when it is none.</summary>
+    /// <summary>The value as a whole number; null if it is not one.</summary>
     public int? Number(string name) => Value(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) ? number : null;
 
-    /// <summary>The value as a list of texts; null when it is none.</summary>
+    /// <summary>The value as a list of texts; null if it is not one.</summary>
     public IReadOnlyList<string>? List(string name) =>
         Value(name) is { ValueKind: JsonValueKind.Array } value && value.EnumerateArray().All(e => e.ValueKind == JsonValueKind.String) ? [.. value.EnumerateArray().Select(e => e.GetString()!)] : null;
 }

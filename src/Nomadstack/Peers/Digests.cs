@@ -6,14 +6,14 @@ using System.Text;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// A document's fingerprint: one digest of the whole, and one for each of <see cref="BucketCount"/> buckets of entries,
-/// so that two peers find one differing entry among hundreds by naming a handful. Computed once per snapshot.
+/// A document's fingerprint: one digest of the whole document, and one for each of <see cref="BucketCount"/> buckets of entries,
+/// so that two peers find one differing entry among hundreds with few messages. Computed once per snapshot.
 /// </summary>
 internal sealed class Digests
 {
     public const int BucketCount = 64;
 
-    /// <summary>Key of the fields that are no entries.</summary>
+    /// <summary>Key of the fields that are not entries.</summary>
     public const string HeaderKey = "d:";
 
     private static readonly ConditionalWeakTable<ClusterDocument, Digests> s_known = new();
@@ -37,7 +37,7 @@ internal sealed class Digests
         Whole = Hash(string.Join(',', Buckets));
     }
 
-    /// <summary>What the digests are of.</summary>
+    /// <summary>What is digested.</summary>
     public ClusterDocument Document { get; }
 
     public string Whole { get; }
@@ -46,7 +46,7 @@ internal sealed class Digests
 
     public static Digests Of(ClusterDocument document) => s_known.GetValue(document, static d => new Digests(d, released: false));
 
-    /// <summary>As agents of release 0.1.0 compute them: of the fields they know, and of the carriers they hold for us.</summary>
+    /// <summary>As agents of release 0.1.0 compute them: over the fields they know, and over the carriers they keep for us.</summary>
     public static Digests OfReleased(ClusterDocument document) => s_released.GetValue(document, static d => new Digests(Carriers.ForReleased(d), released: true));
 
     public static string NodeKey(string id) => "n:" + id;
@@ -62,7 +62,7 @@ internal sealed class Digests
 
     public string? VersionOf(string key) => _buckets[BucketOf(key)].GetValueOrDefault(key);
 
-    /// <summary>The entries with these keys and no others, as many as fit into a message; keys that are not there are left out.</summary>
+    /// <summary>Only the entries with these keys, as many as fit into a message. Unknown keys are left out.</summary>
     public ClusterDocument Part(IEnumerable<string> keys)
     {
         var (nodes, tokens, settings) = (new Dictionary<string, NodeEntry>(), new Dictionary<string, TokenEntry>(), new Dictionary<string, Setting>());
@@ -79,7 +79,7 @@ internal sealed class Digests
         return Document with { Nodes = nodes, Tokens = tokens, Registers = settings };
     }
 
-    /// <summary>Incarnation that a version string begins with; -1 when it is none of ours.</summary>
+    /// <summary>The incarnation at the beginning of a version string; -1 if the string is not one of ours.</summary>
     public static long IncarnationOf(string? version) =>
         version is not null && version.IndexOf(':', StringComparison.Ordinal) is var colon and > 0 && long.TryParse(version.AsSpan(0, colon), out var incarnation) ? incarnation : -1;
 

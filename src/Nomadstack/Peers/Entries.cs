@@ -8,14 +8,14 @@ using System.Text.Json.Serialization.Metadata;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// The exact form of an entry. One that was received keeps the form it came in, fields included that this release does not know, for as long as
-/// nobody changes it: so it is passed on unchanged and its signature still holds. A copy made by <c>with</c> is a new entry with a form of its own.
+/// The exact form of an entry. A received entry keeps the form in which it came, including fields that this release does not know, as long as
+/// nobody changes it. So it is passed on unchanged and its signature stays valid. A copy made by <c>with</c> is a new entry with its own form.
 /// </summary>
 internal static class Entries
 {
     private static readonly ConditionalWeakTable<object, Form> s_forms = new();
 
-    /// <summary>What is stored, sent, compared and hashed.</summary>
+    /// <summary>The form that is stored, sent, compared and hashed.</summary>
     public static ReadOnlyMemory<byte> Canonical(NodeEntry entry) => FormOf(entry, PeersJson.Default.NodeEntry).Bytes;
 
     /// <inheritdoc cref="Canonical(NodeEntry)"/>
@@ -24,7 +24,7 @@ internal static class Entries
     /// <inheritdoc cref="Canonical(NodeEntry)"/>
     public static ReadOnlyMemory<byte> Canonical(Setting entry) => FormOf(entry, PeersJson.Default.Setting).Bytes;
 
-    /// <summary>The same in letters: what carries an entry through an agent of release 0.1.0, and the last thing by which two are told apart, here as there.</summary>
+    /// <summary>The same in letters: it carries an entry through an agent of release 0.1.0, and it decides between two otherwise equal entries, here and there.</summary>
     public static string Payload(NodeEntry entry) => FormOf(entry, PeersJson.Default.NodeEntry).Payload;
 
     /// <inheritdoc cref="Payload(NodeEntry)"/>
@@ -39,7 +39,7 @@ internal static class Entries
 
     public static string Hash(Setting entry) => FormOf(entry, PeersJson.Default.Setting).Hash;
 
-    /// <summary>What is signed of an entry that this node makes.</summary>
+    /// <summary>The signed part of an entry that this node makes.</summary>
     public static byte[] Body(NodeEntry entry) => Fresh(entry with { Signed = null }, PeersJson.Default.NodeEntry);
 
     /// <inheritdoc cref="Body(NodeEntry)"/>
@@ -48,7 +48,7 @@ internal static class Entries
     /// <inheritdoc cref="Body(NodeEntry)"/>
     public static byte[] Body(Setting entry) => Fresh(entry with { Signed = null }, PeersJson.Default.Setting);
 
-    /// <summary>What was signed of an entry as it came.</summary>
+    /// <summary>The signed part of an entry as it was received.</summary>
     public static byte[] SignedBody(NodeEntry entry) => CanonicalJson.Of(Canonical(entry), "signed");
 
     /// <inheritdoc cref="SignedBody(NodeEntry)"/>
@@ -57,10 +57,10 @@ internal static class Entries
     /// <inheritdoc cref="SignedBody(NodeEntry)"/>
     public static byte[] SignedBody(Setting entry) => CanonicalJson.Of(Canonical(entry), "signed");
 
-    /// <summary>Whether both claim the same, whoever vouches for it.</summary>
+    /// <summary>Whether both say the same, whoever signed it.</summary>
     public static bool SayTheSame(NodeEntry a, NodeEntry b) => Body(a).AsSpan().SequenceEqual(Body(b));
 
-    /// <summary>Reads an entry that <see cref="MembershipRules"/> found fit, and keeps its form.</summary>
+    /// <summary>Reads an entry that <see cref="MembershipRules"/> accepted, and keeps its form.</summary>
     public static T Read<T>(JsonElement element, JsonTypeInfo<T> json)
         where T : class
     {

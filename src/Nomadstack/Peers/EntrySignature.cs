@@ -4,26 +4,26 @@ using System.Text.Json.Serialization;
 
 namespace Nomadstack.Peers;
 
-/// <summary>What a node may do in the membership. Its key is certified for one of these by the cluster's CA, so no node can raise itself.</summary>
+/// <summary>What a node may do in the membership. The cluster's CA certifies its key for one of these, so no node can promote itself.</summary>
 internal static class NodeKind
 {
-    /// <summary>May hold servers and secrets; vouches for tokens, settings and removals.</summary>
+    /// <summary>May have servers and secrets; signs tokens, settings and removals.</summary>
     public const string Server = "server";
 
-    /// <summary>Speaks for itself alone.</summary>
+    /// <summary>Signs only its own entry.</summary>
     public const string Client = "client";
 }
 
 /// <summary>
-/// Who vouches for an entry, whole in itself: with the cluster's CA alone anybody can tell whether it holds, whatever else he has heard of,
-/// and in whatever order.
+/// The signature of an entry. It is complete: with the cluster's CA anybody can check it, whatever else he has received
+/// and in any order.
 /// </summary>
 internal sealed record EntrySignature
 {
     /// <summary>Id of the node that signed.</summary>
     public required string By { get; init; }
 
-    /// <summary><see cref="NodeKind"/> its key was certified for.</summary>
+    /// <summary><see cref="NodeKind"/> for which its key is certified.</summary>
     public required string Kind { get; init; }
 
     /// <summary>Its public key, SubjectPublicKeyInfo.</summary>

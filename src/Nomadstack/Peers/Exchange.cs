@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Peers;
 
-/// <summary>One exchange with one peer, step by step, until both hold the same or nothing more can be done. Knows no network.</summary>
+/// <summary>One exchange with one peer, step by step, until both have the same or nothing more can be done. Does not use the network itself.</summary>
 internal static class Exchange
 {
-    /// <summary>Each up to <see cref="SyncLimits.Entries"/> entries either way; what remains waits for the next exchange.</summary>
+    /// <summary>Each step carries up to <see cref="SyncLimits.Entries"/> entries in each direction. The rest waits for the next exchange.</summary>
     private const int MaxSteps = 32;
 
     /// <param name="peer">The peer's node id.</param>
-    /// <param name="secrets">Digest of this node's secrets store; null where it has none.</param>
+    /// <param name="secrets">Digest of this node's secrets store; null if it has none.</param>
     /// <returns>The peer's last answer.</returns>
     public static async Task<SyncAnswer?> RunAsync(Membership membership, string peer, string? secrets, Func<SyncRequest, Task<SyncAnswer>> ask)
     {
         ClusterDocument? push = null;
         SyncAnswer? answer = null;
-        // What a peer was given and asks for again it will not take: an old agent refuses what we hold, or the other way round.
+        // If a peer asks again for an entry that it was given, it refuses the entry: an old agent refuses what we have, or the other way round.
         var given = new HashSet<string>();
         for (var step = 0; step < MaxSteps; step++)
         {
             if (membership.Current is not { } document) return answer;
-            // Where no agent of release 0.1.0 is known the digest it understands is not worth making: one that turns up all the same takes one step more.
+            // If no agent of release 0.1.0 is known, the digest for such agents is not computed. If one appears, the exchange takes one more step.
             var released = HasReleased(document) ? Digests.OfReleased(document).Whole : "";
             answer = await ask(new SyncRequest(released) { Full = Digests.Of(document).Whole, Secrets = secrets, Push = push });
             push = null;
             if (answer.Same)
             {
-                // A change that came meanwhile may have found this exchange under way and counted on it.
+                // A change during this exchange did not start another one, so this one must carry it.
                 if (ReferenceEquals(document, membership.Current)) return answer;
                 continue;
             }
@@ -46,7 +46,7 @@ internal static class Exchange
         return answer;
     }
 
-    /// <summary>Whether the membership has an agent of release 0.1.0.</summary>
+    /// <summary>Whether the membership contains an agent of release 0.1.0.</summary>
     public static bool HasReleased(ClusterDocument document) => document.Nodes.Values.Any(n => n.IsReleased);
 
     private static Digests Of(ClusterDocument document, bool full) => full ? Digests.Of(document) : Digests.OfReleased(document);

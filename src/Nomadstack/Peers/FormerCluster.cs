@@ -7,12 +7,12 @@ using Nomadstack.Storage;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// Finds the cluster that counts on this machine although its data folder is empty: a replaced disk, a wiped folder. Each of its agents
-/// calls its peers every second, so whoever calls here before there is a cluster takes this machine for a member (I1).
+/// Finds the cluster that has this machine as a node although the data folder is empty: the disk was replaced or wiped. Each of its agents
+/// calls its peers every second. So an agent that calls here before there is a cluster takes this machine for a member (I1).
 /// </summary>
 internal static class FormerCluster
 {
-    /// <summary>Longer than the longest pause between two exchanges of a small cluster; a large one calls more often still.</summary>
+    /// <summary>Longer than the longest pause between two exchanges of a small cluster. A large cluster calls more often.</summary>
     private static readonly TimeSpan s_listen = TimeSpan.FromSeconds(2.5);
 
     /// <exception cref="ProblemException"><c>bootstrap/known-elsewhere</c>, or <c>peers/cannot-listen</c>.</exception>
@@ -25,14 +25,11 @@ internal static class FormerCluster
         while (await CallerAsync(listener, either.Token) is { } caller)
         {
             if (!asked.Add(caller)) continue;
-            // What calls may be anything, a port scanner too. Only an agent that shows a cluster's CA is a reason to refuse.
+            // The caller may be any program, such as a port scanner. Only an agent that shows a cluster's CA is a reason to refuse.
             var at = new JoinAddress(caller.ToString(), node.Ports.Peers);
             if (await Joining.ClusterAtAsync(at, time, cancel) is { } cluster)
             {
-                throw new ProblemException(new("bootstrap/known-elsewhere", $"Cluster {cluster} takes this machine for one of its nodes.",
-                    $"The agent at {at} calls {node.Address} as its peer, while the data folder here is empty: a node was replaced or its disk was wiped.",
-                    $"Let it join again: `nomadstack node remove` its old entry and `nomadstack token create` on {caller}, then `nomadstack agent --join {caller} --token-file F` here. For a cluster of its own, remove the old entry there first.")
-                { Unsafe = true });
+                throw new ProblemException(JoinProblems.KnownElsewhere(cluster, node.Address, at, caller.ToString()));
             }
         }
 
@@ -48,7 +45,7 @@ internal static class FormerCluster
         }
         catch (OperationCanceledException)
         {
-            // Time is up, or the caller's wish, which it looks at itself.
+            // The time is over, or the caller has cancelled, which is checked afterwards.
             return null;
         }
     }
@@ -64,7 +61,7 @@ internal static class FormerCluster
         catch (SocketException e)
         {
             listener.Dispose();
-            throw new ProblemException(PeerHost.CannotListen(IPAddress.Parse(node.Address), node.Ports.Peers, e.Message), e);
+            throw new ProblemException(PeerProblems.CannotListen(IPAddress.Parse(node.Address), node.Ports.Peers, e.Message), e);
         }
     }
 }

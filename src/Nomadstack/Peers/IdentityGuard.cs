@@ -3,8 +3,8 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>Finds a copied data folder: refuses to start a member's agent while another agent with the same node id is alive.</summary>
-/// <remarks>To run before this agent says anything of itself. Costs at most about four seconds, when peers are silent rather than absent.</remarks>
+/// <summary>Detects a copied data folder: refuses to start a member's agent while another agent with the same node id runs.</summary>
+/// <remarks>Must run before this agent sends anything about itself. Takes at most about four seconds, if peers accept connections but do not answer.</remarks>
 internal static class IdentityGuard
 {
     private const int PeersToAsk = 5;
@@ -17,7 +17,7 @@ internal static class IdentityGuard
         if (membership.Self is not { } recorded) return;
         var suspects = new HashSet<(string Address, int Port)> { (recorded.Address, recorded.Ports.Peers) };
 
-        // A twin that started while this node was off has told the others its own address since.
+        // If a copy started while this node was off, the others know the address of the copy.
         using (var limit = new CancellationTokenSource(s_peersDeadline, time))
         using (var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token))
             await Task.WhenAll(membership.Others.Take(PeersToAsk).ToList().Select(p => sync.ExchangeAsync(p.Id, either.Token)));
@@ -26,10 +26,10 @@ internal static class IdentityGuard
 
         foreach (var (address, port) in suspects)
         {
-            // At our own address nobody but this agent can listen; its own answer carries its own instance.
+            // At our own address only this agent can listen, and its answer has its own instance.
             var answer = await client.TryAskAsync(address, port, cancel);
             if (answer is null || answer.NodeId != membership.Node.Id || answer.Instance == identity.Instance) continue;
-            throw new ProblemException(new("agent/cloned", $"Another agent is node {membership.Node.Name} ({membership.Node.Id}) already.", $"It answers at {address}:{port} with this node's identity. This data folder is a copy of that one, or that one of this.", "Keep one of the two: on the other, move the data folder away and join it anew, which gives it an identity of its own.") { Unsafe = true });
+            throw new ProblemException(PeerProblems.Cloned(membership.Node.Name, membership.Node.Id, address, port));
         }
     }
 }

@@ -5,7 +5,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>Where to ask to join: <c>HOST</c>, <c>HOST:PORT</c>, <c>IPv6</c> or <c>[IPv6]:PORT</c>.</summary>
+/// <summary>The address of a node to join: <c>HOST</c>, <c>HOST:PORT</c>, <c>IPv6</c> or <c>[IPv6]:PORT</c>.</summary>
 internal sealed record JoinAddress(string Host, int Port)
 {
     /// <exception cref="ProblemException"><c>join/bad-address</c>.</exception>
@@ -17,7 +17,7 @@ internal sealed record JoinAddress(string Host, int Port)
         var colon = at.LastIndexOf(':');
         var host = colon < 0 ? at : at[..colon];
         if (colon >= 0 && (!int.TryParse(at.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is < 1 or > 65535))
-            throw Bad(text, "What follows the last colon is no port number.");
+            throw Bad(text, "The text after the last colon is not a port number.");
         var isBracketed = host.StartsWith('[') && host.EndsWith(']');
         if (isBracketed) host = host[1..^1];
         if (isBracketed ? !IPAddress.TryParse(host, out _) : Uri.CheckHostName(host) is UriHostNameType.Unknown or UriHostNameType.IPv6)
@@ -28,5 +28,5 @@ internal sealed record JoinAddress(string Host, int Port)
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
 
     private static ProblemException Bad(string text, string why) =>
-        new(new("join/bad-address", $"\"{text}\" is no address to join.", why, "Write HOST or HOST:PORT of any node of the cluster, an IPv6 address with a port as [ADDRESS]:PORT."));
+        new(JoinProblems.BadAddress(text, why));
 }

@@ -5,21 +5,21 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// Answers a node that wants to join: checks the token, then that nobody else is that node, then enters it.
-/// A refusal changes nothing; the same request again gets the same answer, so a joiner that crashed may ask anew.
+/// Answers a node that wants to join: checks the token, checks that no other machine is that node, and adds it.
+/// A refusal changes nothing. The same request gets the same answer, so a node that crashed while joining may ask again.
 /// </summary>
-/// <remarks>Names and addresses are compared with what this node knows. Two nodes of one name that join through two members within the second it takes to spread are both entered.</remarks>
+/// <remarks>Names and addresses are compared with what this node knows. If two nodes of one name join through two members within the same second, both are added.</remarks>
 internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client, TimeProvider time)
 {
-    /// <summary>Certificates and tokens stop making sense when clocks differ by more.</summary>
+    /// <summary>Certificates and tokens do not work when clocks differ by more.</summary>
     public static readonly TimeSpan MaxClockSkew = TimeSpan.FromMinutes(5);
 
     /// <exception cref="ProblemException"><c>join/*</c>.</exception>
     public async Task<JoinAnswer> AnswerAsync(JoinRequest request, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
-        var document = membership.Current ?? throw new ProblemException(Membership.NoCluster());
-        if (request.TokenId is null || request.Secret is null || request.PublicKey is null) throw BadRequest("It lacks a token, a secret or a public key.");
+        var document = membership.Current ?? throw new ProblemException(PeerProblems.NoCluster());
+        if (request.TokenId is null || request.Secret is null || request.PublicKey is null) throw BadRequest("It has no token, no secret or no public key.");
         CheckToken(document, request, now);
         CheckClock(request.Clock, now);
         var node = ReadNode(request.Node);
@@ -38,25 +38,25 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
     }
 
     private static ProblemException BadRequest(string why) =>
-        new(new("join/bad-request", "The join request makes no sense.", why, "Run the same version of nomadstack on both nodes."));
+        new(JoinProblems.BadRequest(why));
 
-    /// <summary>The entry to hold for a node that asks, or the refusal.</summary>
+    /// <summary>The entry for a node that asks to join; throws to refuse it.</summary>
     private NodeEntry Decide(ClusterDocument document, NodeEntry asked)
     {
         foreach (var other in document.Nodes.Values.Where(n => n.Id != asked.Id && !n.Removed))
         {
             if (string.Equals(other.Name, asked.Name, StringComparison.OrdinalIgnoreCase))
-                throw new ProblemException(new("join/duplicate-name", $"The cluster has a node named {other.Name} already.", $"It is at {other.Address} and has the id {other.Id}; names are unique in a cluster.", $"Give this node another name, or, if the other one is gone for good, run `nomadstack node remove {other.Name}` first."));
+                throw new ProblemException(JoinProblems.DuplicateName(other));
             if (other.Address == asked.Address && other.Ports.Peers == asked.Ports.Peers)
-                throw new ProblemException(new("join/address-in-use", $"The cluster has a node at {asked.Address} already.", $"{other.Name} ({other.Id}) recorded the same address and port {other.Ports.Peers}.", $"Give this node its own address with --bind, or, if the other one is gone for good, run `nomadstack node remove {other.Name}` first."));
+                throw new ProblemException(JoinProblems.AddressInUse(other));
         }
 
         if (!document.Nodes.TryGetValue(asked.Id, out var held)) return asked;
         if (held.Removed) return asked with { Incarnation = held.Incarnation + 1 };
-        if (asked.Id == membership.Node.Id) throw Cloned(held, "this very node has it");
+        if (asked.Id == membership.Node.Id) throw Cloned(held, "the node you are asking has it itself");
         if (held.KeyPin.Length > 0 && held.KeyPin != asked.KeyPin) throw Cloned(held, "it joined with another key");
         if (asked.Kind is null && held.Kind is not null)
-            throw new ProblemException(new("join/older-release", $"Node {held.Name} ran a newer release when it was last heard.", "It signed what it said, and release 0.1.0 does not: nobody would believe it.", $"Run the newer release there again, or run `nomadstack node remove {held.Name}` and join it anew."));
+            throw new ProblemException(JoinProblems.OlderRelease(held));
         var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind };
         return Entries.SayTheSame(next, held) ? held : next with { Incarnation = held.Incarnation + 1 };
     }
@@ -66,20 +66,20 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (!document.Nodes.TryGetValue(asked.Id, out var held) || held.Removed || asked.Id == membership.Node.Id) return;
         if (held.Address == asked.Address && held.Ports.Peers == asked.Ports.Peers) return;
         if (await client.TryAskAsync(held.Address, held.Ports.Peers, cancel) is { } answer && answer.NodeId == asked.Id)
-            throw Cloned(held, $"an agent with it answers at {held.Address} now");
+            throw Cloned(held, $"an agent with this id answers at {held.Address}");
     }
 
     private static void CheckToken(ClusterDocument document, JoinRequest request, DateTimeOffset now)
     {
         if (!document.Tokens.TryGetValue(request.TokenId, out var token))
-            throw new ProblemException(new("join/unknown-token", "The cluster does not know this token.", $"No token has the id {request.TokenId}.", "If it was made just now, try again in a few seconds; otherwise make one with `nomadstack token create`."));
-        // The secret first: only its owner learns that a token has expired or was revoked.
+            throw new ProblemException(JoinProblems.UnknownToken(request.TokenId));
+        // Check the secret first: only its owner may learn that the token has expired or was revoked.
         if (!JoinToken.Matches(token, request.Secret))
-            throw new ProblemException(new("join/wrong-secret", "The token's secret is wrong.", $"The cluster knows token {token.Id}, with another secret.", "Copy the token again, or make one with `nomadstack token create`."));
+            throw new ProblemException(JoinProblems.WrongSecret(token.Id));
         if (token.Revoked)
-            throw new ProblemException(new("join/revoked", $"Token {token.Id} was revoked.", "An operator took it back.", "Make another with `nomadstack token create`."));
+            throw new ProblemException(JoinProblems.Revoked(token.Id));
         if (token.ExpiresAt <= now)
-            throw new ProblemException(new("join/expired", $"Token {token.Id} has expired.", $"It was good until {token.ExpiresAt:u}; now it is {now:u}.", "Make another with `nomadstack token create`."));
+            throw new ProblemException(JoinProblems.Expired(token.Id, token.ExpiresAt, now));
     }
 
     /// <exception cref="ProblemException"><c>join/clock-skew</c>.</exception>
@@ -87,10 +87,10 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
     {
         var skew = (joining - cluster).Duration();
         if (skew > MaxClockSkew)
-            throw new ProblemException(new("join/clock-skew", $"The clocks of this node and the cluster differ by {skew.TotalMinutes:0} minutes.", $"This node says {joining:u}, the cluster {cluster:u}; more than {MaxClockSkew.TotalMinutes:0} minutes break certificates and tokens.", "Set both clocks (NTP), then try again."));
+            throw new ProblemException(JoinProblems.ClockSkew(joining, cluster, skew, MaxClockSkew));
     }
 
-    /// <summary>Bounded: the new node, this one, those with servers first; anti-entropy brings the rest.</summary>
+    /// <summary>The first entries for a new node: itself, this node, then nodes with servers. The number is limited; anti-entropy brings the rest.</summary>
     private ClusterDocument FirstView(ClusterDocument document, NodeEntry admitted)
     {
         var nodes = document.Nodes.Values
@@ -102,5 +102,5 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
     }
 
     private static ProblemException Cloned(NodeEntry held, string why) =>
-        new(new("join/cloned", $"Another machine is node {held.Id} already.", $"The cluster knows that id as {held.Name} at {held.Address}, and {why}. A data folder was copied, or a machine's image was taken after its first start.", "On the copy, stop the agent, move its data folder away and join again: it gets an id of its own.") { Unsafe = true });
+        new(JoinProblems.Cloned(held, why));
 }

@@ -10,12 +10,12 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
-/// <param name="AlreadyMember">This node belonged to the token's cluster before; nothing was asked or changed.</param>
+/// <param name="AlreadyMember">This node was already a member of the token's cluster. Nothing was sent or changed.</param>
 internal sealed record JoinOutcome(bool AlreadyMember, ClusterDocument Document);
 
 /// <summary>
-/// Makes this node a member: looks at who answers, holds the CA against the token's hash, and only then says the secret.
-/// A refusal comes within ten seconds and changes nothing, and an attempt that was cut off may simply be repeated.
+/// Makes this node a member. Compares the CA of the answering agent with the token's hash, and only then sends the secret.
+/// A refusal comes within ten seconds and changes nothing. An interrupted attempt may simply be repeated.
 /// </summary>
 internal static class Joining
 {
@@ -30,7 +30,7 @@ internal static class Joining
         {
             return current.CaPin == token.CaPin
                 ? new JoinOutcome(AlreadyMember: true, current)
-                : throw new ProblemException(new("join/wrong-cluster", "This node is a member of another cluster.", $"It belongs to cluster {current.ClusterId}; the token is of a cluster with another CA.", "Use a token of its own cluster, or another data folder, or remove the node there and move its data folder away.") { Unsafe = true });
+                : throw new ProblemException(JoinProblems.WrongCluster(current.ClusterId));
         }
 
         using var ca = await LookAsync(at, token, time, cancel);
@@ -39,7 +39,7 @@ internal static class Joining
         {
             var answer = await AskAsync(at, token, ca, key, membership.Node, version, time, cancel);
             Check(answer, token, ca, key, membership.Node, time);
-            // Keys first: a membership without keys could not start, keys without a membership are just an unfinished join.
+            // Keys first: a membership without keys could not start. Keys without a membership are only an unfinished join.
             Fault.At("before:join-pki");
             if (answer.Proof is { Length: 64 } proof) NodeSigner.WriteProof(paths, answer.Kind, proof);
             Pki.Adopt(paths, answer.Ca, answer.CaKey, answer.Certificate);
@@ -50,13 +50,13 @@ internal static class Joining
         }
         catch (ProblemException e) when (created && IsRefusal(e.Problem))
         {
-            // The cluster did not take the key, so nobody knows it.
+            // The cluster refused the key, so nobody knows it.
             PkiFiles.Delete(PkiFiles.NodeKey(paths));
             throw;
         }
     }
 
-    /// <summary>Which cluster's agent answers at an address, by its own word; null when none does.</summary>
+    /// <summary>The cluster of the agent that answers at an address, unverified; null if no agent answers.</summary>
     public static async Task<string?> ClusterAtAsync(JoinAddress at, TimeProvider time, CancellationToken cancel)
     {
         try
@@ -66,19 +66,19 @@ internal static class Joining
         }
         catch (ProblemException)
         {
-            // Nobody, or no agent: the question was only whether one is there.
+            // No agent answers. That is what the caller wants to know.
             return null;
         }
     }
 
-    /// <summary>Asks who is there, without a secret, and returns the CA once it is the token's.</summary>
+    /// <summary>Asks the agent for its CA, without sending a secret, and returns the CA if it is the token's.</summary>
     private static async Task<X509Certificate2> LookAsync(JoinAddress at, JoinToken token, TimeProvider time, CancellationToken cancel)
     {
         var (ca, ping) = await PingAsync(at, time, cancel);
         try
         {
             if (!string.Equals(Certificates.Pin(ca), token.CaPin, StringComparison.Ordinal))
-                throw new ProblemException(WrongCa(at, "Its CA has another hash than the token names."));
+                throw new ProblemException(JoinProblems.WrongCa(at, "The hash of its CA is not the one in the token."));
             JoinDesk.CheckClock(time.GetUtcNow(), ping.Clock);
             return ca;
         }
@@ -92,7 +92,7 @@ internal static class Joining
     private static async Task<(X509Certificate2 Ca, PingAnswer Ping)> PingAsync(JoinAddress at, TimeProvider time, CancellationToken cancel)
     {
         var connected = false;
-        // Whoever it is: nothing is said here, and what is heard is not yet believed.
+        // Any certificate is accepted here: nothing secret is sent, and the answer is not yet trusted.
         using var http = Client(() => connected = true, _ => true);
         PingAnswer ping;
         try
@@ -102,17 +102,17 @@ internal static class Joining
         catch (ProblemException e)
         {
             var silent = e.InnerException is OperationCanceledException;
-            throw new ProblemException(!connected ? Unreachable(at, e.Problem.Why) : silent ? NoAnswer(at) : NotAnAgent(at, e.Problem.Why), e);
+            throw new ProblemException(!connected ? JoinProblems.Unreachable(at, e.Problem.Why) : silent ? JoinProblems.NoAnswer(at, s_lookDeadline) : JoinProblems.NotAnAgent(at, e.Problem.Why), e);
         }
 
-        if (ping.Service != PingAnswer.Nomadstack || ping.Ca is null) throw new ProblemException(NotAnAgent(at, "It answered, but not as an agent does."));
+        if (ping.Service != PingAnswer.Nomadstack || ping.Ca is null) throw new ProblemException(JoinProblems.NotAnAgent(at, "It answered, but not in the way an agent does."));
         try
         {
             return (X509Certificate2.CreateFromPem(ping.Ca), ping);
         }
         catch (CryptographicException e)
         {
-            throw new ProblemException(NotAnAgent(at, "The CA it shows is no certificate."), e);
+            throw new ProblemException(JoinProblems.NotAnAgent(at, "The CA in its answer is not a certificate."), e);
         }
     }
 
@@ -129,18 +129,18 @@ internal static class Joining
         }
         catch (ProblemException e) when (e.Problem.Code == "peers/unreachable")
         {
-            // Showing the right CA is easy for a man in the middle; holding a certificate of it is not.
-            throw new ProblemException(distrust is null ? Unreachable(at, e.Problem.Why) : WrongCa(at, $"It shows the right CA, but its own certificate is not of that CA ({distrust})."), e);
+            // A man in the middle can show the right CA, but he has no certificate of that CA.
+            throw new ProblemException(distrust is null ? JoinProblems.Unreachable(at, e.Problem.Why) : JoinProblems.WrongCa(at, $"It shows the right CA, but its own certificate is not from that CA ({distrust})."), e);
         }
     }
 
-    /// <summary>The key pair, durable before the cluster hears of it: the same node asks with the same key after a crash.</summary>
+    /// <summary>The key pair, on disk before the cluster gets it: after a crash, the node asks again with the same key.</summary>
     private static ECDsa PrepareKey(NodePaths paths, JoinToken token, TimeProvider time, out bool created)
     {
         if (PkiFiles.Read(PkiFiles.CaCertificate(paths)) is { } pem)
         {
             using var left = Certificates.Parse(PkiFiles.CaCertificate(paths), pem);
-            // Left by a bootstrap or join of another cluster that never came to an end.
+            // Left by an unfinished bootstrap or join of another cluster.
             if (Certificates.Pin(left) != token.CaPin) Retirement.Retire(paths, paths.Pki, "pki", time.GetUtcNow());
         }
 
@@ -162,14 +162,11 @@ internal static class Joining
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            throw new ProblemException(BadAnswer, e);
+            throw new ProblemException(JoinProblems.BadAnswer(), e);
         }
 
-        throw new ProblemException(BadAnswer);
+        throw new ProblemException(JoinProblems.BadAnswer());
     }
-
-    private static Problem BadAnswer { get; } =
-        new("join/bad-answer", "The cluster answered the join with keys that do not fit together.", "Certificate, CA, key or membership are not those that were asked for.", "Run the same version of nomadstack on both nodes, then try again.");
 
     private static bool IsRefusal(Problem problem) => problem.Code.StartsWith("join/", StringComparison.Ordinal) && problem.Code is not ("join/unreachable" or "join/bad-answer");
 
@@ -198,16 +195,4 @@ internal static class Joining
     };
 
     private static Uri Uri(JoinAddress at, string path) => new($"https://{at}{path}");
-
-    private static Problem Unreachable(JoinAddress at, string why) =>
-        new("join/unreachable", $"{at} cannot be reached.", why, "Check the address, that an agent of the cluster runs there, and that the network lets its peer port (4640 by default) through. Any node of the cluster will do.");
-
-    private static Problem NoAnswer(JoinAddress at) =>
-        new("join/no-answer", $"{at} takes connections but did not answer within {s_lookDeadline.TotalSeconds:0} s.", "Its agent has no time to answer (the machine is overloaded, or the agent is stuck), or what listens there is something else.", "Look at the load of that machine and at the log of its agent, then try again. Any other node of the cluster will do as well.");
-
-    private static Problem NotAnAgent(JoinAddress at, string why) =>
-        new("join/not-an-agent", $"What answers at {at} is no nomadstack agent.", why, "Give the address of a cluster node and its peer port (4640 by default).");
-
-    private static Problem WrongCa(JoinAddress at, string why) =>
-        new("join/wrong-ca", $"{at} is not of the cluster the token is for.", why + " The token's secret was not sent.", "Check the address; make the token on the very cluster you join. If both are right, somebody may be between you and the cluster.") { Unsafe = true };
 }

@@ -6,12 +6,12 @@ using Nomadstack.Storage;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// The one owner of <c>cluster.json</c>. Readers get immutable snapshots and never wait; a change is on the disk
-/// before anyone sees it, so what this node ever said of itself it still knows after a power cut.
+/// The only owner of <c>cluster.json</c>. Readers get immutable snapshots and never wait. A change is on disk
+/// before anyone sees it, so after a power cut this node still knows everything that it ever sent.
 /// </summary>
 internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider time)
 {
-    /// <summary>How far a removal raises the incarnation: more than a node that has not heard of it yet can raise its own.</summary>
+    /// <summary>How much a removal raises the incarnation: more than the removed node can raise its own before it learns of the removal.</summary>
     private const long RemovalStride = 1L << 32;
 
     private readonly Lock _gate = new();
@@ -21,17 +21,17 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     private NodeSigner? _signer;
     private SignatureJudge? _judge;
 
-    /// <summary>Raised after each change, local or merged, outside any lock, on the thread that changed it. Handlers must be quick and must not throw.</summary>
+    /// <summary>Raised after each local or merged change, outside any lock, on the thread of the change. Handlers must be quick and must not throw.</summary>
     public event Action? Changed;
 
     public NodeFile Node => node;
 
     public NodePaths Paths => paths;
 
-    /// <summary>The membership now, or null while this node belongs to no cluster.</summary>
+    /// <summary>The membership now, or null while this node is not a member of a cluster.</summary>
     public ClusterDocument? Current => _current;
 
-    /// <summary>Waits until the membership is another than <paramref name="seen"/>, at most so long. Returns whether it is.</summary>
+    /// <summary>Waits until the membership is no longer <paramref name="seen"/>, or the time is over. Returns whether it has changed.</summary>
     public async Task<bool> ChangedSinceAsync(ClusterDocument? seen, TimeSpan atMost, CancellationToken cancel)
     {
         var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -53,22 +53,22 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         }
     }
 
-    /// <summary>This node's own entry, or null while it belongs to no cluster.</summary>
+    /// <summary>This node's own entry, or null while it is not a member of a cluster.</summary>
     public NodeEntry? Self => _current?.Nodes.GetValueOrDefault(node.Id);
 
     /// <summary>Members other than this node, the removed ones left out.</summary>
     public IEnumerable<NodeEntry> Others => _current is { } now ? now.Nodes.Values.Where(e => e.Id != node.Id && !e.Removed) : [];
 
-    /// <summary>What peers sent and this node did not take.</summary>
+    /// <summary>What peers sent and this node refused.</summary>
     public Refusals Refusals { get; } = new();
 
-    /// <summary>Entries that the file held and today's rules refuse; put aside in <see cref="NodePaths.Quarantine"/>.</summary>
+    /// <summary>Entries in the file that the present rules refuse; moved to <see cref="NodePaths.Quarantine"/>.</summary>
     public IReadOnlyList<RefusedEntry> Quarantined { get; private set; } = [];
 
-    /// <summary>The settings now; null while this node belongs to no cluster.</summary>
+    /// <summary>The settings now; null while this node is not a member of a cluster.</summary>
     public ClusterSettings? Settings => _current?.Settings;
 
-    /// <summary>This node's key and the CA's word for it, or null before a bootstrap or join.</summary>
+    /// <summary>This node's key and the CA's proof for it, or null before a bootstrap or join.</summary>
     internal NodeSigner? Signer
     {
         get
@@ -85,21 +85,21 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         }
     }
 
-    /// <summary>Reads the file; once, at the agent's start. An entry that is not fit is put aside, so that one bad entry keeps no agent from starting.</summary>
-    /// <exception cref="ProblemException"><c>storage/*</c>, or <c>peers/foreign-folder</c> when the file is another node's.</exception>
+    /// <summary>Reads the file once, at the agent's start. An entry that breaks the rules is moved aside, so that one bad entry does not stop the agent.</summary>
+    /// <exception cref="ProblemException"><c>storage/*</c>, or <c>peers/foreign-folder</c> if the file belongs to another node.</exception>
     public void Load()
     {
         lock (_gate)
         {
             var read = _file.Read();
             if (read?.Refused.FirstOrDefault(r => r.Key == Digests.NodeKey(node.Id)) is { } own)
-                throw new ProblemException(new("storage/torn", $"{paths.ClusterFile} is damaged or not ours.", $"In this node's own entry, {own.Why}.", $"Compare it with {paths.ClusterFile}.previous, the version before; if that one is right, copy it over and start the agent again."));
+                throw new ProblemException(PeerProblems.OwnEntryTorn(paths.ClusterFile, own.Why));
             if (read is not null && !read.Nodes.ContainsKey(node.Id))
-                throw new ProblemException(new("peers/foreign-folder", $"{paths.ClusterFile} does not know this node.", $"Its members do not include {node.Id}, the id in {paths.NodeFile}: one of the two files came from elsewhere.", "Put back the pair that belongs together, or move the data folder away and join this node anew.") { Unsafe = true });
+                throw new ProblemException(PeerProblems.ForeignFolder(paths.ClusterFile, node.Id, paths.NodeFile));
             if (read is not null)
             {
                 if (read.Refused.Count > 0) PutAside(read.Refused);
-                // What agents of release 0.1.0 carried for others is among the tokens of one that was upgraded.
+                // After an upgrade from release 0.1.0, carried entries are among the tokens.
                 var (plain, carried) = Carriers.Split(read with { Refused = [] });
                 read = carried is null ? plain : Merging.Merge(plain, Acceptance.Verified(carried, plain, Judge, []));
             }
@@ -110,16 +110,16 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         Changed?.Invoke();
     }
 
-    /// <summary>Writes the first document of a new cluster. Repeating it with the same cluster id changes nothing.</summary>
+    /// <summary>Writes the first document of a new cluster. Repeating this with the same cluster id changes nothing.</summary>
     /// <exception cref="ProblemException"><c>peers/other-cluster</c>: this node belongs to one already.</exception>
     public void Create(ClusterDocument document) => Adopt(Signer is { } signer && document.Nodes.TryGetValue(node.Id, out var own) ? With(document, signer.Sign(own)) : document);
 
-    /// <summary>Takes the document received at a join; merged into what is there when it is of the same cluster.</summary>
+    /// <summary>Takes the document received at a join. If this node already has one of the same cluster, both are merged.</summary>
     /// <exception cref="ProblemException"><c>peers/other-cluster</c>: this node belongs to another cluster.</exception>
     public void Adopt(ClusterDocument document)
     {
-        if (!document.Nodes.ContainsKey(node.Id)) throw new ArgumentException("The document does not hold this node.", nameof(document));
-        // A former cluster's key and CA may have been replaced.
+        if (!document.Nodes.ContainsKey(node.Id)) throw new ArgumentException("The document does not contain this node.", nameof(document));
+        // The key and CA of a former cluster may have been replaced.
         ForgetKeys();
         List<RefusedEntry> refused = [];
         var (plain, carried) = Carriers.Split(document);
@@ -128,7 +128,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         Change(current => parts.Aggregate(current, (now, part) => now is null ? part : Merging.Merge(now, part)));
     }
 
-    /// <summary>Changes this node's own entry and raises its incarnation; does nothing when the entry stays the same or the node was removed.</summary>
+    /// <summary>Changes this node's own entry and raises its incarnation. Does nothing if the entry stays the same or the node was removed.</summary>
     /// <returns>Whether anything changed.</returns>
     public bool UpdateSelf(Func<NodeEntry, NodeEntry> change) => Change(current =>
     {
@@ -141,12 +141,12 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         return With(current, signer?.Sign(next) ?? next);
     });
 
-    /// <summary>Signs what was taken unsigned from agents of release 0.1.0 and a server node can vouch for.</summary>
+    /// <summary>Signs the unsigned entries of agents of release 0.1.0 that a server node may sign.</summary>
     public void Vouch() => Change(current => current is null ? null : Acceptance.Vouched(current, Signer));
 
-    /// <summary>Writes a setting; every node knows it shortly after. Writing what it says already changes nothing.</summary>
-    /// <param name="ifVersion">What <see cref="ClusterSettings.Version"/> said when the decision was made: if another writing came in between, this one is refused. Null to win anyway.</param>
-    /// <remarks>Two nodes that write the same version within the second it takes to spread both succeed, and one of the two writings remains, the same everywhere: whoever must know looks again.</remarks>
+    /// <summary>Writes a setting; every node knows it shortly after. Writing the same value changes nothing.</summary>
+    /// <param name="ifVersion"><see cref="ClusterSettings.Version"/> at the time of the decision: if somebody else has written since, this write is refused. Null to write in any case.</param>
+    /// <remarks>If two nodes write the same version within the same second, both succeed. One of the two writes remains, the same on all nodes. A caller that must know reads the setting again.</remarks>
     /// <exception cref="ProblemException"><c>settings/*</c>, <c>peers/no-cluster</c>.</exception>
     public Setting Set(string name, JsonElement value, long? ifVersion = null) => Write(name, value, ifVersion);
 
@@ -165,14 +165,14 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
 
     private Setting Write(string name, JsonElement? value, long? ifVersion)
     {
-        if (SettingRules.Complaint(name, value) is { } complaint) throw new ProblemException(new("settings/bad-value", $"The setting {name} cannot be written.", complaint, "Write a value of the kind the setting has."));
+        if (SettingRules.Complaint(name, value) is { } complaint) throw new ProblemException(SettingProblems.BadValue(name, complaint));
         Setting? written = null;
         Change(current =>
         {
-            var now = current ?? throw new ProblemException(NoCluster());
+            var now = current ?? throw new ProblemException(PeerProblems.NoCluster());
             var held = now.Registers.GetValueOrDefault(name);
             if (ifVersion is { } seen && seen != (held?.Version ?? 0))
-                throw new ProblemException(new("settings/changed", $"The setting {name} was changed by another.", $"Its version was {seen} when this was decided and is {held?.Version ?? 0} now, written by node {held?.Writer ?? "none"}.", "Read it again and decide anew."));
+                throw new ProblemException(SettingProblems.Changed(name, seen, held?.Version ?? 0, held?.Writer ?? "none"));
             if (held is not null && (value is { } v ? !held.Deleted && held.Value is { } h && JsonElement.DeepEquals(v, h) : held.Deleted))
             {
                 written = held;
@@ -180,19 +180,19 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
             }
 
             if (held is null && now.Registers.Count >= MembershipRules.MaxSettings)
-                throw new ProblemException(new("settings/too-many", $"There are {MembershipRules.MaxSettings} settings already.", "A cluster keeps no more, deleted ones included.", "Write to one of those that exist."));
+                throw new ProblemException(SettingProblems.TooMany(MembershipRules.MaxSettings));
             if (Signer is not { IsServer: true } signer)
-                throw new ProblemException(new("settings/not-a-server-node", $"This node cannot write the setting {name}.", "Settings are written by server nodes alone, and this one has no key that was certified for it.", "Run the command on a server node.") { Unsafe = true });
+                throw new ProblemException(SettingProblems.NotAServerNode(name));
             written = signer.Sign(new Setting { Name = name, Value = value, Deleted = value is null, Version = (held?.Version ?? 0) + 1, Writer = node.Id });
             return now with { Registers = new Dictionary<string, Setting>(now.Registers) { [name] = written } };
         });
         return written!;
     }
 
-    /// <summary>Mints a join token; every node knows its hash shortly after. The whole token exists only in the answer.</summary>
+    /// <summary>Makes a join token; every node knows its hash shortly after. Only the return value contains the whole token.</summary>
     public JoinToken CreateToken(TimeSpan? timeToLive)
     {
-        var document = _current ?? throw new ProblemException(NoCluster());
+        var document = _current ?? throw new ProblemException(PeerProblems.NoCluster());
         var token = JoinToken.Mint(document.CaPin);
         var now = time.GetUtcNow();
         AddToken(new TokenEntry { Id = token.Id, SecretHash = token.SecretHash, CreatedAt = now, ExpiresAt = timeToLive is { } ttl ? now + ttl : null });
@@ -205,14 +205,14 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     public void RevokeToken(string id) => UpdateTokens(tokens =>
     {
         if (!tokens.TryGetValue(id, out var token))
-            throw new ProblemException(new("token/unknown", $"There is no token {id}.", "This node knows no token with that id.", "`nomadstack token list` shows the ids."));
+            throw new ProblemException(PeerProblems.TokenUnknown(id));
         if (!token.Revoked) tokens[id] = token with { Revoked = true, Incarnation = token.Incarnation + 1 };
     });
 
-    /// <summary>Changes the tokens; persisted only when they differ.</summary>
+    /// <summary>Changes the tokens; written only if they differ.</summary>
     public void UpdateTokens(Action<IDictionary<string, TokenEntry>> change) => Change(current =>
     {
-        if (current is null) throw new ProblemException(NoCluster());
+        if (current is null) throw new ProblemException(PeerProblems.NoCluster());
         var tokens = new Dictionary<string, TokenEntry>(current.Tokens);
         change(tokens);
         var changed = tokens.Values.Where(t => current.Tokens.GetValueOrDefault(t.Id) is not { } held || Entries.Hash(held) != Entries.Hash(t)).ToList();
@@ -222,24 +222,24 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         return current with { Tokens = tokens };
     });
 
-    /// <summary>Takes what a peer knows and we do not. The peer's document may hold part of the entries. What is not fit or not signed rightly is left out and told.</summary>
-    /// <param name="sender">Node id of the peer, from its certificate; null when the document is this node's own affair.</param>
+    /// <summary>Takes what a peer knows and this node does not. The peer's document may contain only some entries. Entries that break the rules or have a wrong signature are refused and reported.</summary>
+    /// <param name="sender">Node id of the peer, from its certificate; null if the document is this node's own.</param>
     /// <returns>Whether anything was new.</returns>
     /// <exception cref="ProblemException"><c>peers/other-cluster</c>, or <c>peers/bad-document</c>.</exception>
     public bool Merge(ClusterDocument remote, string? sender = null)
     {
         if (MembershipRules.Complaint(remote) is { } complaint)
-            throw new ProblemException(new("peers/bad-document", "A peer sent a membership that makes no sense.", $"In it, {complaint}.", "Run the same version of nomadstack on every node; if it is the same, report this as a bug."));
-        var held = _current ?? throw new ProblemException(NoCluster());
-        if (held.ClusterId != remote.ClusterId || held.CaPin != remote.CaPin) throw new ProblemException(Merging.OtherCluster(held.ClusterId, remote.ClusterId));
+            throw new ProblemException(PeerProblems.BadDocument(complaint));
+        var held = _current ?? throw new ProblemException(PeerProblems.NoCluster());
+        if (held.ClusterId != remote.ClusterId || held.CaPin != remote.CaPin) throw new ProblemException(PeerProblems.OtherCluster(held.ClusterId, remote.ClusterId));
 
         var (plain, carried) = Carriers.Split(remote);
         List<RefusedEntry> refused = [.. plain.Refused, .. carried?.Refused ?? []];
-        // Outside the lock: signatures take time, and hold or do not whatever else is known. What was carried comes first, for the copies beside it lack what it has.
+        // Outside the lock: checking signatures takes time and depends on nothing else. Carried entries come first, since they are more complete than the plain copies.
         var parts = new[] { carried, plain }.OfType<ClusterDocument>().Select(part => Acceptance.Verified(part, held, Judge, refused)).ToList();
         var changed = Change(current =>
         {
-            var now = current ?? throw new ProblemException(NoCluster());
+            var now = current ?? throw new ProblemException(PeerProblems.NoCluster());
             foreach (var part in parts) now = Merging.Merge(now, Acceptance.Admissible(part, now, sender, refused));
             return ReferenceEquals(now, current) ? current : Acceptance.Vouched(now, Signer);
         });
@@ -247,35 +247,35 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         return changed;
     }
 
-    /// <summary>Enters a node for the first time, or again after it was removed: the answer to a join.</summary>
-    /// <param name="decide">Gets the membership under the lock; throws to refuse, or returns the entry to hold.</param>
+    /// <summary>Adds a node for the first time, or again after it was removed: the answer to a join.</summary>
+    /// <param name="decide">Called with the membership, under the lock. Returns the entry to add, or throws to refuse.</param>
     public NodeEntry Admit(Func<ClusterDocument, NodeEntry> decide)
     {
         NodeEntry? admitted = null;
         Change(current =>
         {
-            var now = current ?? throw new ProblemException(NoCluster());
+            var now = current ?? throw new ProblemException(PeerProblems.NoCluster());
             admitted = decide(now);
             if (now.Nodes.TryGetValue(admitted.Id, out var held) && ReferenceEquals(held, admitted)) return current;
             if (held is null && now.Nodes.Count >= MembershipRules.MaxNodes)
-                throw new ProblemException(new("join/full", "The cluster takes no more nodes.", $"It remembers {MembershipRules.MaxNodes} of them, removed ones included.", "Make a second cluster."));
+                throw new ProblemException(JoinProblems.Full(MembershipRules.MaxNodes));
             admitted = Signer is { IsServer: true } signer ? signer.Sign(admitted) : admitted with { Signed = null };
             return With(now, admitted);
         });
         return admitted!;
     }
 
-    /// <summary>Removes a node for good: its certificate is refused everywhere from then on, and its entry stays as the memory of that.</summary>
+    /// <summary>Removes a node for good. From then on all nodes refuse its certificate; its entry stays to record that.</summary>
     /// <exception cref="ProblemException"><c>node/unknown</c>, or <c>node/self</c>.</exception>
     public void RemoveNode(string nodeId)
     {
         if (nodeId == node.Id)
-            throw new ProblemException(new("node/self", "A node cannot remove itself.", "The membership must be changed by a node that stays in it.", "Run the command on another node.") { Unsafe = true });
+            throw new ProblemException(PeerProblems.RemovesItself());
         Change(current =>
         {
-            if (current is null) throw new ProblemException(NoCluster());
+            if (current is null) throw new ProblemException(PeerProblems.NoCluster());
             if (!current.Nodes.TryGetValue(nodeId, out var entry))
-                throw new ProblemException(new("node/unknown", $"There is no node {nodeId}.", "The membership holds no node with that id.", "`nomadstack node list` shows the nodes."));
+                throw new ProblemException(PeerProblems.UnknownNode(nodeId));
             if (entry.Removed) return current;
             var removed = entry with { Removed = true, Servers = [], Incarnation = entry.Incarnation + RemovalStride, Signed = null };
             return With(current, Signer is { IsServer: true } signer ? signer.Sign(removed) : removed);
@@ -292,7 +292,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     {
         lock (_gate)
         {
-            // The document first: without it, what remains in pki/ is an unfinished start that may be repeated.
+            // The document first: without it, pki/ is only an unfinished start that may be repeated.
             _file.Delete();
             _current = null;
             ForgetKeys();
@@ -310,7 +310,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
             var before = _current;
             var after = change(before);
             if (after is null || ReferenceEquals(before, after)) return false;
-            // The schema is of our file; a document from a newer peer must not make it unreadable to us.
+            // The schema is that of our file: a document from a newer peer must not make our file unreadable to us.
             if (after.Schema != ClusterDocument.CurrentSchema || after.Refused.Count > 0) after = after with { Schema = ClusterDocument.CurrentSchema, Refused = [] };
             _file.Write(after);
             _current = after;
@@ -329,7 +329,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         }
     }
 
-    /// <summary>Keeps what is left out, before the file without it is ever written.</summary>
+    /// <summary>Saves the refused entries before the file is written without them.</summary>
     private void PutAside(IReadOnlyList<RefusedEntry> refused)
     {
         var now = time.GetUtcNow();
@@ -340,7 +340,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         }
         catch (ProblemException e) when (e.Problem.Code == "storage/torn")
         {
-            // Writing keeps it as the version before, for the person it is meant for; no agent stays down for it.
+            // The next write keeps the damaged file as the previous version, for an operator. The agent starts in any case.
         }
 
         var added = refused.Where(r => !before.Any(b => b.Key == r.Key && b.Why == r.Why)).Select(r => new QuarantinedEntry(r.Key, r.Name, r.Why, now, r.Entry));
@@ -350,7 +350,4 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
 
     private static ClusterDocument With(ClusterDocument document, NodeEntry entry) =>
         document with { Nodes = new Dictionary<string, NodeEntry>(document.Nodes) { [entry.Id] = entry } };
-
-    public static Problem NoCluster() =>
-        new("peers/no-cluster", "This node belongs to no cluster.", "Neither a bootstrap nor a join has finished here.", "Run `nomadstack bootstrap`, or start the agent with --join and a token.");
 }

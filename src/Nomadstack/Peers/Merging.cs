@@ -4,27 +4,27 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// How two memberships become one. Pure, commutative, associative and idempotent, so peers may meet in any order,
-/// any number of times, and all end with the same document.
+/// Merges two memberships into one. Pure, commutative, associative and idempotent, so peers may exchange in any order,
+/// any number of times, and all get the same document.
 /// </summary>
 internal static class Merging
 {
-    /// <summary>Both documents in one; <paramref name="local"/> itself when <paramref name="remote"/> holds nothing new.</summary>
-    /// <exception cref="ProblemException"><c>peers/other-cluster</c>: the documents are of two clusters.</exception>
+    /// <summary>Both documents in one; <paramref name="local"/> itself if <paramref name="remote"/> contains nothing new.</summary>
+    /// <exception cref="ProblemException"><c>peers/other-cluster</c>: the documents belong to two clusters.</exception>
     public static ClusterDocument Merge(ClusterDocument local, ClusterDocument remote)
     {
         if (local.ClusterId != remote.ClusterId || local.CaPin != remote.CaPin)
-            throw new ProblemException(OtherCluster(local.ClusterId, remote.ClusterId));
+            throw new ProblemException(PeerProblems.OtherCluster(local.ClusterId, remote.ClusterId));
 
         var nodes = MergeEntries(local.Nodes, remote.Nodes, Compare);
         var tokens = MergeEntries(local.Tokens, remote.Tokens, Compare);
         var settings = MergeEntries(local.Registers, remote.Registers, Compare);
         var unknown = MergeEntries(local.Unknown, remote.Unknown, string.CompareOrdinal);
-        // Chosen once at bootstrap, hence equal; were they ever not, every node must still settle on the same.
+        // Chosen once at bootstrap, so they are equal. If they ever are not, every node must still choose the same.
         var created = local.CreatedAt <= remote.CreatedAt ? local.CreatedAt : remote.CreatedAt;
         var maxServers = Math.Max(local.FirstMaxServers, remote.FirstMaxServers);
         var whole = local.FirstWhole || remote.FirstWhole;
-        // An agent that does not know the field passes it on as if it were the default, which comes last.
+        // An agent that does not know the field passes on the default, so the default loses.
         var engine = string.CompareOrdinal(local.FirstEngine, remote.FirstEngine) <= 0 ? local.FirstEngine : remote.FirstEngine;
         return nodes == local.Nodes && tokens == local.Tokens && settings == local.Registers && unknown == local.Unknown && created == local.CreatedAt
                && maxServers == local.FirstMaxServers && whole == local.FirstWhole && engine == local.FirstEngine
@@ -32,12 +32,10 @@ internal static class Merging
             : local with { CreatedAt = created, FirstMaxServers = maxServers, FirstWhole = whole, FirstEngine = engine, Nodes = nodes, Tokens = tokens, Registers = settings, Unknown = unknown };
     }
 
-    public static Problem OtherCluster(string ours, string theirs) =>
-        new("peers/other-cluster", "A peer of another cluster was refused.", $"This node belongs to cluster {ours}, the peer to {theirs}.", "Check the address: each node must be reachable at the address it recorded, and no other machine there.") { Unsafe = true };
 
     /// <summary>
-    /// Above zero when <paramref name="a"/> wins: by incarnation, then by removal, then the signed one, which a copy that went through an agent of
-    /// release 0.1.0 no longer is; then by content so that every node picks the same, and in the order in which such agents do.
+    /// Above zero if <paramref name="a"/> wins. Compares incarnation, then removal, then whether it is signed (a copy that went through an agent of
+    /// release 0.1.0 is not), then the content, so that every node picks the same one, in the same order as such agents.
     /// </summary>
     public static int Compare(NodeEntry a, NodeEntry b)
     {
@@ -60,7 +58,7 @@ internal static class Merging
         return order != 0 ? order : string.CompareOrdinal(Entries.Payload(a), Entries.Payload(b));
     }
 
-    /// <summary>Above zero when <paramref name="a"/> wins: the last version, and of two writings of one version the same on every node.</summary>
+    /// <summary>Above zero if <paramref name="a"/> wins: the higher version. Of two writes with one version, every node picks the same one.</summary>
     public static int Compare(Setting a, Setting b)
     {
         if (ReferenceEquals(a, b)) return 0;
@@ -68,7 +66,7 @@ internal static class Merging
         return order != 0 ? order : string.CompareOrdinal(Entries.Payload(a), Entries.Payload(b));
     }
 
-    /// <summary>What release 0.1.0 tells versions of an entry apart by, to the letter: its agents and ours would never agree on a digest otherwise.</summary>
+    /// <summary>How release 0.1.0 distinguishes versions of an entry, character by character. With another form its agents and ours would never agree on a digest.</summary>
     public static string ReleasedContent(NodeEntry entry) =>
         string.Join('\n', [entry.Id, entry.Name, entry.Address, $"{entry.Ports.Peers}", entry.KeyPin, entry.Version, entry.Removed ? "removed" : "",
             .. entry.Servers.Select(s => $"{s.Role} {s.RaftId} {s.ManagedBy} {s.State} {s.Http} {s.Rpc} {s.Serf}")]);
@@ -77,7 +75,7 @@ internal static class Merging
     public static string ReleasedContent(TokenEntry entry) =>
         $"{entry.Id}\n{entry.SecretHash}\n{entry.CreatedAt.UtcTicks}\n{entry.ExpiresAt?.UtcTicks}\n{entry.Revoked}";
 
-    /// <summary>What two memberships can differ in beside their entries.</summary>
+    /// <summary>The fields besides the entries in which two memberships can differ.</summary>
     public static string Header(ClusterDocument document) =>
         string.Join('\n', [$"{document.CreatedAt.UtcTicks} {document.FirstMaxServers} {document.FirstWhole} {document.FirstEngine}", .. document.Unknown.OrderBy(u => u.Key, StringComparer.Ordinal).Select(u => $"{u.Key} {u.Value}")]);
 

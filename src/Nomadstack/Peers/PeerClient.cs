@@ -12,10 +12,10 @@ using Nomadstack.Ground.Http;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// Calls to other nodes over mutual TLS. Trusts our CA and nothing else, and talks to a node only when its certificate
-/// names that node. Every call ends within its deadline, with an answer or a <see cref="Problem"/>.
+/// Calls to other nodes over mutual TLS. Trusts only our CA, and talks to a node only if its certificate
+/// names that node. Every call ends within its deadline with an answer or a <see cref="Problem"/>.
 /// </summary>
-/// <remarks>Requests are addressed to node ids; the connection looks the address up in the membership. So connections are pooled per node, and TLS knows whom to expect.</remarks>
+/// <remarks>Requests are addressed to node ids; connecting looks up the address in the membership. So connections are pooled per node, and TLS knows which node to expect.</remarks>
 internal sealed class PeerClient : IDisposable
 {
     private static readonly TimeSpan s_quickLook = TimeSpan.FromSeconds(2);
@@ -37,7 +37,7 @@ internal sealed class PeerClient : IDisposable
             AllowAutoRedirect = false,
             ConnectTimeout = s_deadline,
             PooledConnectionIdleTimeout = s_idleConnection,
-            // A peer that lost its power leaves a connection that only silence gives away.
+            // A peer that lost power leaves an open connection. Only its silence shows that it is dead.
             KeepAlivePingDelay = TimeSpan.FromSeconds(1),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(2),
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
@@ -69,7 +69,7 @@ internal sealed class PeerClient : IDisposable
     public Task<SecretsAnswer> SecretsAsync(string nodeId, SecretsRequest request, CancellationToken cancel) =>
         PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/secrets"), request, SecretsJson.Default.SecretsRequest), SecretsJson.Default.SecretsAnswer, s_deadline, _time, cancel);
 
-    /// <summary>Which node of our cluster answers at an address; null when none does.</summary>
+    /// <summary>The node of our cluster that answers at an address; null if none does.</summary>
     public async Task<PeerAnswer?> TryAskAsync(string address, int port, CancellationToken cancel)
     {
         try
@@ -78,7 +78,7 @@ internal sealed class PeerClient : IDisposable
         }
         catch (ProblemException)
         {
-            // Nobody, or nobody of ours: the question was only whether one of ours is there.
+            // No node of our cluster answers. That is what the caller wants to know.
             return null;
         }
     }
@@ -104,10 +104,10 @@ internal sealed class PeerClient : IDisposable
     }
 }
 
-/// <summary>What every call to a peer has in common: a socket, a deadline, and failures in words.</summary>
+/// <summary>What all calls to a peer share: a socket, a deadline, and failures in words.</summary>
 internal static class PeerCalls
 {
-    /// <summary>For TCP alone, which the kernel answers however busy the machine is; the handshake above it has the call's whole deadline.</summary>
+    /// <summary>For TCP alone: the kernel accepts a connection even on a busy machine. The TLS handshake may take the call's whole deadline.</summary>
     private static readonly TimeSpan s_tcpTimeout = TimeSpan.FromSeconds(2);
 
     public static async ValueTask<Stream> ConnectAsync(string host, int port, CancellationToken cancel)
@@ -135,8 +135,8 @@ internal static class PeerCalls
         return new HttpRequestMessage(HttpMethod.Post, uri) { Content = content };
     }
 
-    /// <exception cref="ProblemException"><c>peers/unreachable</c>, <c>peers/bad-answer</c>, or the refusal the peer answered with.</exception>
-    /// <exception cref="OperationCanceledException">The caller's, never the deadline's.</exception>
+    /// <exception cref="ProblemException"><c>peers/unreachable</c>, <c>peers/bad-answer</c>, or the refusal that the peer sent.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled. The deadline never causes this.</exception>
     public static async Task<T> SendAsync<T>(HttpClient http, HttpRequestMessage request, JsonTypeInfo<T> json, TimeSpan deadline, TimeProvider time, CancellationToken cancel)
         where T : class
     {
@@ -153,29 +153,23 @@ internal static class PeerCalls
                 await using var raw = await response.Content.ReadAsStreamAsync(both.Token);
                 await using var body = new BoundedStream(raw, SyncLimits.BodyBytes);
                 if (response.IsSuccessStatusCode)
-                    return await JsonSerializer.DeserializeAsync(body, json, both.Token) ?? throw new ProblemException(BadAnswer(where, "It answered with nothing."));
+                    return await JsonSerializer.DeserializeAsync(body, json, both.Token) ?? throw new ProblemException(PeerProblems.BadAnswer(where, "The answer is empty."));
                 var refusal = await JsonSerializer.DeserializeAsync(body, PeersJson.Default.ProblemMessage, both.Token);
-                throw new ProblemException(refusal is { Code.Length: > 0 } ? refusal.ToProblem() : BadAnswer(where, $"It answered with status {(int)response.StatusCode}."));
+                throw new ProblemException(refusal is { Code.Length: > 0 } ? refusal.ToProblem() : PeerProblems.BadAnswer(where, $"It answered with status {(int)response.StatusCode}."));
             }
             catch (JsonException e)
             {
-                throw new ProblemException(BadAnswer(where, "Its answer is not the JSON of a peer."), e);
+                throw new ProblemException(PeerProblems.BadAnswer(where, "The answer is not the JSON of a peer."), e);
             }
             catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
             {
-                throw new ProblemException(Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : $"No connection came about within {s_tcpTimeout.TotalSeconds:0} seconds."), e);
+                throw new ProblemException(PeerProblems.Unreachable(where, limit.IsCancellationRequested ? $"No answer came within {deadline.TotalSeconds:0} seconds." : $"No connection was made within {s_tcpTimeout.TotalSeconds:0} seconds."), e);
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
                 cancel.ThrowIfCancellationRequested();
-                throw new ProblemException(Unreachable(where, (e.InnerException ?? e).Message), e);
+                throw new ProblemException(PeerProblems.Unreachable(where, (e.InnerException ?? e).Message), e);
             }
         }
     }
-
-    private static Problem Unreachable(string where, string why) =>
-        new("peers/unreachable", $"Peer {where} cannot be reached.", why, "Check that its agent runs and that the network lets its peer port (4640 by default) through.");
-
-    private static Problem BadAnswer(string where, string why) =>
-        new("peers/bad-answer", $"Peer {where} answered with something unexpected.", why, "Run the same version of nomadstack on every node.");
 }

@@ -4,13 +4,13 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>What this node knows of its contact with a peer.</summary>
-/// <param name="LastHeard">When the peer last answered or asked; null since this agent's start: never.</param>
-/// <param name="Failures">Attempts in a row that failed since then.</param>
+/// <summary>What this node knows about its contact with a peer.</summary>
+/// <param name="LastHeard">When the peer last answered or asked; null if never since this agent's start.</param>
+/// <param name="Failures">Failed attempts in a row since then.</param>
 /// <param name="LastError">Why the last attempt failed; null after one that worked.</param>
 internal sealed record PeerContact(DateTimeOffset? LastHeard, int Failures, Problem? LastError);
 
-/// <summary>Which peers answer. A peer counts as reachable until two attempts in a row failed, and again as soon as it is heard.</summary>
+/// <summary>Which peers answer. A peer is unreachable after two failed attempts in a row, and reachable again as soon as it is heard.</summary>
 internal sealed class PeerHealth(TimeProvider time)
 {
     public const string RemovedCode = "peers/removed";

@@ -21,23 +21,21 @@ internal sealed record AgentIdentity(string Version, string Instance)
 }
 
 /// <summary>
-/// The peer port: HTTP/2 over TLS on this node's address. Anyone may ask who is there or ask to join; everything else
-/// needs a certificate of our CA that names a node nobody has removed.
+/// The peer port: HTTP/2 over TLS on this node's address. Anyone may send a ping or ask to join. Everything else
+/// needs a certificate of our CA that names a node that was not removed.
 /// </summary>
 internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, SecretStore secrets, PeerHealth health, TimeProvider time) : IAsyncDisposable
 {
     private readonly SecretDesk _secretDesk = new(membership, secrets);
     private WebApplication? _app;
 
-    public static Problem CannotListen(IPAddress address, int port, string why) =>
-        new("peers/cannot-listen", $"The peer port {address}:{port} cannot be opened.", why, "Free the port, or give this node another address with --bind or another port.");
 
-    /// <summary>Listens from when this returns.</summary>
+    /// <summary>When this returns, the port is open.</summary>
     /// <exception cref="ProblemException"><c>peers/cannot-listen</c>.</exception>
     public async Task StartAsync(IPAddress address, int port, CancellationToken cancel)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        // The agent's own lifetime handles signals; the default one would catch SIGTERM for itself.
+        // The agent handles signals itself; the default lifetime would catch SIGTERM.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
@@ -58,7 +56,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             await app.DisposeAsync();
-            throw new ProblemException(CannotListen(address, port, e.Message), e);
+            throw new ProblemException(PeerProblems.CannotListen(address, port, e.Message), e);
         }
 
         _app = app;
@@ -111,7 +109,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     await WriteAsync(context, _secretDesk.Answer(await ReadAsync(context, SecretsJson.Default.SecretsRequest), server), SecretsJson.Default.SecretsAnswer);
                     break;
                 default:
-                    throw new ProblemException(new("peers/no-such-route", "This agent does not know that question.", $"{context.Request.Method} {context.Request.Path} is not part of its peer protocol.", "Run the same version of nomadstack on every node."));
+                    throw new ProblemException(PeerProblems.NoSuchRoute($"{context.Request.Method} {context.Request.Path}"));
             }
         }
         catch (ProblemException refused) when (!context.Response.HasStarted)
@@ -129,16 +127,16 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
     private string Authenticate(HttpContext context)
     {
         var certificate = context.Connection.ClientCertificate
-            ?? throw new ProblemException(new("peers/no-certificate", "This question is for members only.", "The caller showed no certificate.", "Join the cluster first."));
+            ?? throw new ProblemException(PeerProblems.NoCertificate());
         var nodeId = Certificates.NodeIdOf(certificate);
-        // A node we have not heard of joined through another member just now; its certificate says that it did.
+        // An unknown node has just joined through another member: its certificate proves that.
         var entry = membership.Current?.Nodes.GetValueOrDefault(nodeId);
         if (entry is { Removed: true } removed)
-            throw new ProblemException(new("peers/removed", $"Node {removed.Name} was removed from the cluster.", "An operator ran `nomadstack node remove`; its certificate is refused since.", "To bring it back, move its data folder away and join it anew.") { Unsafe = true });
-        // Who was removed and joined anew has another key; the old one is of a machine, or a thief, that was shut out.
+            throw new ProblemException(PeerProblems.Removed(removed.Name));
+        // A node that was removed and joined again has another key. The old key belongs to a machine, or a thief, that was shut out.
         if (entry is { KeyPin.Length: > 0 } && entry.KeyPin != Certificates.Pin(certificate))
-            throw new ProblemException(new("peers/other-key", $"This is not the key of node {entry.Name}.", "The node joined with another key than the caller shows: the caller was removed, or is a copy of its data folder.", "On the machine that is no longer wanted, stop the agent and move its data folder away.") { Unsafe = true });
-        // Our own certificate from elsewhere is a clone, and says nothing about our peers.
+            throw new ProblemException(PeerProblems.OtherKey(entry.Name));
+        // Our own certificate from another address means a copied data folder. It says nothing about our peers.
         if (nodeId != membership.Node.Id) health.Heard(nodeId);
         return nodeId;
     }
@@ -155,11 +153,11 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
             throw BadRequest(e.Message, e);
         }
 
-        throw BadRequest("It is empty.");
+        throw BadRequest("Its body is empty.");
     }
 
     private static ProblemException BadRequest(string why, Exception? inner = null) =>
-        new(new("peers/bad-request", "The request cannot be read.", why, "Run the same version of nomadstack on every node."), inner);
+        new(PeerProblems.BadRequest(why), inner);
 
     private static async Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> json)
     {

@@ -4,7 +4,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>Everything a member does with its peers, wired: the port they reach it at, calls to them, and the exchange that keeps memberships the same.</summary>
+/// <summary>Everything a member does with its peers, wired together: its peer port, calls to peers, and the exchange that keeps memberships the same.</summary>
 internal sealed class Peering : IAsyncDisposable
 {
     private readonly Membership _membership;
@@ -12,8 +12,8 @@ internal sealed class Peering : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly PeerHost _host;
 
-    /// <param name="pki">Used, not owned: dispose it after this.</param>
-    /// <param name="seed">Of the order in which peers are visited.</param>
+    /// <param name="pki">Used but not owned: dispose it after this.</param>
+    /// <param name="seed">Seed for the order in which peers are called.</param>
     public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed, SecretStore? secrets = null)
     {
         (_membership, _identity, _time) = (membership, identity, time);
@@ -32,7 +32,7 @@ internal sealed class Peering : IAsyncDisposable
 
     public SecretStore Secrets { get; }
 
-    /// <summary>Whether a live agent elsewhere claims to be this node; before <see cref="StartAsync"/>, and before this node says anything of itself.</summary>
+    /// <summary>Checks whether a running agent elsewhere is this node. To call before <see cref="StartAsync"/>, and before this node sends anything about itself.</summary>
     /// <exception cref="ProblemException"><c>agent/cloned</c>.</exception>
     public Task CheckIdentityAsync(CancellationToken cancel) => IdentityGuard.CheckAsync(_membership, Sync, Client, _identity, _time, cancel);
 
@@ -44,7 +44,7 @@ internal sealed class Peering : IAsyncDisposable
     /// <summary>Exchanges with peers until cancelled, then returns.</summary>
     public Task RunAsync(CancellationToken cancel) => Sync.RunAsync(cancel);
 
-    /// <summary>This node itself always is; a peer until two attempts failed.</summary>
+    /// <summary>This node itself is always reachable; a peer until two attempts fail.</summary>
     public bool IsReachable(string nodeId) => nodeId == _membership.Node.Id || Health.IsReachable(nodeId);
 
     public async ValueTask DisposeAsync()

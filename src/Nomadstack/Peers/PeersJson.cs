@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Nomadstack.Peers;
 
-/// <summary>JSON of this folder, compact as peers send it.</summary>
+/// <summary>JSON of this folder, in the compact form that peers send.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(ClusterDocument))]
 [JsonSerializable(typeof(NodeEntry))]
@@ -23,7 +23,7 @@ namespace Nomadstack.Peers;
 [JsonSerializable(typeof(ProblemMessage))]
 internal sealed partial class PeersJson : JsonSerializerContext;
 
-/// <summary>The same JSON with one field a line, as an operator may have to read it in <c>cluster.json</c>.</summary>
+/// <summary>The same JSON with one field per line, for operators who read <c>cluster.json</c>.</summary>
 internal static class ReadablePeersJson
 {
     public static JsonTypeInfo<ClusterDocument> ClusterDocument { get; } =

@@ -7,12 +7,12 @@ using Nomadstack.Storage;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// The cluster's certificate authority and this node's certificate, loaded and fit for use.
+/// The cluster's certificate authority and this node's certificate, loaded and checked.
 /// </summary>
 /// <remarks>
-/// Trust boundary: every node holds the CA's key, because every node must be able to answer a join when the others are
-/// gone. Whoever reads <c>pki/</c> as root on one node can therefore speak for any node. Removing a node shuts out its
-/// certificate, not a thief of the CA's key; after a theft the cluster needs a new CA.
+/// Trust boundary: every node has the CA's key, because every node must be able to answer a join when the others are
+/// gone. So whoever reads <c>pki/</c> as root on one node can act as any node. Removing a node shuts out its
+/// certificate, but not a thief of the CA's key. After a theft the cluster needs a new CA.
 /// </remarks>
 internal sealed class Pki : IDisposable
 {
@@ -26,40 +26,40 @@ internal sealed class Pki : IDisposable
         node.Dispose();
         CaPin = Certificates.Pin(ca);
         KeyPin = Certificates.Pin(nodeKey.ExportSubjectPublicKeyInfo());
-        ClusterId = Certificates.ClusterIdOf(ca) ?? throw new InvalidOperationException("The CA was checked to name its cluster.");
+        ClusterId = Certificates.ClusterIdOf(ca) ?? throw new InvalidOperationException("The CA names no cluster, although it was checked.");
         NodeId = Node.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
     }
 
     /// <summary>The CA's certificate, without its key.</summary>
     public X509Certificate2 Ca { get; }
 
-    /// <summary>This node's certificate with its key: what it shows as a server and as a client.</summary>
+    /// <summary>This node's certificate with its key, used as a server and as a client.</summary>
     public X509Certificate2 Node { get; }
 
     public string ClusterId { get; }
 
     public string NodeId { get; }
 
-    /// <summary>SHA-256 of the CA's public key, as join tokens and <see cref="ClusterDocument.CaPin"/> hold it.</summary>
+    /// <summary>SHA-256 of the CA's public key, as in join tokens and <see cref="ClusterDocument.CaPin"/>.</summary>
     public string CaPin { get; }
 
-    /// <summary>SHA-256 of this node's public key, as <see cref="NodeEntry.KeyPin"/> holds it. The same after a renewal.</summary>
+    /// <summary>SHA-256 of this node's public key, as in <see cref="NodeEntry.KeyPin"/>. A renewal does not change it.</summary>
     public string KeyPin { get; }
 
     public static bool Exists(NodePaths paths) => File.Exists(PkiFiles.NodeCertificate(paths)) && File.Exists(PkiFiles.CaCertificate(paths));
 
-    /// <summary>Makes CA and certificate of a new cluster's first node. Repeatable: what an interrupted run wrote is kept.</summary>
-    /// <exception cref="ProblemException"><c>peers/other-cluster</c> when <c>pki/</c> holds another cluster's CA.</exception>
+    /// <summary>Makes the CA and the certificate of a new cluster's first node. Repeatable: what an interrupted run wrote is used.</summary>
+    /// <exception cref="ProblemException"><c>peers/other-cluster</c> if <c>pki/</c> has another cluster's CA.</exception>
     public static Pki Mint(NodePaths paths, string clusterId, NodeFile node, TimeProvider time)
     {
-        // Keys before the certificates that need them: wherever this stops, the next run finds a usable beginning.
+        // Keys before the certificates that need them: wherever this stops, the next run can continue.
         using (var caKey = EnsureKey(PkiFiles.CaKey(paths), out _))
         {
             if (PkiFiles.Read(PkiFiles.CaCertificate(paths)) is { } pem)
             {
                 using var ca = Certificates.Parse(PkiFiles.CaCertificate(paths), pem);
                 if (Certificates.ClusterIdOf(ca) is var other && other != clusterId)
-                    throw new ProblemException(Merging.OtherCluster(clusterId, other ?? "unknown"));
+                    throw new ProblemException(PeerProblems.OtherCluster(clusterId, other ?? "unknown"));
             }
             else
             {
@@ -71,14 +71,14 @@ internal sealed class Pki : IDisposable
         using (EnsureKey(PkiFiles.NodeKey(paths), out _)) return Load(paths, node, time);
     }
 
-    /// <summary>Reads what is there; issues the node's certificate anew when it is missing, old, or of another name or address.</summary>
+    /// <summary>Reads the files. Issues the node's certificate again if it is missing, old, or has another name or address.</summary>
     /// <exception cref="ProblemException"><c>peers/clock</c>, <c>peers/ca-expired</c>, <c>peers/no-pki</c>, <c>storage/torn</c>.</exception>
     public static Pki Load(NodePaths paths, NodeFile node, TimeProvider time)
     {
         var ca = Certificates.Parse(PkiFiles.CaCertificate(paths), Required(PkiFiles.CaCertificate(paths)));
         var caKey = ParseKey(PkiFiles.CaKey(paths));
         var nodeKey = ParseKey(PkiFiles.NodeKey(paths));
-        var clusterId = Certificates.ClusterIdOf(ca) ?? throw Certificates.Torn(PkiFiles.CaCertificate(paths), "it is no CA of ours");
+        var clusterId = Certificates.ClusterIdOf(ca) ?? throw Certificates.Torn(PkiFiles.CaCertificate(paths), "it is not a CA of nomadstack");
         if (Certificates.Pin(ca) != Certificates.Pin(caKey.ExportSubjectPublicKeyInfo()))
             throw Certificates.Torn(PkiFiles.CaKey(paths), "it is not the key of ca.crt");
         CheckClock(ca, time.GetUtcNow());
@@ -95,13 +95,13 @@ internal sealed class Pki : IDisposable
         return new Pki(ca, caKey, certificate, nodeKey);
     }
 
-    /// <summary>Whether the certificate in use is due to be issued anew, which <see cref="Load"/> does.</summary>
+    /// <summary>Whether the certificate must be issued again, which <see cref="Load"/> does.</summary>
     public bool IsDue(NodeFile node, DateTimeOffset now) => !Certificates.IsFit(Node, Ca, _nodeKey, new CertificateSubject(ClusterId, node.Id, node.Name, node.Address), now);
 
-    /// <summary>The key pair this node shows itself with, made and on the disk before anyone hears of it.</summary>
+    /// <summary>This node's key pair, made and on disk before anyone else gets to know it.</summary>
     public static ECDsa EnsureNodeKey(NodePaths paths, out bool created) => EnsureKey(PkiFiles.NodeKey(paths), out created);
 
-    /// <summary>Writes what a join was answered with. Repeatable; <c>node.crt</c> comes last, so its presence means the rest is there.</summary>
+    /// <summary>Writes the answer to a join. Repeatable. <c>node.crt</c> comes last, so if it exists, the others exist too.</summary>
     public static void Adopt(NodePaths paths, string caPem, string caKeyPem, string nodePem)
     {
         PkiFiles.Write(PkiFiles.CaKey(paths), caKeyPem);
@@ -111,14 +111,14 @@ internal sealed class Pki : IDisposable
 
     /// <summary>A certificate for another node of this cluster.</summary>
     /// <param name="publicKey">Its public key as SubjectPublicKeyInfo.</param>
-    /// <exception cref="ProblemException"><c>join/bad-request</c> when that is no ECDSA P-256 key.</exception>
+    /// <exception cref="ProblemException"><c>join/bad-request</c> if that is not an ECDSA P-256 key.</exception>
     public X509Certificate2 IssueFor(byte[] publicKey, NodeEntry entry, DateTimeOffset now) =>
         Certificates.Issue(Ca, _caKey, publicKey, new CertificateSubject(ClusterId, entry.Id, entry.Name, entry.Address), now);
 
-    /// <summary>The CA's word that a key belongs to a node of that kind: what makes the node's signatures count.</summary>
+    /// <summary>The CA's proof that a key belongs to a node of that kind. It makes the node's signatures valid.</summary>
     public byte[] Prove(string nodeId, string kind, byte[] publicKey) => NodeSigner.Prove(_caKey, ClusterId, nodeId, kind, publicKey);
 
-    /// <summary>The CA's key, for a node whose join was granted and for nobody else.</summary>
+    /// <summary>The CA's key, only for a node whose join was accepted.</summary>
     public string RevealCaKey() => _caKey.ExportPkcs8PrivateKeyPem();
 
     public void Dispose()
@@ -149,18 +149,18 @@ internal sealed class Pki : IDisposable
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             key.Dispose();
-            throw Certificates.Torn(path, "it is no private key", e);
+            throw Certificates.Torn(path, "it is not a private key", e);
         }
     }
 
     private static string Required(string path) =>
-        PkiFiles.Read(path) ?? throw new ProblemException(new("peers/no-pki", $"{path} is missing.", "This node is a member, but a part of its keys is gone.", "Restore pki/ from a backup, or move the data folder away and join this node anew."));
+        PkiFiles.Read(path) ?? throw new ProblemException(PeerProblems.NoPki(path));
 
     private static void CheckClock(X509Certificate2 ca, DateTimeOffset now)
     {
         if (now < ca.NotBefore.ToUniversalTime())
-            throw new ProblemException(new("peers/clock", $"This machine's clock says {now:u}, which is before the cluster was made.", $"The cluster's CA is valid from {ca.NotBefore.ToUniversalTime():u} on, so no peer's certificate would be accepted.", "Set the clock (NTP), then start the agent again."));
+            throw new ProblemException(PeerProblems.Clock(now, ca.NotBefore.ToUniversalTime()));
         if (now > ca.NotAfter.ToUniversalTime())
-            throw new ProblemException(new("peers/ca-expired", $"The cluster's CA expired at {ca.NotAfter.ToUniversalTime():u}.", $"This machine's clock says {now:u}.", "If the clock is wrong, set it and start the agent again; otherwise the cluster needs a new CA."));
+            throw new ProblemException(PeerProblems.CaExpired(now, ca.NotAfter.ToUniversalTime()));
     }
 }

@@ -5,7 +5,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
-/// <summary>The files under <c>pki/</c>. Each is written whole or not at all, and is on the disk when its write returns.</summary>
+/// <summary>The files in <c>pki/</c>. Each is written completely or not at all, and is on disk when its write returns.</summary>
 internal static class PkiFiles
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -16,7 +16,7 @@ internal static class PkiFiles
     public static string NodeCertificate(NodePaths paths) => Path.Combine(paths.Pki, "node.crt");
     public static string NodeKey(NodePaths paths) => Path.Combine(paths.Pki, "node.key");
 
-    /// <summary>The CA's word for the node's key: its kind and a signature.</summary>
+    /// <summary>The CA's proof for the node's key: its kind and a signature.</summary>
     public static string NodeProof(NodePaths paths) => Path.Combine(paths.Pki, "node.proof");
 
     /// <summary>The text of a file, or null when it does not exist.</summary>
@@ -28,7 +28,7 @@ internal static class PkiFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("storage/unreadable", $"{path} cannot be read.", e.Message, "Make it readable for the user that runs the agent, then start the agent again."), e);
+            throw new ProblemException(PeerProblems.Unreadable(path, e.Message), e);
         }
     }
 
@@ -52,7 +52,7 @@ internal static class PkiFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("storage/unwritable", $"{path} could not be written; its old content is untouched.", e.Message, $"Free space on the disk or make {folder} writable; then repeat the command."), e);
+            throw new ProblemException(PeerProblems.Unwritable(path, folder, e.Message), e);
         }
     }
 

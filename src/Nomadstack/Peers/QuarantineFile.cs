@@ -5,12 +5,12 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
-/// <summary>Entries that <c>cluster.json</c> held and today's rules refuse: kept aside for a person to look at, used by nobody.</summary>
+/// <summary>Entries of <c>cluster.json</c> that the present rules refuse. They are kept for an operator to look at; nothing uses them.</summary>
 internal sealed record QuarantineFile : IHasSchema
 {
     public const int CurrentSchema = 1;
 
-    /// <summary>Entries kept; of more the oldest go.</summary>
+    /// <summary>Most entries kept. The oldest are dropped first.</summary>
     public const int Most = 64;
 
     public int Schema { get; init; } = CurrentSchema;

@@ -3,7 +3,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>What peers said that was not taken: counted, and told once for each peer and entry, since a peer says it again each second.</summary>
+/// <summary>Counts what peers sent and this node refused. Reports it once for each peer and entry, since a peer sends it again each second.</summary>
 internal sealed class Refusals
 {
     private const int Remembered = 4096;
@@ -12,10 +12,10 @@ internal sealed class Refusals
     private readonly HashSet<string> _told = [];
     private readonly Dictionary<string, long> _counts = [];
 
-    /// <summary>Raised for what is new, on the thread that refused it. Handlers must be quick and must not throw.</summary>
+    /// <summary>Raised for each new refusal, on the thread that refused. Handlers must be quick and must not throw.</summary>
     public event Action<Problem>? Told;
 
-    /// <summary>Entries refused since this agent's start, by the node that sent them.</summary>
+    /// <summary>How many entries of this sender were refused since the agent's start.</summary>
     public long Of(string sender)
     {
         lock (_gate) return _counts.GetValueOrDefault(sender);
@@ -25,12 +25,11 @@ internal sealed class Refusals
     {
         foreach (var entry in refused)
         {
-            Tell(senderId, entry.Key + entry.Why, new Problem("peers/refused-entry", $"The entry of {entry.Name} that {sender} sent was not taken.",
-                $"{entry.Key}: {entry.Why}.", "The rest of what it sent was taken. If both run the same release, that node or whoever gave it the entry is broken or lies: look at its agent, and remove it if in doubt."));
+            Tell(senderId, entry.Key + entry.Why, PeerProblems.RefusedEntry(entry, sender));
         }
     }
 
-    /// <summary>One thing that went wrong with a peer and will again.</summary>
+    /// <summary>Reports something that failed with a peer and will fail again.</summary>
     public void Tell(string senderId, string what, Problem problem)
     {
         lock (_gate)

@@ -5,7 +5,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
-/// <summary>One secret of the cluster as its writer signed it: encrypted with a key of its own, which is in no field of it.</summary>
+/// <summary>One secret of the cluster as its writer signed it. It is encrypted with its own key, which it does not contain.</summary>
 internal sealed record Secret
 {
     public required string Name { get; init; }
@@ -21,7 +21,7 @@ internal sealed record Secret
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public byte[]? Content { get; init; }
 
-    /// <summary>Hash that the content's key is told by, so that a box with another key is noticed.</summary>
+    /// <summary>Hash of the content's key, so that a box with another key is detected.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public byte[]? Commit { get; init; }
 
@@ -33,32 +33,32 @@ internal sealed record Secret
 }
 
 /// <summary>The content's key, sealed to one server node.</summary>
-/// <param name="Pin">Of the node key it is sealed to.</param>
+/// <param name="Pin">The pin of the node key for which it is sealed.</param>
 /// <param name="Key">An ephemeral public key, the sealed key and its tag.</param>
 internal sealed record SecretBox(string Pin, byte[] Key);
 
-/// <summary>A secret and its boxes, as it lies in <c>secrets/</c> and travels between server nodes.</summary>
+/// <summary>A secret and its boxes, as in <c>secrets/</c> and as server nodes send it.</summary>
 internal sealed record SealedSecret : IHasSchema
 {
     public const int CurrentSchema = 1;
 
     public int Schema { get; init; } = CurrentSchema;
 
-    /// <summary>A <see cref="Peers.Secret"/>, in the form its signature holds for.</summary>
+    /// <summary>A <see cref="Peers.Secret"/>, in the form that was signed.</summary>
     public required JsonElement Secret { get; init; }
 
-    /// <summary>By node id. Any server node that can open one makes those that lack.</summary>
+    /// <summary>By node id. A server node that can open one makes the missing ones.</summary>
     public IReadOnlyDictionary<string, SecretBox> Boxes { get; set; } = new Dictionary<string, SecretBox>();
 }
 
-/// <summary><c>POST /v1/secrets</c>, between server nodes alone.</summary>
+/// <summary><c>POST /v1/secrets</c>, only between server nodes.</summary>
 internal sealed record SecretsRequest(IReadOnlyDictionary<string, string> Versions)
 {
     public IReadOnlyList<SealedSecret>? Push { get; init; }
 }
 
-/// <param name="Newer">Secrets the asking node lacks, or lacks boxes of.</param>
-/// <param name="Want">Names of those it has and this node lacks.</param>
+/// <param name="Newer">Secrets that the asking node does not have, or whose boxes it does not have.</param>
+/// <param name="Want">Names of secrets that the asking node has and this node does not have.</param>
 internal sealed record SecretsAnswer(IReadOnlyList<SealedSecret> Newer, IReadOnlyList<string> Want);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]

@@ -3,19 +3,19 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>The exchange of secrets between two server nodes; nobody else is answered.</summary>
+/// <summary>The exchange of secrets between two server nodes. No other node gets an answer.</summary>
 internal sealed class SecretDesk(Membership membership, SecretStore store)
 {
     private const int MaxSteps = 8;
 
-    /// <summary>Whether a node may have secrets: it signs, the CA certified it as a server node, and nobody removed it.</summary>
+    /// <summary>Whether a node may have secrets: it signs, the CA certified it as a server node, and it was not removed.</summary>
     public static bool IsServer(NodeEntry node) => node is { Removed: false, IsServer: true, Signed.Kind: NodeKind.Server } && node.Signed.By == node.Id;
 
     /// <exception cref="ProblemException"><c>peers/not-a-server-node</c>.</exception>
     public SecretsAnswer Answer(SecretsRequest request, string sender)
     {
         if (membership.Current?.Nodes.GetValueOrDefault(sender) is not { } node || !IsServer(node) || store.Digest is null)
-            throw new ProblemException(new("peers/not-a-server-node", "Secrets are exchanged between server nodes alone.", $"Node {sender} or this one is none, or is not known as one yet.", "If it is one, wait a moment: its signed entry has not come here.") { Unsafe = true });
+            throw new ProblemException(PeerProblems.NotAServerNode(sender));
         if (request.Push is { } pushed) store.Merge(pushed, sender);
         store.Reseal();
         return store.Compare(request.Versions ?? new Dictionary<string, string>());

@@ -5,7 +5,7 @@ using System.Text;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// How a secret is closed and opened: the content with a random key (AES-256-GCM), that key to each server node's key (ECDH P-256 with an ephemeral key,
+/// How a secret is sealed and opened. The content is encrypted with a random key (AES-256-GCM), and that key for each server node's key (ECDH P-256 with an ephemeral key,
 /// HKDF-SHA256, AES-256-GCM). Name, version, cluster and recipient are bound to both.
 /// </summary>
 internal static class SecretSealing
@@ -24,7 +24,7 @@ internal static class SecretSealing
         return (content, Commit(clusterId, name, version, key), key);
     }
 
-    /// <exception cref="CryptographicException">The content was not closed with this key.</exception>
+    /// <exception cref="CryptographicException">The content was not sealed with this key.</exception>
     public static byte[] Open(string clusterId, string name, long version, byte[] content, byte[] key)
     {
         var value = new byte[content.Length - NonceBytes - TagBytes];
@@ -47,7 +47,7 @@ internal static class SecretSealing
         using var cipher = new AesGcm(WrappingKey(ephemeral.DeriveRawSecretAgreement(recipient.PublicKey), shown, publicKey, clusterId, name, version, nodeId), TagBytes);
         var box = new byte[BoxBytes];
         shown.CopyTo(box, 0);
-        // The wrapping key is used once, so one nonce is as good as another.
+        // The wrapping key is used once, so any nonce will do.
         cipher.Encrypt(new byte[NonceBytes], key, box.AsSpan(PublicKeyBytes, KeyBytes), box.AsSpan(PublicKeyBytes + KeyBytes));
         return box;
     }

@@ -8,8 +8,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Peers;
 
 /// <summary>
-/// The cluster's secrets on a server node: in <c>secrets/</c>, each sealed to the key of every server node and to nobody else, also on this disk. A client
-/// node has none. The last version wins, as for settings, and a deletion is a version.
+/// The cluster's secrets on a server node, in <c>secrets/</c>. Each is sealed for the keys of the server nodes and for nobody else, also on this disk. A client
+/// node has none. The highest version wins, as for settings. A deletion is a version.
 /// </summary>
 internal sealed class SecretStore(Membership membership)
 {
@@ -22,7 +22,7 @@ internal sealed class SecretStore(Membership membership)
     /// <summary>Raised after each change, outside any lock. Handlers must be quick and must not throw.</summary>
     public event Action? Changed;
 
-    /// <summary>Names of the secrets there are, in order, whether or not this node can open them yet.</summary>
+    /// <summary>Sorted names of all secrets, whether or not this node can open them yet.</summary>
     public IReadOnlyList<string> Names
     {
         get
@@ -31,7 +31,7 @@ internal sealed class SecretStore(Membership membership)
         }
     }
 
-    /// <summary>Tells two stores apart and says nothing of what is in them. Null on a node that holds no secrets.</summary>
+    /// <summary>Distinguishes two stores and reveals nothing of their content. Null on a node that has no secrets.</summary>
     public string? Digest
     {
         get
@@ -41,13 +41,13 @@ internal sealed class SecretStore(Membership membership)
         }
     }
 
-    /// <summary>What to give to a compare-and-set; 0 when nobody has written it.</summary>
+    /// <summary>The version for a compare-and-set; 0 if nobody has written it.</summary>
     public long Version(string name)
     {
         lock (_gate) return Loaded().GetValueOrDefault(name)?.Secret.Version ?? 0;
     }
 
-    /// <summary>The value, or null when there is none or this node has no box for it yet.</summary>
+    /// <summary>The value, or null if there is none or this node has no box for it yet.</summary>
     public byte[]? Open(string name)
     {
         lock (_gate)
@@ -63,7 +63,7 @@ internal sealed class SecretStore(Membership membership)
     public void Put(string name, ReadOnlySpan<byte> value, long? ifVersion = null)
     {
         if (!MembershipRules.IsSettingName(name) || value.Length > SecretRules.MaxBytes)
-            throw new ProblemException(new("secrets/bad-value", $"The secret {name} cannot be written.", $"A name is lower-case letters, digits, dots and dashes; a value has at most {SecretRules.MaxBytes} bytes.", "Choose another name, or a smaller value."));
+            throw new ProblemException(SettingProblems.BadSecret(name, SecretRules.MaxBytes));
         lock (_gate)
         {
             var (signer, version) = Next(name, ifVersion);
@@ -91,7 +91,7 @@ internal sealed class SecretStore(Membership membership)
         Changed?.Invoke();
     }
 
-    /// <summary>Makes boxes for server nodes that have none, and throws away those of nodes that are none any more. Costs nothing when neither membership nor secrets changed.</summary>
+    /// <summary>Makes boxes for server nodes that have none, and deletes those of nodes that are no longer server nodes. Costs nothing if neither membership nor secrets changed.</summary>
     public void Reseal()
     {
         if (membership.Signer is not { IsServer: true } || membership.Current is not { } document) return;
@@ -114,13 +114,13 @@ internal sealed class SecretStore(Membership membership)
         if (changed) Changed?.Invoke();
     }
 
-    /// <summary>Name and version of each, boxes included.</summary>
+    /// <summary>Name and version of each secret; the version covers the boxes.</summary>
     public IReadOnlyDictionary<string, string> Versions()
     {
         lock (_gate) return Loaded().ToDictionary(h => h.Key, h => VersionOf(h.Value));
     }
 
-    /// <summary>What a peer with these versions lacks, and what it has that this node lacks.</summary>
+    /// <summary>What a peer with these versions does not have, and what it has that this node does not have.</summary>
     public SecretsAnswer Compare(IReadOnlyDictionary<string, string> theirs)
     {
         lock (_gate)
@@ -140,7 +140,7 @@ internal sealed class SecretStore(Membership membership)
         }
     }
 
-    /// <summary>The secrets of these names, as many as fit into a message.</summary>
+    /// <summary>The secrets with these names, as many as fit into a message.</summary>
     public IReadOnlyList<SealedSecret> Part(IEnumerable<string> names)
     {
         lock (_gate)
@@ -166,8 +166,8 @@ internal sealed class SecretStore(Membership membership)
         foreach (var given in remote.Take(SecretRules.MaxSecrets))
         {
             var (secret, why) = SecretRules.Read(given);
-            why ??= membership.Judge is not { } judge ? "this node has no CA to hold its signature against"
-                : secret!.Signed!.By != secret.Writer ? "it is signed by another node than the one that wrote it"
+            why ??= membership.Judge is not { } judge ? "this node has no CA to check its signature with"
+                : secret!.Signed!.By != secret.Writer ? "it was not signed by the node that wrote it"
                 : judge.OfServer(Signed.Secret, CanonicalJson.Of(given.Secret, "signed"), secret.Signed);
             if (why is null) news |= Take(secret!, given);
             else refused.Add(new RefusedEntry("x:" + secret?.Name, secret?.Name ?? "a secret", why));
@@ -196,14 +196,14 @@ internal sealed class SecretStore(Membership membership)
 
     private (NodeSigner Signer, long Version) Next(string name, long? ifVersion)
     {
-        if (membership.Current is null) throw new ProblemException(Membership.NoCluster());
+        if (membership.Current is null) throw new ProblemException(PeerProblems.NoCluster());
         if (membership.Signer is not { IsServer: true } signer)
-            throw new ProblemException(new("secrets/not-a-server-node", $"This node cannot write the secret {name}.", "Secrets are kept on server nodes alone.", "Run the command on a server node.") { Unsafe = true });
+            throw new ProblemException(SettingProblems.NoSecretsHere(name));
         var held = Loaded().GetValueOrDefault(name);
         if (ifVersion is { } seen && seen != (held?.Secret.Version ?? 0))
-            throw new ProblemException(new("secrets/changed", $"The secret {name} was changed by another.", $"Its version was {seen} when this was decided and is {held?.Secret.Version ?? 0} now.", "Read it again and decide anew."));
+            throw new ProblemException(SettingProblems.SecretChanged(name, seen, held?.Secret.Version ?? 0));
         if (held is null && Loaded().Count >= SecretRules.MaxSecrets)
-            throw new ProblemException(new("secrets/too-many", $"There are {SecretRules.MaxSecrets} secrets already.", "A cluster keeps no more, deleted ones included.", "Write to one of those that exist."));
+            throw new ProblemException(SettingProblems.TooManySecrets(SecretRules.MaxSecrets));
         return (signer, (held?.Secret.Version ?? 0) + 1);
     }
 
@@ -219,11 +219,11 @@ internal sealed class SecretStore(Membership membership)
         return held with { Boxes = boxes };
     }
 
-    /// <summary>Node ids and keys of those that may open secrets: server nodes by the CA's word, and not removed.</summary>
+    /// <summary>Node ids and keys of the nodes that may open secrets: certified as server nodes and not removed.</summary>
     private IEnumerable<(string Id, EntrySignature Signature)> Servers() =>
         membership.Current!.Nodes.Values.Where(SecretDesk.IsServer).Select(n => (n.Id, n.Signed!));
 
-    /// <summary>Boxes without those of nodes that are known to be none to have any. One that is not known yet may be a server that joined just now.</summary>
+    /// <summary>The boxes without those of known nodes that may not have one. An unknown node may be a server node that has just joined.</summary>
     private Dictionary<string, SecretBox> Kept(IReadOnlyDictionary<string, SecretBox> boxes) =>
         boxes.Where(b => membership.Current!.Nodes.GetValueOrDefault(b.Key) is not { } node || node is { Removed: false, IsServer: true }).ToDictionary();
 
@@ -238,7 +238,7 @@ internal sealed class SecretStore(Membership membership)
                 continue;
             }
 
-            // A box for the key the node has now; of two such the same on every node.
+            // A box for the node's present key. Of two such boxes, every node picks the same one.
             var pin = membership.Current!.Nodes.GetValueOrDefault(id)?.KeyPin;
             var order = (their.Pin == pin).CompareTo(our.Pin == pin);
             if (order > 0 || (order == 0 && their.Key.AsSpan().SequenceCompareTo(our.Key) > 0)) all[id] = their;
@@ -258,7 +258,7 @@ internal sealed class SecretStore(Membership membership)
         }
         catch (CryptographicException)
         {
-            // Not made for this key, whatever it says: as good as none until the secret is written anew.
+            // The box is not for this key, so it is useless until the secret is written again.
             return null;
         }
     }
@@ -274,7 +274,7 @@ internal sealed class SecretStore(Membership membership)
 
         var file = FileOf(held.Secret.Name);
         file.Write(held.Sealed);
-        // What was replaced is to be gone.
+        // The replaced secret must not stay on disk.
         File.Delete(file.Path + ".previous");
         Loaded()[held.Secret.Name] = held;
     }
@@ -291,9 +291,9 @@ internal sealed class SecretStore(Membership membership)
             }
             catch (ProblemException e) when (e.Problem.Code == "storage/torn")
             {
-                // The other server nodes have it; what is left here is kept for a person.
+                // The other server nodes have it. The damaged file is kept for an operator.
                 File.Move(path, path + ".damaged", overwrite: true);
-                membership.Refusals.Tell("", path, e.Problem with { Fix = $"It was renamed to {path}.damaged; the other server nodes send the secret again. Look at the disk." });
+                membership.Refusals.Tell("", path, e.Problem with { Fix = $"The file was renamed to {path}.damaged. The other server nodes send the secret again. Check the disk." });
             }
         }
 
@@ -301,7 +301,7 @@ internal sealed class SecretStore(Membership membership)
     }
 
     private DurableFile<SealedSecret> FileOf(string name) =>
-        new(Path.Combine(membership.Paths.Secrets, name + ".json"), SealedSecret.CurrentSchema, SecretsJson.Default.SealedSecret, given => SecretRules.Read(given) is var (secret, why) && secret is not null && secret.Name != name ? "it holds a secret of another name" : why);
+        new(Path.Combine(membership.Paths.Secrets, name + ".json"), SealedSecret.CurrentSchema, SecretsJson.Default.SealedSecret, given => SecretRules.Read(given) is var (secret, why) && secret is not null && secret.Name != name ? "it contains a secret with another name" : why);
 
     private string ClusterId => membership.Current!.ClusterId;
 

@@ -4,12 +4,12 @@ using System.Text.Json.Serialization;
 
 namespace Nomadstack.Peers;
 
-/// <summary>One setting of the cluster: a register that any server node may write. The higher version wins, wherever it was written.</summary>
+/// <summary>One setting of the cluster: a register that any server node may write. The higher version wins, whoever wrote it.</summary>
 internal sealed record Setting
 {
     public required string Name { get; init; }
 
-    /// <summary>Any JSON; absent once the setting was deleted.</summary>
+    /// <summary>Any JSON; absent if the setting was deleted.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public JsonElement? Value { get; init; }
 
@@ -19,10 +19,10 @@ internal sealed record Setting
     /// <summary>Id of the node that wrote it.</summary>
     public required string Writer { get; init; }
 
-    /// <summary>A deletion is a writing like any other: it has to win over what others still hold.</summary>
+    /// <summary>A deletion is a write like any other: it must win over what others still have.</summary>
     public bool Deleted { get; init; }
 
-    /// <summary>By <see cref="Writer"/>, a server node.</summary>
+    /// <summary>The signature of <see cref="Writer"/>, a server node.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EntrySignature? Signed { get; set; }
 

@@ -6,7 +6,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
-/// <summary>What kind of thing a signature is of; part of what is signed, so that none passes for another.</summary>
+/// <summary>What a signature is for. It is part of the signed bytes, so that one kind cannot be used as another.</summary>
 internal static class Signed
 {
     public const string Node = "node";
@@ -20,7 +20,7 @@ internal static class Signed
         Encoding.UTF8.GetBytes($"nomadstack key 1\n{clusterId}\n{nodeId}\n{kind}\n{Certificates.Pin(key)}");
 }
 
-/// <summary>This node's key and the CA's word for it: signs what this node says.</summary>
+/// <summary>This node's key and the CA's proof for it: signs what this node sends.</summary>
 internal sealed class NodeSigner : IDisposable
 {
     private readonly ECDsa _key;
@@ -44,8 +44,8 @@ internal sealed class NodeSigner : IDisposable
 
     public bool IsServer => Kind == NodeKind.Server;
 
-    /// <summary>From <c>pki/</c>, or null while it is not whole: before a bootstrap or join.</summary>
-    /// <remarks>A node that was given a proof at its join uses it. One that joined under release 0.1.0 holds the CA's key, like every node then, and certifies itself as a server node.</remarks>
+    /// <summary>From <c>pki/</c>, or null while that is incomplete, before a bootstrap or join.</summary>
+    /// <remarks>A node that got a proof at its join uses it. A node that joined with release 0.1.0 has the CA's key, as every node then, and certifies itself as a server node.</remarks>
     public static NodeSigner? TryLoad(NodePaths paths, string nodeId)
     {
         if (PkiFiles.Read(PkiFiles.CaCertificate(paths)) is not { } caPem || PkiFiles.Read(PkiFiles.NodeKey(paths)) is null) return null;
@@ -58,11 +58,11 @@ internal sealed class NodeSigner : IDisposable
         return new NodeSigner(clusterId, nodeId, NodeKind.Server, key, Prove(caKey, clusterId, nodeId, NodeKind.Server, key.ExportSubjectPublicKeyInfo()));
     }
 
-    /// <summary>The CA's word that a key belongs to a node of that kind.</summary>
+    /// <summary>The CA's proof that a key belongs to a node of that kind.</summary>
     public static byte[] Prove(ECDsa caKey, string clusterId, string nodeId, string kind, byte[] publicKey) =>
         caKey.SignData(Signed.ProofMessage(clusterId, nodeId, kind, publicKey), HashAlgorithmName.SHA256);
 
-    /// <summary>Keeps the proof a join was answered with.</summary>
+    /// <summary>Writes the proof from the answer to a join.</summary>
     public static void WriteProof(NodePaths paths, string kind, byte[] proof) => PkiFiles.Write(PkiFiles.NodeProof(paths), $"{kind} {Convert.ToBase64String(proof)}\n");
 
     public EntrySignature Sign(string what, ReadOnlySpan<byte> body) =>
@@ -86,7 +86,7 @@ internal sealed class NodeSigner : IDisposable
         return bare with { Signed = Sign(Signed.Setting, Entries.Body(bare)) };
     }
 
-    /// <summary>The same key, to open what was sealed to this node.</summary>
+    /// <summary>The same key, to open what was sealed for this node.</summary>
     public ECDiffieHellman ForAgreement() => ECDiffieHellman.Create(_key.ExportParameters(includePrivateParameters: true));
 
     public void Dispose() => _key.Dispose();
@@ -97,11 +97,11 @@ internal sealed class NodeSigner : IDisposable
         var words = text.Trim().Split(' ');
         var proof = new byte[64];
         if (words.Length == 2 && Convert.TryFromBase64String(words[1], proof, out var length) && length == proof.Length) return (words[0], proof);
-        throw Certificates.Torn(PkiFiles.NodeProof(paths), "it is no proof of a key");
+        throw Certificates.Torn(PkiFiles.NodeProof(paths), "it is not a proof of a key");
     }
 }
 
-/// <summary>Tells whether signatures hold. Needs nothing but the cluster's CA, so the answer never depends on what was heard before.</summary>
+/// <summary>Checks signatures. Needs only the cluster's CA, so the result never depends on what was received before.</summary>
 internal sealed class SignatureJudge : IDisposable
 {
     private const int ProofsKept = 4096;
@@ -119,17 +119,17 @@ internal sealed class SignatureJudge : IDisposable
         using var ca = Certificates.Parse(PkiFiles.CaCertificate(paths), pem);
         return Certificates.ClusterIdOf(ca) is { } clusterId && System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions.GetECDsaPublicKey(ca) is { } key
             ? new SignatureJudge(key, clusterId)
-            : throw Certificates.Torn(PkiFiles.CaCertificate(paths), "it is no CA of ours");
+            : throw Certificates.Torn(PkiFiles.CaCertificate(paths), "it is not a CA of nomadstack");
     }
 
-    /// <summary>Why the entry is not to be believed, or null.</summary>
+    /// <summary>Why the entry is refused, or null.</summary>
     public string? Complaint(NodeEntry entry)
     {
         if (entry.Signed is not { } signature) return null;
         if (Complaint(Signed.Node, Entries.SignedBody(entry), signature) is { } complaint) return complaint;
-        if (signature.By != entry.Id) return signature.Kind == NodeKind.Server ? null : "it is signed by another node, which is no server node";
-        return Certificates.Pin(signature.Key) != entry.KeyPin ? "it is signed with another key than it names"
-            : signature.Kind != (entry.Kind ?? NodeKind.Server) ? $"it calls itself a {entry.Kind ?? NodeKind.Server} node, and its key was certified for a {signature.Kind} node"
+        if (signature.By != entry.Id) return signature.Kind == NodeKind.Server ? null : "it was signed by another node that is not a server node";
+        return Certificates.Pin(signature.Key) != entry.KeyPin ? "it was not signed with the key that it names"
+            : signature.Kind != (entry.Kind ?? NodeKind.Server) ? $"it says that it is a {entry.Kind ?? NodeKind.Server} node, but its key is certified for a {signature.Kind} node"
             : null;
     }
 
@@ -139,22 +139,22 @@ internal sealed class SignatureJudge : IDisposable
     /// <inheritdoc cref="Complaint(NodeEntry)"/>
     public string? Complaint(Setting entry) =>
         entry.Signed is not { } signature ? "it is not signed"
-        : signature.By != entry.Writer ? "it is signed by another node than the one that wrote it"
+        : signature.By != entry.Writer ? "it was not signed by the node that wrote it"
         : OfServer(Signed.Setting, Entries.SignedBody(entry), signature);
 
     public string? OfServer(string what, ReadOnlySpan<byte> body, EntrySignature signature) =>
-        Complaint(what, body, signature) ?? (signature.Kind == NodeKind.Server ? null : "it is signed by a node that is no server node");
+        Complaint(what, body, signature) ?? (signature.Kind == NodeKind.Server ? null : "it was signed by a node that is not a server node");
 
     public void Dispose() => _ca.Dispose();
 
     private string? Complaint(string what, ReadOnlySpan<byte> body, EntrySignature signature)
     {
-        if (!IsProven(signature)) return "the key it is signed with is not certified by this cluster's CA";
+        if (!IsProven(signature)) return "its key is not certified by this cluster's CA";
         try
         {
             using var key = ECDsa.Create();
             key.ImportSubjectPublicKeyInfo(signature.Key, out _);
-            return key.KeySize == 256 && key.VerifyData(Signed.Message(what, _clusterId, body), signature.Value, HashAlgorithmName.SHA256) ? null : "its signature does not hold";
+            return key.KeySize == 256 && key.VerifyData(Signed.Message(what, _clusterId, body), signature.Value, HashAlgorithmName.SHA256) ? null : "its signature is not valid";
         }
         catch (CryptographicException e)
         {

@@ -3,7 +3,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Peers;
 
-/// <summary>Answers one step of a peer's exchange: takes what it pushed, then says "same" or helps it find what differs. Bounded by <see cref="SyncLimits"/>.</summary>
+/// <summary>Answers one step of a peer's exchange: takes the pushed entries, then answers "same" or helps to find the difference. Limited by <see cref="SyncLimits"/>.</summary>
 internal sealed class SyncDesk(Membership membership)
 {
     /// <param name="sender">Node id of the peer, from its certificate.</param>
@@ -12,7 +12,7 @@ internal sealed class SyncDesk(Membership membership)
     public SyncAnswer Answer(SyncRequest request, string? sender = null, string? secrets = null)
     {
         if (request.Push is { } pushed) membership.Merge(pushed, sender);
-        var document = membership.Current ?? throw new ProblemException(Membership.NoCluster());
+        var document = membership.Current ?? throw new ProblemException(PeerProblems.NoCluster());
         var full = request.Full is not null;
         var digests = full ? Digests.Of(document) : Digests.OfReleased(document);
         if ((request.Full ?? request.Digest) == digests.Whole) return new SyncAnswer(Same: true) { Full = full, Secrets = secrets };
@@ -32,7 +32,7 @@ internal sealed class SyncDesk(Membership membership)
         want.AddRange(theirs.Keys.Where(key => !digests.Has(key)));
         return new SyncAnswer(Same: false) { Full = full, Secrets = secrets, Newer = digests.Part(newer), Want = [.. want.Take(SyncLimits.Entries)] };
 
-        // At the same incarnation both are sent: merging picks the same winner on either side.
+        // At the same incarnation both are sent: merging picks the same one on both sides.
         void Compare(string key, string ours, string their)
         {
             var order = Digests.IncarnationOf(ours).CompareTo(Digests.IncarnationOf(their));

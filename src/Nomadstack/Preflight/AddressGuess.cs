@@ -5,14 +5,14 @@ using System.Net.Sockets;
 
 namespace Nomadstack.Preflight;
 
-/// <summary>Which address a node takes when none is given: one of the interface that leads to the rest of the world. Null rather than a guess when there is none.</summary>
+/// <summary>The address that a node takes when none is given: one of the interface with the default route. Null if there is none.</summary>
 internal static class AddressGuess
 {
     private const string NoLimit = "ffffffff";
 
     public static HostAddress? Default() => Default(ReadOrEmpty("/proc/net/route"), ReadOrEmpty("/proc/net/ipv6_route"), HostAddress.All());
 
-    /// <summary>The interface that has the address; null when this machine has no such address.</summary>
+    /// <summary>The interface that has the address; null if this machine does not have it.</summary>
     public static string? InterfaceOf(string address) =>
         IPAddress.TryParse(address, out var ip) ? InterfaceOf(ip, HostAddress.All()) : null;
 

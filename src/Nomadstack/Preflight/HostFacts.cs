@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 
 namespace Nomadstack.Preflight;
 
-/// <summary>One reading of this machine, as far as the checks before a start need it. Changes nothing and needs no privileges.</summary>
+/// <summary>The facts about this machine that the checks before a start need. Changes nothing and needs no privileges.</summary>
 /// <param name="Sockets">What listens here.</param>
-/// <param name="Owner">The process behind a socket's inode; null when it is another user's and cannot be seen.</param>
-/// <param name="DataMount">The mount that holds, or will hold, the data folder; null when unknown.</param>
-/// <param name="DataProblem">What the system says to reading and writing the data folder, or the nearest folder above it that exists; null when both are allowed.</param>
-/// <param name="FreeBytes">Free for us on the data folder's disk; null when unknown.</param>
+/// <param name="Owner">The process that has a socket's inode open; null if it belongs to another user and cannot be seen.</param>
+/// <param name="DataMount">The mount of the present or future data folder; null when unknown.</param>
+/// <param name="DataProblem">Why the data folder, or the nearest existing folder above it, cannot be read and written; null if it can.</param>
+/// <param name="FreeBytes">Free space for us on the data folder's disk; null when unknown.</param>
 internal sealed record HostFacts(
     IReadOnlyList<ListeningSocket> Sockets,
     Func<long, SocketOwner?> Owner,
@@ -30,13 +30,13 @@ internal sealed record HostFacts(
     {
         path = Path.GetFullPath(path);
         while (!Path.Exists(path) && Path.GetDirectoryName(path) is { } parent) path = parent;
-        // A link elsewhere lives on the mount of its target.
+        // A link counts as being on the mount of its target.
         return Directory.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
     }
 
     private static FolderProblem? Access(string folder)
     {
-        if (!Directory.Exists(folder)) return new(folder, "it is no folder");
+        if (!Directory.Exists(folder)) return new(folder, "it is not a folder");
         return NativeAccess.Check(folder, NativeAccess.Read | NativeAccess.Write | NativeAccess.Search) == 0 ? null : new(folder, Marshal.GetLastPInvokeErrorMessage());
     }
 
@@ -48,13 +48,13 @@ internal sealed record HostFacts(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The access check tells why; how much is free is then beside the point.
+            // The access check says why. The free space does not matter then.
             return null;
         }
     }
 }
 
-/// <param name="Folder">The folder that was asked about, which may be one above the data folder.</param>
+/// <param name="Folder">The checked folder, which may be one above the data folder.</param>
 /// <param name="Why">The system's words.</param>
 internal sealed record FolderProblem(string Folder, string Why);
 
@@ -67,7 +67,7 @@ internal sealed record HostAddress(IPAddress Address, string Interface)
             .SelectMany(i => i.GetIPProperties().UnicastAddresses.Select(a => new HostAddress(Plain(a.Address), i.Name))),
     ];
 
-    /// <summary>Without the scope of link-local addresses, which is no part of what people type.</summary>
+    /// <summary>Without the scope of link-local addresses, which people do not type.</summary>
     private static IPAddress Plain(IPAddress address) => address.ScopeIdOrZero() == 0 ? address : new IPAddress(address.GetAddressBytes());
 }
 
@@ -77,7 +77,7 @@ internal static class AddressScope
         address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? address.ScopeId : 0;
 }
 
-/// <summary>The kernel's own answer to "may I", which knows of read-only mounts and access lists that permission bits do not show.</summary>
+/// <summary>The kernel's own access check. It knows read-only mounts and access lists, which permission bits do not show.</summary>
 internal static partial class NativeAccess
 {
     public const int Read = 4, Write = 2, Search = 1;

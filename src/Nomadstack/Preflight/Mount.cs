@@ -4,7 +4,7 @@ namespace Nomadstack.Preflight;
 /// <summary>The file system a folder lives on.</summary>
 internal sealed record Mount(string Point, string FileSystem, IReadOnlySet<string> Options)
 {
-    /// <summary>Gone when the power is.</summary>
+    /// <summary>Its content is lost in a power cut.</summary>
     public bool InMemory => FileSystem is "tmpfs" or "ramfs";
 
     public bool NoExec => Options.Contains("noexec");

@@ -5,7 +5,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Preflight;
 
-/// <summary>What a node is about to take.</summary>
+/// <summary>What a node needs from its machine.</summary>
 /// <param name="Built">When this program was built; null when unknown.</param>
 /// <param name="OwnPids">Processes that may hold the ports because they are ours already.</param>
 /// <param name="Member">A cluster counts on this node already: what it has recorded is started, however little room is left.</param>
@@ -14,7 +14,7 @@ internal sealed record PreflightRequest(string Address, IReadOnlyList<PortUse> P
 /// <param name="Purpose">What a person calls it: <c>Nomad server RPC</c>.</param>
 internal sealed record PortUse(int Port, string Purpose, bool Udp = false)
 {
-    /// <summary>The ports a node takes, the temporary ones of a bootstrap included when it will make a cluster.</summary>
+    /// <summary>The ports that a node needs. If it will make a cluster, they include the temporary ports of the bootstrap.</summary>
     public static IReadOnlyList<PortUse> Of(PortPlan plan, IEnumerable<Product> products, bool bootstrap) =>
     [
         new(plan.Peers, "nomadstack peers"),
@@ -24,13 +24,13 @@ internal sealed record PortUse(int Port, string Purpose, bool Udp = false)
     ];
 }
 
-/// <summary>Everything that would make a start fail later, found before anything is started. Pure: reports all at once, changes nothing.</summary>
+/// <summary>Finds, before anything is started, everything that would make the start fail later. Pure: reports all problems at once and changes nothing.</summary>
 internal static class PreflightChecks
 {
-    /// <summary>Raft, snapshots and logs of an idle cluster take a few hundred megabytes.</summary>
+    /// <summary>Raft data, snapshots and logs of an idle cluster take a few hundred megabytes.</summary>
     public const long LeastFreeBytes = 512L << 20;
 
-    /// <summary>No clock that is right shows an earlier time.</summary>
+    /// <summary>A clock that shows an earlier time is wrong.</summary>
     private static readonly DateTimeOffset s_earliest = new(2024, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     public static IReadOnlyList<Problem> All(PreflightRequest request, HostFacts host) =>
@@ -40,22 +40,22 @@ internal static class PreflightChecks
     {
         if (!IPAddress.TryParse(request.Address, out var address))
         {
-            yield return new("preflight/bind-not-an-address", $"\"{request.Address}\" is no IP address.", "A node binds to one address, by number: a name may lead elsewhere after a restart.", Choose(host));
+            yield return PreflightProblems.NotAnAddress(request.Address, Choose(host));
         }
         else if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
         {
-            yield return new("preflight/bind-any", $"{address} means every address of this machine.", "Other nodes must be told one address that reaches this one.", Choose(host));
+            yield return PreflightProblems.AnyAddress(address.ToString(), Choose(host));
         }
         else if (AddressGuess.InterfaceOf(address, host.Addresses) is null)
         {
-            yield return new("preflight/bind-not-here", $"This machine has no address {address}.", "Nothing can listen on an address that belongs to another machine.", Choose(host));
+            yield return PreflightProblems.AddressNotHere(address.ToString(), Choose(host));
         }
     }
 
     public static IEnumerable<Problem> Ports(PreflightRequest request, HostFacts host)
     {
         foreach (var twice in request.Ports.GroupBy(p => (p.Port, p.Udp)).Where(g => g.Count() > 1 && !g.Key.Udp))
-            yield return new("preflight/port-twice", $"Port {twice.Key.Port} is planned for {string.Join(" and ", twice.Select(p => p.Purpose))}.", "One port serves one purpose.", "Change one of them in node.json.");
+            yield return PreflightProblems.PortTwice(twice.Key.Port, twice.Select(p => p.Purpose));
 
         if (!IPAddress.TryParse(request.Address, out var address)) yield break;
         HashSet<int> told = [];
@@ -65,25 +65,25 @@ internal static class PreflightChecks
             if (holder is null) continue;
             var owner = host.Owner(holder.Inode);
             if (owner is not null && request.OwnPids?.Contains(owner.Pid) == true) continue;
-            // TCP and UDP of one port are nearly always one program: once is enough.
+            // One program nearly always has both TCP and UDP of a port: report it once.
             if (!told.Add(use.Port)) continue;
             var by = owner is null ? "a process of another user (root can see which)" : $"pid {owner.Pid}: {owner.Command}";
-            yield return new("preflight/port-taken", $"Port {use.Port} on {holder.Address}, needed for {use.Purpose}, is taken.", $"It is held by {by}.", "Stop that process, or give this node other ports.");
+            yield return PreflightProblems.PortTaken(use.Port, holder.Address.ToString(), use.Purpose, by);
         }
     }
 
     public static IEnumerable<Problem> Data(PreflightRequest request, HostFacts host)
     {
         if (host.DataProblem is { } denied)
-            yield return new("preflight/data-not-writable", $"{request.DataFolder} cannot be used as the data folder.", $"The system says of {denied.Folder}: {denied.Why}.", "Run as a user who may write there, or choose another --data-dir.");
+            yield return PreflightProblems.NotWritable(request.DataFolder, denied);
         if (host.DataMount is { } mount)
         {
             if (mount.InMemory)
-                yield return new("preflight/data-in-memory", $"{request.DataFolder} is on {mount.FileSystem} and would not survive a power cut.", $"{mount.Point} is kept in memory. A server that forgets its raft data can take the cluster's data with it.", "Choose a --data-dir on a disk.") { Unsafe = true };
+                yield return PreflightProblems.InMemory(request.DataFolder, mount);
             if (mount.ReadOnly)
-                yield return new("preflight/data-read-only", $"{request.DataFolder} is on a file system that is mounted read-only.", $"{mount.Point} has the mount option ro.", "Mount it for writing, or choose another --data-dir.");
+                yield return PreflightProblems.ReadOnly(request.DataFolder, mount);
             if (mount.NoExec)
-                yield return new("preflight/data-noexec", $"{request.DataFolder} is on a file system that runs no programs.", $"{mount.Point} has the mount option noexec, and Nomad starts our task driver from the data folder.", "Mount it without noexec, or choose another --data-dir.");
+                yield return PreflightProblems.NoExec(request.DataFolder, mount);
         }
 
         if (!request.Member && host.FreeBytes is { } free && free < LeastFreeBytes)
@@ -93,9 +93,9 @@ internal static class PreflightChecks
     public static IEnumerable<Problem> Clock(PreflightRequest request, HostFacts host)
     {
         var earliest = request.Built is { } built && built > s_earliest ? built : s_earliest;
-        // A build machine in another time zone or a little ahead is no reason to refuse.
+        // The build machine may be in another time zone or a little ahead. That is no reason to refuse.
         if (host.Now < earliest - TimeSpan.FromDays(1))
-            yield return new("preflight/clock", $"This machine's clock shows {host.Now:yyyy-MM-dd}.", $"This program was not there before {earliest:yyyy-MM-dd}. With a wrong clock certificates and tokens are not yet valid.", "Set the clock, best by a time service, and start again.");
+            yield return PreflightProblems.Clock(host.Now, earliest);
     }
 
     private static bool Clashes(IPAddress held, IPAddress wanted) =>
@@ -104,6 +104,6 @@ internal static class PreflightChecks
     private static string Choose(HostFacts host)
     {
         var here = host.Addresses.Where(a => !a.Address.IsIPv6LinkLocal).Select(a => $"{a.Address} ({a.Interface})").ToList();
-        return here.Count == 0 ? "Configure a network address first." : $"Give --bind one of {string.Join(", ", here)}.";
+        return here.Count == 0 ? "Configure a network address first." : $"Use one of these with --bind: {string.Join(", ", here)}.";
     }
 }

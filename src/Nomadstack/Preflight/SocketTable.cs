@@ -48,7 +48,7 @@ internal static class SocketTable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Another user's process, or one that ended while we looked: not one we can name.
+                // A process of another user, or one that has just ended: it cannot be named.
             }
         }
 

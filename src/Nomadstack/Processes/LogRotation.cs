@@ -6,12 +6,12 @@ namespace Nomadstack.Processes;
 
 /// <summary>
 /// Keeps log files of running processes small: the content moves to <c>FILE.1</c> (then <c>.2</c>, <c>.3</c>), and the file is truncated in place.
-/// Everything written before the last look at the file is kept.
+/// Everything written before the last read of the file is kept.
 /// </summary>
 /// <remarks>
-/// A rename would take the file along with the process, which keeps its descriptor and cannot be told to reopen it. It appends (O_APPEND), so after the
-/// truncation it goes on at the new end. The price: what it writes between our last read, which found nothing more, and the truncation right after it,
-/// some microseconds, is lost. Killed anywhere in between, the worst is that lines are found twice.
+/// A rename would not help: the process keeps its descriptor and cannot be told to reopen the file. It appends (O_APPEND), so after the
+/// truncation it continues at the new end. The price: what it writes in the microseconds between our last read and the truncation
+/// is lost. If we are killed in between, at worst some lines are there twice.
 /// </remarks>
 internal sealed class LogRotation(long limitBytes = LogRotation.DefaultLimit, int keep = LogRotation.DefaultKeep)
 {
@@ -20,8 +20,8 @@ internal sealed class LogRotation(long limitBytes = LogRotation.DefaultLimit, in
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>True when the file was rotated. A file that is not there needs nothing.</summary>
-    /// <exception cref="IOException">No room for the copy, or no right to make it; the log is untouched.</exception>
+    /// <summary>True when the file was rotated. A missing file is not an error.</summary>
+    /// <exception cref="IOException">No room or no permission for the copy. The log is unchanged.</exception>
     public bool RotateIfNeeded(string path)
     {
         if (new FileInfo(path) is not { Exists: true } info || info.Length <= limitBytes) return false;
@@ -35,7 +35,7 @@ internal sealed class LogRotation(long limitBytes = LogRotation.DefaultLimit, in
         }
         catch (IOException)
         {
-            // What it took of a full disk is given back.
+            // Gives the space back on a full disk.
             File.Delete(temp);
             throw;
         }
@@ -46,13 +46,13 @@ internal sealed class LogRotation(long limitBytes = LogRotation.DefaultLimit, in
         }
 
         File.Move(temp, Numbered(path, 1), overwrite: true);
-        // The copy took its time. Nothing but the truncation comes after this; whoever writes faster than we copy is not followed for ever.
+        // The copy took time, so copy the rest once more. Only the truncation follows: a process that writes faster than we copy is not followed forever.
         Copy(log, copy, info.Length, info.Length + limitBytes);
         RandomAccess.SetLength(log, 0);
         return true;
     }
 
-    /// <summary>Until nothing more is there, or the end given.</summary>
+    /// <summary>Copies until the end of the file, or until the given end.</summary>
     private static void Copy(SafeFileHandle log, FileStream copy, long from, long end)
     {
         var buffer = new byte[64 * 1024];

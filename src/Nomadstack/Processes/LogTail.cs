@@ -6,11 +6,11 @@ namespace Nomadstack.Processes;
 /// <summary>The end of a log file, read without reading the rest.</summary>
 internal static class LogTail
 {
-    /// <summary>Longer ends are cut at their front.</summary>
+    /// <summary>The most bytes to read.</summary>
     private const int MostBytes = 64 * 1024;
 
-    /// <summary>The last lines, oldest first, an unfinished one included; fewer when there are fewer, none when there is no file.</summary>
-    /// <param name="from">Nothing before this offset, unless the file has shrunk below it, which means it was rotated.</param>
+    /// <summary>The last lines, oldest first, including an unfinished one. Fewer if the file has fewer; none if there is no file.</summary>
+    /// <param name="from">Reads nothing before this offset, unless the file is now shorter, which means that it was rotated.</param>
     public static IReadOnlyList<string> LastLines(string path, int count, long from = 0)
     {
         byte[] bytes;

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Processes;
 
-/// <summary>What carries a data folder's mark in its environment: processes of ours, and everything that was started below them and inherited it.</summary>
+/// <summary>The processes with a data folder's mark in their environment: our own, and all their descendants, which inherit it.</summary>
 internal static class MarkedProcesses
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(50);
 
-    /// <param name="name">Of the process of ours; null for all.</param>
+    /// <param name="name">The name of our process; null for all.</param>
     public static IEnumerable<ProcessIdentity> Of(string dataFolder, string? name = null)
     {
         var mark = $"{ProcessSpawner.MarkerName}={dataFolder}:{name}";
         foreach (var pid in ProcFs.Pids())
         {
-            // Identified first: whoever has the pid by the time of a signal is then known to be the one that was looked at, or nobody.
+            // Identified first, so that a signal reaches the process that was looked at, or nobody.
             if (ProcFs.Identify(pid) is { } process && ProcFs.EnvironmentOf(pid)?.Any(v => name is null ? v.StartsWith(mark, StringComparison.Ordinal) : v == mark) == true) yield return process;
         }
     }
 
-    /// <summary>Pids of all that belongs to a data folder, this process among them, and one whose agent was killed before it could record it.</summary>
+    /// <summary>Pids of all processes of a data folder. They include this process, and one whose agent was killed before it could record it.</summary>
     public static HashSet<int> WithThis(string dataFolder) => [Environment.ProcessId, .. Of(dataFolder).Select(process => process.Pid)];
 
     /// <summary>
-    /// SIGTERM, and SIGKILL after <paramref name="grace"/> (at once when that is zero), to all of them, those that are born meanwhile included;
-    /// returns when none is left.
+    /// Sends SIGTERM to all of them, and SIGKILL after <paramref name="grace"/> (at once if that is zero). New processes are included.
+    /// Returns when none is left.
     /// </summary>
     /// <returns>How many there were.</returns>
     public static async Task<int> EndAsync(string dataFolder, string? name, TimeSpan grace, TimeProvider time, CancellationToken cancel)

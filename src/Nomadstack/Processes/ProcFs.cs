@@ -7,22 +7,22 @@ using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Processes;
 
-/// <summary>What /proc/PID/stat tells about one process, at one moment. Times are clock ticks (<see cref="ProcFs.TicksPerSecond"/>).</summary>
+/// <summary>What /proc/PID/stat says about one process at one moment. Times are clock ticks (<see cref="ProcFs.TicksPerSecond"/>).</summary>
 /// <param name="State">Its letter: R, S, D, T, Z (zombie) and so on.</param>
 internal sealed record ProcessStat(int Pid, char State, int Parent, int Session, long UserTicks, long SystemTicks, long StartTicks, long ResidentBytes);
 
 /// <summary>
-/// Reads /proc. A process that is gone reads as null; any other failure throws, since taking "cannot tell" for "gone"
+/// Reads /proc. A process that is gone reads as null. Any other failure throws: to take "cannot tell" for "gone"
 /// would start a second process on the same data.
 /// </summary>
 internal static class ProcFs
 {
-    /// <summary>An exec that takes longer has a disk that does not answer.</summary>
+    /// <summary>An exec that takes longer waits for a disk that does not answer.</summary>
     private static readonly TimeSpan LongestExec = TimeSpan.FromSeconds(60);
 
     private static readonly Lazy<string> LazyBootId = new(() => (ReadText("/proc/sys/kernel/random/boot_id") ?? throw new IOException("/proc is not mounted.")).Trim());
 
-    /// <summary>Clock ticks a second, in which /proc counts; 100 on every Linux of today.</summary>
+    /// <summary>The clock ticks per second that /proc uses; 100 on every current Linux.</summary>
     public static readonly long TicksPerSecond = Libc.SysConf(Libc.SC_CLK_TCK);
 
     /// <summary>A UUID that the kernel makes at each boot.</summary>
@@ -30,10 +30,10 @@ internal static class ProcFs
 
     public static ProcessStat? Stat(int pid) => ReadBytes(Of(pid, "stat")) is { } bytes ? ParseStat(bytes) : null;
 
-    /// <summary>The process that has this pid now; zombies have an identity too.</summary>
+    /// <summary>The process that has this pid now, also when it is a zombie.</summary>
     public static ProcessIdentity? Identify(int pid) => Stat(pid) is { } stat ? new ProcessIdentity(pid, stat.StartTicks, BootId) : null;
 
-    /// <summary>Whether this very process (not a later one with its pid) exists and is no zombie.</summary>
+    /// <summary>Whether this process (not a later one with its pid) exists and is not a zombie.</summary>
     public static bool IsAlive(ProcessIdentity process) =>
         process.BootId == BootId && Stat(process.Pid) is { } stat && stat.StartTicks == process.StartTicks && stat.State is not ('Z' or 'X');
 
@@ -41,21 +41,21 @@ internal static class ProcFs
     public static IReadOnlyList<string>? CommandLine(int pid) => ReadBytes(Of(pid, "cmdline")) is { } bytes ? SplitAtZeros(bytes) : null;
 
     /// <summary>
-    /// As <see cref="CommandLine"/>, for a process that may be in the middle of its exec: the kernel lets the parent go on before the new arguments
-    /// and the environment can be seen and before descriptors are closed. Waits that moment out for young session leaders, as all of ours are.
+    /// Like <see cref="CommandLine"/>, for a process that may be in the middle of its exec: the kernel lets the parent continue before the new arguments
+    /// and the environment are visible and before descriptors are closed. Waits a moment for young session leaders; all our processes are session leaders.
     /// </summary>
     public static IReadOnlyList<string>? SettledCommandLine(int pid) => Settled(pid, CommandLine);
 
-    /// <summary>As <see cref="EnvironmentOf"/>, for a process that may be in the middle of its exec.</summary>
+    /// <summary>Like <see cref="EnvironmentOf"/>, for a process that may be in the middle of its exec.</summary>
     public static IReadOnlyList<string>? SettledEnvironment(int pid) => Settled(pid, EnvironmentOf);
 
-    /// <summary>The environment the process was started with, as NAME=VALUE; null also when it belongs to somebody else.</summary>
+    /// <summary>The environment the process was started with, as NAME=VALUE; null also when the process belongs to another user.</summary>
     public static IReadOnlyList<string>? EnvironmentOf(int pid) => ReadBytes(Of(pid, "environ")) is { } bytes ? SplitAtZeros(bytes) : null;
 
-    /// <summary>The program file; a replaced one ends in <c> (deleted)</c>. Null also when the process belongs to somebody else.</summary>
+    /// <summary>The program file; a replaced one ends in <c> (deleted)</c>. Null also when the process belongs to another user.</summary>
     public static string? Executable(int pid) => new FileInfo(Of(pid, "exe")).LinkTarget;
 
-    /// <summary>How long ago the process started, by the kernel's own clock, which no clock adjustment moves.</summary>
+    /// <summary>How long ago the process started, by the kernel's monotonic clock, which clock adjustments do not change.</summary>
     public static TimeSpan Age(ProcessIdentity process)
     {
         var text = ReadText("/proc/uptime") ?? throw new IOException("/proc is not mounted.");
@@ -71,7 +71,7 @@ internal static class ProcFs
         }
     }
 
-    /// <summary>Pure. The command name may hold spaces and brackets, so counting starts after its last bracket.</summary>
+    /// <summary>Pure. The command name may contain spaces and brackets, so counting starts after the last bracket.</summary>
     internal static ProcessStat? ParseStat(ReadOnlySpan<byte> stat)
     {
         if (!Utf8Parser.TryParse(stat, out int pid, out _)) return null;
@@ -82,7 +82,7 @@ internal static class ProcFs
         rest = rest[2..];
         for (var i = 0; i < numbers.Length; i++)
         {
-            // Some fields are unsigned 64 bit and overflow; none of them is asked for.
+            // Some fields are unsigned 64 bit and overflow. None of them is used here.
             _ = Utf8Parser.TryParse(rest, out numbers[i], out _);
             var space = rest.IndexOf((byte)' ');
             if (space < 0) break;
@@ -95,7 +95,7 @@ internal static class ProcFs
     internal static string? ReadText(string path) => ReadBytes(path) is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
 
     /// <summary>
-    /// Through libc: .NET would take a lock on the file, turn each vanished process into an exception, and make the reason hard to tell.
+    /// Through libc: .NET would lock the file, throw for each process that is gone, and hide the reason.
     /// </summary>
     private static unsafe byte[]? ReadBytes(string path)
     {
@@ -135,7 +135,7 @@ internal static class ProcFs
             var value = read(pid);
             if (value is not { Count: 0 }) return value;
             if (Stat(pid) is not { } stat || stat.State is 'Z' or 'X' || stat.Session != pid) return value;
-            // A kernel thread has no program; an old process has settled, however it looks.
+            // A kernel thread has no program. An old process has finished its exec in any case.
             if (Executable(pid) is null || Age(new(pid, stat.StartTicks, BootId)) > LongestExec) return value;
             spin.SpinOnce();
         }

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Nomadstack.Processes;
 
-/// <summary>How a process ended: by a code, by a signal, or unknown, since the kernel tells only the parent and we had adopted it.</summary>
+/// <summary>How a process ended: by a code or a signal. Unknown for an adopted process, since the kernel tells only the parent.</summary>
 internal sealed record ProcessExit(int? Code, int? Signal)
 {
     public static readonly ProcessExit Unknown = new(null, null);

@@ -5,8 +5,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Processes;
 
 /// <summary>
-/// <c>processes/NAME.json</c>: what shall run under this name and what was last seen running. Written before each start by a caller, so that
-/// whatever runs is either named here or found by its marker and this spec; never a second one is started.
+/// <c>processes/NAME.json</c>: what should run under this name, and what last ran. It is written before each start by a caller, so that
+/// every running process is either named here or found by its marker and this spec. A second one is never started.
 /// </summary>
 internal sealed record ProcessRecord : IHasSchema
 {
@@ -16,16 +16,16 @@ internal sealed record ProcessRecord : IHasSchema
 
     public required ProcessSpec Spec { get; init; }
 
-    /// <summary>Whether the process shall run. A stop clears it before its signal goes out.</summary>
+    /// <summary>Whether the process should run. A stop clears this before it sends its signal.</summary>
     public required bool Wanted { get; init; }
 
-    /// <summary>Null from the intent to start until the start is known.</summary>
+    /// <summary>Null from the decision to start until the process has started.</summary>
     public ProcessIdentity? Process { get; set; }
 
-    /// <summary>The boot in which this was written.</summary>
+    /// <summary>The id of the boot in which this was written.</summary>
     public required string BootId { get; init; }
 
-    /// <summary>Restarts that nobody asked for, since the last start by a caller.</summary>
+    /// <summary>Unrequested restarts since the last start by a caller.</summary>
     public int Restarts { get; set; }
 
     public static DurableFile<ProcessRecord> At(string folder, string name) =>
@@ -35,7 +35,7 @@ internal sealed record ProcessRecord : IHasSchema
     public static IReadOnlyList<string> Names(string folder) =>
         Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)] : [];
 
-    /// <summary>Pure. Whether a process of one spec serves the other as well.</summary>
+    /// <summary>Pure. Whether a process of one spec also satisfies the other.</summary>
     public static bool Same(ProcessSpec a, ProcessSpec b)
     {
         var (x, y) = (a.Environment ?? new Dictionary<string, string>(), b.Environment ?? new Dictionary<string, string>());
@@ -44,7 +44,7 @@ internal sealed record ProcessRecord : IHasSchema
     }
 
     private static string? Complaint(ProcessRecord record, string name) =>
-        record.Spec is not { Executable.Length: > 0, Arguments: not null } ? "it does not say which program runs"
+        record.Spec is not { Executable.Length: > 0, Arguments: not null } ? "it names no program"
         : record.Spec.Name != name ? $"it is the record of {record.Spec.Name}"
         : null;
 }

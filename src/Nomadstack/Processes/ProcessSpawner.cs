@@ -8,14 +8,14 @@ using Nomadstack.Ground.Kernel;
 namespace Nomadstack.Processes;
 
 /// <summary>
-/// Starts processes that outlive the agent: own session, default signals, input from /dev/null, output appended to the log file,
-/// no other descriptor of ours, and a marker in the environment by which an orphan is known. When a spawn returns, the program
-/// has been executed; when it throws, nothing runs.
+/// Starts processes that outlive the agent. They get their own session, default signals, input from /dev/null, output appended to the log file,
+/// no other descriptor of ours, and a marker in the environment that identifies an orphan. When a spawn returns, the program
+/// is running. When it throws, nothing runs.
 /// </summary>
 /// <remarks>
-/// Not System.Diagnostics.Process: that cannot make a session or append to a file, and its pipes would break with the agent.
-/// The agent's lock on the data folder closes a gap by itself: the newborn shares it until its exec, so the successor of an agent killed in
-/// between cannot begin while the orphan still looks like the agent; the rest of the exec is waited out (<see cref="ProcFs.SettledCommandLine"/>).
+/// Does not use System.Diagnostics.Process, which cannot make a session or append to a file, and whose pipes break when the agent ends.
+/// The agent's lock on the data folder closes a gap: the new process shares it until its exec. So the successor of an agent that is killed in
+/// between cannot start while the orphan still looks like the agent. It waits for the rest of the exec (<see cref="ProcFs.SettledCommandLine"/>).
 /// </remarks>
 internal sealed class ProcessSpawner(string dataFolder)
 {
@@ -24,12 +24,12 @@ internal sealed class ProcessSpawner(string dataFolder)
     /// <summary>More than posix_spawnattr_t (336), posix_spawn_file_actions_t (80) and sigset_t (128) of glibc and musl.</summary>
     private const int OpaqueBytes = 512;
 
-    /// <summary>What systemd says to the agent alone. A server that inherited it would report readiness in the agent's name.</summary>
+    /// <summary>Variables that systemd sets for the agent. A server that inherited them would report readiness in the agent's name.</summary>
     private static readonly string[] s_notInherited = ["NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM"];
 
     /// <summary>
-    /// Whole families that an operator's shell has set for its own commands: the address and the token of some cluster, for us to hand on to nobody, and what
-    /// the products would take for configuration; and .NET's own, which are ours and not those of tasks that happen to be .NET programs too.
+    /// Prefixes of variables that an operator's shell sets for its own commands. They contain the address and token of some cluster, which we pass on to nobody, and
+    /// settings that the products would read. The variables of .NET are for us and not for tasks that are .NET programs too.
     /// </summary>
     private static readonly string[] s_notInheritedFamilies = ["NOMAD_", "CONSUL_", "VAULT_", "NOMADSTACK_", "DOTNET_"];
 
@@ -45,21 +45,21 @@ internal sealed class ProcessSpawner(string dataFolder)
         {
             KeepOwnDescriptors();
             pid = Execute(spec, [spec.Executable, .. spec.Arguments], EnvironmentFor(spec));
-            // Our child keeps its entry in /proc until it is reaped, and only ProcessWatcher reaps; unless SIGCHLD is ignored, where the kernel does.
-            var process = ProcFs.Identify(pid) ?? throw NotStarted(spec, "It ended before it could be looked at, and its exit was not kept for us: the agent was started with SIGCHLD ignored.");
+            // Our child stays in /proc until it is reaped, and only ProcessWatcher reaps. If SIGCHLD is ignored, the kernel reaps.
+            var process = ProcFs.Identify(pid) ?? throw NotStarted(spec, "It ended at once, and its exit code is lost because the agent was started with SIGCHLD ignored.");
             ProcFs.SettledEnvironment(pid);
             return process;
         }
         catch (IOException e)
         {
-            // Out of descriptors, say. A process that we cannot name must not run on, since the next attempt would be a second one.
+            // For example out of descriptors. A process that we cannot record must not run on: the next attempt would start a second one.
             if (pid > 0) KillChild(pid);
             throw NotStarted(spec, e.Message);
         }
     }
 
-    /// <summary>The orphan of an agent that died between a spawn and its record: it has our marker and the very arguments of the spec.</summary>
-    /// <remarks>The marker alone is not enough, since Nomad's plugins, executors and tasks inherit it from the Nomad client.</remarks>
+    /// <summary>Finds the orphan of an agent that died between a spawn and its record. It has our marker and exactly the arguments of the spec.</summary>
+    /// <remarks>The marker alone is not enough: Nomad's plugins, executors and tasks inherit it from the Nomad client.</remarks>
     /// <exception cref="ProblemException"><c>process/two-running</c>.</exception>
     public ProcessIdentity? FindOrphan(ProcessSpec spec)
     {
@@ -72,18 +72,18 @@ internal sealed class ProcessSpawner(string dataFolder)
             if (ProcFs.Stat(pid) is { State: not ('Z' or 'X') } stat && stat.Session == pid) found.Add((new(pid, stat.StartTicks, ProcFs.BootId), stat.Parent));
         }
 
-        // A process that forks is seen twice until its child executes something else.
+        // A process that forks appears twice until its child executes another program.
         var roots = found.Where(child => !found.Exists(parent => parent.Process.Pid == child.Parent)).Select(f => f.Process).ToList();
         if (roots.Count > 1)
         {
             var pids = string.Join(" and ", roots.Select(f => f.Pid.ToString(CultureInfo.InvariantCulture)));
-            throw new ProblemException(new("process/two-running", $"{spec.Name} runs more than once: pids {pids}.", "Each was started from this data folder with the same arguments, and no record says which one is right.", "Look into the log, stop the wrong ones with kill, and start the agent again.") { Unsafe = true });
+            throw new ProblemException(ProcessProblems.TwoRunning(spec.Name, pids));
         }
 
         return roots.Count == 1 ? roots[0] : null;
     }
 
-    /// <summary>Pure. The kernel puts the interpreter and one option of it before the arguments of a script.</summary>
+    /// <summary>Pure. For a script, the kernel puts the interpreter and one of its options before the arguments.</summary>
     internal static bool IsCommandOf(IReadOnlyList<string> arguments, ProcessSpec spec)
     {
         var before = arguments.Count - spec.Arguments.Count - 1;
@@ -104,10 +104,10 @@ internal sealed class ProcessSpawner(string dataFolder)
             Check(Libc.SpawnActionsOpen(actions, 0, "/dev/null", Libc.O_RDONLY, 0));
             Check(Libc.SpawnActionsOpen(actions, 1, spec.LogFile, Libc.O_WRONLY | Libc.O_APPEND, 0));
             Check(Libc.SpawnActionsDup(actions, 1, 2));
-            // Core files and the like stay in our folder, and no folder of an operator's shell is held.
+            // Core files stay in our folder, and no folder of an operator's shell is kept in use.
             Check(Libc.SpawnActionsChdir(actions, dataFolder));
             Check(Libc.SpawnAttributesFlags(attributes, Libc.POSIX_SPAWN_SETSID | Libc.POSIX_SPAWN_SETSIGDEF | Libc.POSIX_SPAWN_SETSIGMASK));
-            // Ignored signals would be inherited: .NET ignores SIGPIPE, nohup SIGHUP. Not sigfillset, which leaves out the two that glibc keeps for
+            // Ignored signals would be inherited: .NET ignores SIGPIPE, nohup ignores SIGHUP. Not sigfillset: it leaves out the two that glibc reserves for
             // itself; posix_spawn makes those ignored instead.
             new Span<byte>(signals, OpaqueBytes).Fill(0xff);
             Check(Libc.SpawnAttributesSigDefault(attributes, signals));
@@ -136,7 +136,7 @@ internal sealed class ProcessSpawner(string dataFolder)
         var info = stackalloc byte[128];
         while (Libc.WaitId(Libc.P_PID, pid, info, Libc.WEXITED) != 0 && Marshal.GetLastPInvokeError() == Libc.EINTR)
         {
-            // Interrupted by a signal to the agent; the child is about to be gone.
+            // Interrupted by a signal to the agent. The child is about to end.
         }
     }
 
@@ -152,7 +152,7 @@ internal sealed class ProcessSpawner(string dataFolder)
 
     private static bool IsOurs(string name) => s_notInherited.Contains(name) || s_notInheritedFamilies.Any(family => name.StartsWith(family, StringComparison.Ordinal));
 
-    /// <summary>In the child it would fail with the same bare error number as a missing program.</summary>
+    /// <summary>Checked here, since in the child it would fail with the same error number as a missing program.</summary>
     private static void PrepareLog(string path)
     {
         try
@@ -169,12 +169,12 @@ internal sealed class ProcessSpawner(string dataFolder)
         _ = Libc.Close(fd);
     }
 
-    /// <summary>All that .NET opens closes at exec by itself; what the agent's own parent left open (a shell's, a supervisor's) would not.</summary>
+    /// <summary>Descriptors that .NET opens are closed at exec. Those that the agent's parent (a shell, a supervisor) left open are not.</summary>
     private static void KeepOwnDescriptors()
     {
         foreach (var entry in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
         {
-            // The listing's own descriptor is closed by the time it is asked for; that fails and does not matter.
+            // The listing's own descriptor is closed by then. That call fails, which does not matter.
             if (int.TryParse(Path.GetFileName(entry.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var fd) && fd > 2 && Libc.FCntl(fd, Libc.F_GETFD, 0) == 0)
                 _ = Libc.FCntl(fd, Libc.F_SETFD, Libc.FD_CLOEXEC);
         }
@@ -194,8 +194,8 @@ internal sealed class ProcessSpawner(string dataFolder)
     }
 
     private static ProblemException NoLog(string path, string why) =>
-        new(new("process/no-log", $"The log file {path} cannot be opened for appending; nothing was started.", why, "Make its folder writable for the user that runs the agent, or free space on its disk."));
+        new(ProcessProblems.NoLog(path, why));
 
     private static ProblemException NotStarted(ProcessSpec spec, string why) =>
-        new(new("process/not-started", $"{spec.Name} could not be started: {spec.Executable}", why, "Check that the file is there, is executable and is made for this machine."));
+        new(ProcessProblems.NotStarted(spec.Name, spec.Executable, why));
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Processes;
 
-/// <summary>One moment of a supervised process, for people and for decisions.</summary>
-/// <param name="Wanted">Whether it shall run; with no <paramref name="Running"/> it is between two attempts, or was not started since the agent's own start.</param>
-/// <param name="Running">The process that runs now.</param>
-/// <param name="Spec">What it was started with, which may differ from what a caller would start now.</param>
-/// <param name="Restarts">Restarts that nobody asked for, since the last start by a caller.</param>
+/// <summary>The state of a supervised process at one moment, for people and for decisions.</summary>
+/// <param name="Wanted">Whether it should run. If <paramref name="Running"/> is null, it is between two attempts, or was not started since the agent started.</param>
+/// <param name="Running">The process that runs now; null if none does.</param>
+/// <param name="Spec">What it was started with. A caller may want to start something else now.</param>
+/// <param name="Restarts">Unrequested restarts since the last start by a caller.</param>
 internal sealed record ProcessStatus(bool Wanted, ProcessIdentity? Running, ProcessSpec? Spec, DateTimeOffset? StartedAt, int Restarts, ProcessEnd? LastExit)
 {
     public static readonly ProcessStatus Never = new(false, null, null, null, 0, null);
@@ -29,6 +29,6 @@ internal enum ProcessEventKind
     Killed,
     Detached,
 
-    /// <summary>It goes on, but an operator may have to act: a start that failed, a record that could not be written.</summary>
+    /// <summary>An operator may have to act: a start failed, or a record could not be written. The supervision goes on.</summary>
     Trouble,
 }

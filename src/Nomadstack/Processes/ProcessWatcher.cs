@@ -7,10 +7,10 @@ using Nomadstack.Ground.Kernel;
 namespace Nomadstack.Processes;
 
 /// <summary>
-/// One thread that waits for the end of any number of processes, our children and adopted ones alike, and reaps the former.
-/// Every wait ends: with the process, with its caller's token, or with <see cref="Dispose"/>, which leaves all processes alone.
+/// One thread that waits for the end of any number of processes, both children and adopted ones, and reaps the children.
+/// A wait ends with the process, with its caller's token, or with <see cref="Dispose"/>, which leaves all processes alone.
 /// </summary>
-/// <remarks>.NET's own SIGCHLD handling looks only at what System.Diagnostics.Process started, so it and this class do not take exits from each other.</remarks>
+/// <remarks>.NET's own SIGCHLD handling reaps only what System.Diagnostics.Process started, so it does not interfere with this class.</remarks>
 internal sealed class ProcessWatcher : IDisposable
 {
     private const ulong WakeTicket = 0;
@@ -44,8 +44,8 @@ internal sealed class ProcessWatcher : IDisposable
     }
 
     /// <summary>
-    /// Completes when the process has ended; at once with <see cref="ProcessExit.Unknown"/> when it is gone already.
-    /// The exit of a child is known to those who asked before it was reaped, so ask right after the spawn.
+    /// Completes when the process has ended. If it is already gone, completes at once with <see cref="ProcessExit.Unknown"/>.
+    /// The exit code of a child is known only to callers that asked before it was reaped, so call this right after the spawn.
     /// </summary>
     public Task<ProcessExit> WhenExitedAsync(ProcessIdentity process, CancellationToken cancel)
     {
@@ -116,7 +116,7 @@ internal sealed class ProcessWatcher : IDisposable
         }
     }
 
-    /// <summary>Null when the wake-up was for nothing.</summary>
+    /// <summary>Null when nothing has ended.</summary>
     private static unsafe ProcessExit? Reap(SafeFileHandle process)
     {
         // siginfo_t on 64 bit: si_code at 8, si_pid at 16, si_status at 24.
@@ -127,7 +127,7 @@ internal sealed class ProcessWatcher : IDisposable
             switch (Marshal.GetLastPInvokeError())
             {
                 case Libc.EINTR: continue;
-                // Not our child: only its parent learns the code.
+                // Not our child: only its parent gets the code.
                 case Libc.ECHILD: return ProcessExit.Unknown;
                 default: throw new IOException($"waitid: {Marshal.GetLastPInvokeErrorMessage()}");
             }
@@ -159,7 +159,7 @@ internal sealed class ProcessWatcher : IDisposable
 
     private sealed record Watch(ProcessIdentity Process, SafeFileHandle Handle, ulong Ticket)
     {
-        // Off the watcher's thread and lock: whoever waits may take its time.
+        // Not on the watcher's thread or under its lock: the continuation may take long.
         public TaskCompletionSource<ProcessExit> Exit { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -7,11 +7,11 @@ using Nomadstack.Ground.Kernel;
 namespace Nomadstack.Processes;
 
 /// <summary>
-/// The process ids that a stopped Nomad client remembers in its <c>state.db</c>: of external plugins, of logmon and of executors.
-/// What is found is a superset: no remembered pid is missed, and a number that is none of them does no harm.
+/// The process ids that a stopped Nomad client keeps in its <c>state.db</c>: those of external plugins, logmon and executors.
+/// The result is a superset: no pid is missed, and an extra number does no harm.
 /// </summary>
 /// <remarks>
-/// Nomad before 1.9.2 (go-plugin before 1.6.2) re-attaches to these at its start. When nobody answers at the remembered address, as after every reboot,
+/// Nomad before 1.9.2 (go-plugin before 1.6.2) re-attaches to these at its start. If nobody answers at the remembered address, as after every reboot,
 /// it sends SIGKILL to whatever has the pid now (go-plugin #320, nomad #23969): a server of ours, or sshd. Hence <see cref="PidCounter"/>.
 /// The file is scanned, not parsed: records in a bolt file are contiguous, and free pages that still hold old records only add to the set.
 /// </remarks>
@@ -22,7 +22,7 @@ internal static class StalePids
     /// <summary>Longest form: the JSON key, some spaces and ten digits.</summary>
     private const int Overlap = 32;
 
-    /// <summary>Pids in the file; none when there is no file. Takes no lock, which Nomad would have to wait for.</summary>
+    /// <summary>Pids in the file; none when there is no file. Takes no lock, since Nomad would have to wait for it.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static unsafe IReadOnlySet<int> Read(string stateDbPath)
     {
@@ -46,7 +46,7 @@ internal static class StalePids
                 length += (int)n;
                 Scan(buffer.AsSpan(0, length), pids);
                 if (n == 0) return pids;
-                // A key at the very end may have its number in the next chunk; scanning the overlap twice is harmless in a set.
+                // A key at the end may have its number in the next chunk, so chunks overlap. Scanning a number twice does no harm.
                 var keep = Math.Min(length, Overlap);
                 buffer.AsSpan(length - keep, keep).CopyTo(buffer);
                 length = keep;
@@ -58,7 +58,7 @@ internal static class StalePids
         }
     }
 
-    /// <summary>The processes that run now under one of these pids, with their command lines: those a client of such a version would kill.</summary>
+    /// <summary>The processes that run now under one of these pids, with their command lines: such a client would kill them.</summary>
     public static IReadOnlyDictionary<int, string> Living(IEnumerable<int> pids)
     {
         var living = new SortedDictionary<int, string>();
@@ -70,7 +70,7 @@ internal static class StalePids
         return living;
     }
 
-    /// <summary>Pure. Numbers after a msgpack key <c>Pid</c> or a JSON key <c>"Pid"</c>; 0, 1 and negative ones are never a process to fear for.</summary>
+    /// <summary>Pure. Numbers after a msgpack key <c>Pid</c> or a JSON key <c>"Pid"</c>; 0, 1 and negative numbers are never such a process.</summary>
     internal static void Scan(ReadOnlySpan<byte> bytes, ISet<int> pids)
     {
         for (var rest = bytes; rest.IndexOf("Pid"u8) is >= 0 and var at; rest = rest[(at + 3)..])

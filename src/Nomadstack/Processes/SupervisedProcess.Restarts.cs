@@ -3,13 +3,13 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Processes;
 
-/// <content>The task that watches the process from its start or adoption on, and starts it again.</content>
+/// <content>The task that watches the process from its start or adoption, and starts it again.</content>
 internal sealed partial class SupervisedProcess
 {
     private const int LinesOfAnEnd = 5;
     private static readonly TimeSpan WatchAgain = TimeSpan.FromSeconds(1), LongestWait = TimeSpan.FromSeconds(30);
 
-    /// <param name="start">The start that this task belongs to; a later start means that another task took over.</param>
+    /// <param name="start">The start that this task belongs to. After a later start another task has taken over.</param>
     private async Task SuperviseAsync(ProcessIdentity process, int start)
     {
         var quickEnds = 0;
@@ -39,7 +39,7 @@ internal sealed partial class SupervisedProcess
         }
         catch (OperationCanceledException) when (_detached.IsCancellationRequested)
         {
-            // The agent ends; the process and its record stay as they are.
+            // The agent ends. The process and its record stay as they are.
         }
     }
 
@@ -53,8 +53,8 @@ internal sealed partial class SupervisedProcess
             }
             catch (IOException e)
             {
-                // Out of descriptors, say. The process runs, and a child keeps its exit for us.
-                lock (_lock) Raise(ProcessEventKind.Trouble, $"Pid {process.Pid} cannot be watched now, next try in {WatchAgain.TotalSeconds} s: {e.Message}");
+                // For example out of descriptors. The process runs, and the exit code of a child is kept for us.
+                lock (_lock) Raise(ProcessEventKind.Trouble, $"Pid {process.Pid} cannot be watched now. Next try in {WatchAgain.TotalSeconds} s. {e.Message}");
                 await Task.Delay(WatchAgain, time, _detached.Token);
             }
         }
@@ -86,14 +86,14 @@ internal sealed partial class SupervisedProcess
             if (decision is RestartDecision.Restart { Delay: var delay })
             {
                 if (_pause.IsCancellationRequested) _pause = new();
-                Raise(ProcessEventKind.RestartPlanned, $"Starts again in {delay.TotalSeconds:0.#} s.");
+                Raise(ProcessEventKind.RestartPlanned, $"It will be started again in {delay.TotalSeconds:0.#} s.");
             }
 
             return decision;
         }
     }
 
-    /// <summary>False when a stop, a start by a caller or the agent's end came first.</summary>
+    /// <summary>False if a stop, a start by a caller or the agent's end came first.</summary>
     private async Task<bool> PauseAsync(TimeSpan delay)
     {
         CancellationToken pause;
@@ -110,7 +110,7 @@ internal sealed partial class SupervisedProcess
         }
     }
 
-    /// <summary>What comes before a restart is tried until it goes well, or until the process is not wanted any more.</summary>
+    /// <summary>Repeats what must precede a restart until it succeeds, or until the process is no longer wanted.</summary>
     private async Task PrepareAsync(CancellationToken pause)
     {
         if (BeforeRestart is null) return;
@@ -123,7 +123,7 @@ internal sealed partial class SupervisedProcess
             }
             catch (Exception e) when (!pause.IsCancellationRequested)
             {
-                lock (_lock) Raise(ProcessEventKind.Trouble, $"It cannot be started again now, next try in {wait.TotalSeconds:0} s: {(e is ProblemException { Problem: var problem } ? problem : e)}");
+                lock (_lock) Raise(ProcessEventKind.Trouble, $"It cannot be started again now. Next try in {wait.TotalSeconds:0} s. {(e is ProblemException { Problem: var problem } ? problem : e)}");
             }
 
             await Task.Delay(wait, time, pause);

@@ -5,17 +5,17 @@ using Nomadstack.Storage;
 namespace Nomadstack.Processes;
 
 /// <summary>
-/// The one process of a name on this node: started, watched, restarted, adopted after the agent's own restart, stopped when asked.
-/// There is never a second one, wherever the agent was killed; and none is ended by the end of the agent.
+/// The one process of a name on this node. It is started, watched, restarted, adopted after the agent restarts, and stopped when asked.
+/// There is never a second one, wherever the agent is killed, and it does not end with the agent.
 /// </summary>
 /// <remarks>
-/// How that holds. The intent (<see cref="ProcessRecord.Wanted"/> and the spec) is durable before a spawn, the identity after it. An agent killed in
-/// between finds the orphan by marker and arguments. A restart needs no new intent: the record still names a dead process, which leads
-/// to the same search. A stop is durable before its signal. The public verbs take turns; what they share with the watching task is under one lock.
+/// How this is guaranteed: the intent (<see cref="ProcessRecord.Wanted"/> and the spec) is durable before a spawn, the identity after it. After a kill in
+/// between, the next agent finds the orphan by marker and arguments. A restart needs no new intent: the record still names a dead process, which leads
+/// to the same search. A stop is durable before its signal. The public methods run one at a time. The state they share with the watching task is under one lock.
 /// </remarks>
 internal sealed partial class SupervisedProcess(string name, string recordsFolder, ProcessSpawner spawner, ProcessWatcher watcher, TimeProvider time) : IOwnedProcess
 {
-    /// <summary>A killed process is gone at once, unless the kernel itself waits for a disk.</summary>
+    /// <summary>A killed process is gone at once, unless the kernel waits for a disk.</summary>
     public static readonly TimeSpan KillDeadline = TimeSpan.FromSeconds(30);
 
     private readonly DurableFile<ProcessRecord> _file = ProcessRecord.At(recordsFolder, name);
@@ -33,18 +33,18 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
 
     public string Name { get; } = name;
 
-    /// <summary>One consistent moment; cheap, and never blocks.</summary>
+    /// <summary>The state at one moment. Cheap; never blocks.</summary>
     public ProcessStatus Status => Volatile.Read(ref _status);
 
     public int? Pid => Status.Pid;
 
-    /// <summary>Told of each event in order. Must be quick and must not call back.</summary>
+    /// <summary>Gets each event in order. Must be quick and must not call back.</summary>
     public Action<ProcessEvent>? OnEvent { get; init; }
 
-    /// <summary>Awaited before each restart that nobody asked for, such as the gate of a client. Its token ends with a stop.</summary>
+    /// <summary>Awaited before each unrequested restart, such as the gate of a client. A stop cancels its token.</summary>
     public Func<CancellationToken, Task>? BeforeRestart { get; init; }
 
-    /// <summary>Ends when the process was stopped or detached; fails only by a bug. Its owner awaits it.</summary>
+    /// <summary>Completes when the process was stopped or detached. Fails only because of a bug. The owner awaits it.</summary>
     public Task Supervision
     {
         get
@@ -54,10 +54,10 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
     }
 
     /// <summary>
-    /// Reads the record and adopts what runs; starts nothing, also when the record wants a process and none is there: that is the caller's to decide
-    /// (<see cref="ProcessStatus.Wanted"/>). May be repeated; the other verbs do it by themselves.
+    /// Reads the record and adopts what runs. Starts nothing: if the record wants a process and none runs, the caller decides
+    /// (<see cref="ProcessStatus.Wanted"/>). May be repeated. The other methods call it themselves.
     /// </summary>
-    /// <exception cref="ProblemException">The record is unreadable, or two processes fit it.</exception>
+    /// <exception cref="ProblemException">The record is unreadable, or two processes match it.</exception>
     public async Task<ProcessStatus> OpenAsync(CancellationToken cancel)
     {
         using var turn = await TurnAsync(cancel);
@@ -66,11 +66,11 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
     }
 
     /// <summary>
-    /// Makes the process run with this spec: adopts it when it does, starts it otherwise, at once even if a restart was waiting.
+    /// Makes the process run with this spec. Adopts it if it runs, and otherwise starts it at once, even if a restart was waiting.
     /// </summary>
     /// <exception cref="ProblemException">
-    /// <c>process/other-spec</c>: it runs with another spec (<see cref="Status"/> tells which) and was left alone;
-    /// <c>process/not-started</c>, <c>process/no-log</c>, <c>storage/unwritable</c>: nothing was started, nothing is wanted.
+    /// <c>process/other-spec</c>: it runs with another spec (see <see cref="Status"/>) and was left alone;
+    /// <c>process/not-started</c>, <c>process/no-log</c>, <c>storage/unwritable</c>: nothing was started, and the process is not wanted.
     /// </exception>
     public async Task<ProcessStatus> StartAsync(ProcessSpec spec, CancellationToken cancel)
     {
@@ -81,7 +81,7 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         {
             Open();
             if (AdoptIfRunning(spec)) return Status;
-            // It has just ended or waits for its restart: that task gives way to this start.
+            // It has just ended or waits for its restart. This start replaces that task.
             _starts++;
             _pause.Cancel();
             ending = _supervision;
@@ -105,7 +105,7 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
             }
             catch (ProblemException)
             {
-                // Else the next start of the agent would find a wish that its owner was told had failed.
+                // The caller is told that the start failed, so the next agent must not find it recorded as wanted.
                 TryWrite(_record! with { Wanted = false });
                 throw;
             }
@@ -114,8 +114,8 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         }
     }
 
-    /// <summary>Ends the process for good: no longer wanted, signal, SIGKILL after the deadline. Returns when it is gone; nothing running is fine too.</summary>
-    /// <param name="useless">When this completes the process has nothing left to do in an orderly way, and the SIGKILL comes at once.</param>
+    /// <summary>Ends the process for good: records that it is not wanted, sends a signal, and SIGKILL after the deadline. Returns when it is gone or was not running.</summary>
+    /// <param name="useless">When this task completes, the process need not end in an orderly way, and SIGKILL is sent at once.</param>
     /// <exception cref="ProblemException"><c>storage/unwritable</c> before anything was sent; <c>process/unkillable</c>.</exception>
     public async Task StopAsync(int signal, TimeSpan deadline, CancellationToken cancel, Task? useless = null)
     {
@@ -136,28 +136,28 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         }
 
         var ended = await EndsWithinAsync(useless is null ? ending : Task.WhenAny(ending, useless), deadline, cancel) && ending.IsCompleted;
-        if (_detached.IsCancellationRequested) throw new OperationCanceledException($"The agent let go of {Name} while it was being stopped; the stop is recorded.");
+        if (_detached.IsCancellationRequested) throw new OperationCanceledException($"The agent ended while {Name} was being stopped. The stop is recorded.");
         if (ended || running is null) return;
         lock (_lock)
         {
-            Raise(ProcessEventKind.Killed, useless is { IsCompleted: true } ? $"Pid {running.Pid} is of no more use; SIGKILL." : $"Pid {running.Pid} did not end within {deadline.TotalSeconds:0.#} s; SIGKILL.");
+            Raise(ProcessEventKind.Killed, useless is { IsCompleted: true } ? $"Pid {running.Pid} is no longer needed; SIGKILL." : $"Pid {running.Pid} did not end within {deadline.TotalSeconds:0.#} s; SIGKILL.");
             PidFd.Signal(running, Signals.SIGKILL);
         }
 
         if (!await EndsWithinAsync(ending, KillDeadline, cancel))
-            throw new ProblemException(new("process/unkillable", $"{Name} (pid {running.Pid}) is still there {KillDeadline.TotalSeconds} s after SIGKILL.", "The kernel holds it, most often because a disk or a network file system does not answer.", "Look at `dmesg` and the mounts below the data folder; the stop is recorded and ends when the process does."));
+            throw new ProblemException(ProcessProblems.Unkillable(Name, running.Pid, KillDeadline));
     }
 
-    /// <summary>Sends a signal and leaves the wish as it is: a process that ends by it is restarted.</summary>
+    /// <summary>Sends a signal. The process stays wanted: if the signal ends it, it is restarted.</summary>
     /// <exception cref="ProblemException"><c>process/not-running</c>.</exception>
     public void Signal(int signal)
     {
         if (Status.Running is { } process && PidFd.Signal(process, signal)) return;
-        throw new ProblemException(new("process/not-running", $"{Name} does not run; {Signals.Name(signal)} was not sent.", "It ended, or was not started yet.", "Look at `nomadstack status` and repeat when it runs."));
+        throw new ProblemException(ProcessProblems.NotRunning(Name, Signals.Name(signal)));
     }
 
-    /// <summary>Forgets a process that is stopped: its record goes.</summary>
-    /// <exception cref="InvalidOperationException">It runs or shall run.</exception>
+    /// <summary>Deletes the record of a stopped process.</summary>
+    /// <exception cref="InvalidOperationException">It runs or should run.</exception>
     public async Task ForgetAsync(CancellationToken cancel)
     {
         using var turn = await TurnAsync(cancel);
@@ -171,13 +171,13 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         }
     }
 
-    /// <summary>Lets go of the process and leaves it running, for the agent's own end. Nothing else may be asked afterwards.</summary>
+    /// <summary>Stops watching the process and leaves it running, when the agent ends. No other call may follow.</summary>
     public async Task DetachAsync()
     {
         Task ending;
         lock (_lock)
         {
-            if (!_detached.IsCancellationRequested && _status.Running is { } process) Raise(ProcessEventKind.Detached, $"Pid {process.Pid} goes on without us.");
+            if (!_detached.IsCancellationRequested && _status.Running is { } process) Raise(ProcessEventKind.Detached, $"Pid {process.Pid} runs on without the agent.");
             _detached.Cancel();
             _pause.Cancel();
             ending = _supervision;
@@ -213,7 +213,7 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
     {
         if (_status.Running is not { } running || !ProcFs.IsAlive(running)) return false;
         if (!ProcessRecord.Same(_record!.Spec, spec))
-            throw new ProblemException(new("process/other-spec", $"{Name} already runs, as pid {running.Pid}, with other arguments.", "A running server is never replaced in passing.", "It changes through a hand-over; see `nomadstack status`.") { Unsafe = true });
+            throw new ProblemException(ProcessProblems.OtherSpec(Name, running.Pid));
         if (!_record.Wanted) Write(_record with { Wanted = true });
         return true;
     }
@@ -223,7 +223,7 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         _record = record with { Process = process, BootId = process.BootId };
         _logStart = 0;
         _status = new(record.Wanted, process, record.Spec, time.GetUtcNow() - ProcFs.Age(process), record.Restarts, null);
-        Raise(ProcessEventKind.Adopted, $"Adopted pid {process.Pid}, which runs since {_status.StartedAt:u}.");
+        Raise(ProcessEventKind.Adopted, $"Adopted pid {process.Pid}, running since {_status.StartedAt:u}.");
         Watch(process);
     }
 
@@ -233,14 +233,14 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         _supervision = SuperviseAsync(process, ++_starts);
     }
 
-    /// <summary>The record holds the intent already.</summary>
+    /// <summary>The record already contains the intent.</summary>
     private ProcessIdentity Spawn(int restarts)
     {
         var spec = _record!.Spec;
         var logStart = new FileInfo(spec.LogFile) is { Exists: true } log ? log.Length : 0;
         var process = spawner.Spawn(spec);
         _logStart = logStart;
-        // If this cannot be written, the process is found by its marker.
+        // If this cannot be written, the marker identifies the process.
         TryWrite(_record with { Process = process, BootId = process.BootId, Restarts = restarts });
         _status = new(true, process, spec, time.GetUtcNow(), restarts, _status.LastExit);
         Raise(ProcessEventKind.Started, $"Started as pid {process.Pid}.");
@@ -267,7 +267,7 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         _status = _status with { Wanted = record.Wanted, Spec = record.Spec, Restarts = record.Restarts };
     }
 
-    /// <summary>For what the next start could find out without the record.</summary>
+    /// <summary>For writes that the next start can do without.</summary>
     private void TryWrite(ProcessRecord record)
     {
         try

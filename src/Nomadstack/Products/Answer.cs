@@ -4,8 +4,8 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Products;
 
 /// <summary>
-/// What came of a call to a product's HTTP API. A server that is down, has no leader or says no is an expected outcome, never an exception;
-/// only the caller's own cancellation is thrown.
+/// The result of a call to a product's HTTP API. A server that is down, has no leader or refuses is an expected result, never an exception.
+/// Only the caller's own cancellation is thrown.
 /// </summary>
 internal abstract record Answer<T>
 {
@@ -13,43 +13,43 @@ internal abstract record Answer<T>
     {
     }
 
-    /// <param name="Index">The product's index header; 0 where the path has none.</param>
+    /// <param name="Index">The product's index header; 0 if the path has none.</param>
     internal sealed record Ok(T Value, long Index = 0) : Answer<T>;
 
-    /// <summary>The agent answered, and knows no leader that is ready.</summary>
+    /// <summary>The agent answered, but knows no leader that is ready.</summary>
     internal sealed record NoLeader(string Text) : Answer<T>;
 
     /// <summary>No answer: nobody listens, the connection broke, or the deadline passed.</summary>
     internal sealed record Unreachable(string Why) : Answer<T>;
 
-    /// <summary>The agent said no, in its own words.</summary>
+    /// <summary>The agent refused, in its own words.</summary>
     internal sealed record Refused(int Status, string Text) : Answer<T>;
 
     public bool IsOk => this is Ok;
 
-    /// <summary>The product's index header of a call that went well; 0 otherwise.</summary>
+    /// <summary>The product's index header of a successful call; 0 otherwise.</summary>
     public long IndexSeen => this is Ok ok ? ok.Index : 0;
 
     public bool IsNotFound => this is Refused { Status: 404 };
 
-    /// <summary>One sentence for a person; empty when the call went well.</summary>
+    /// <summary>One sentence for a person; empty if the call succeeded.</summary>
     public string Complaint => this switch
     {
         NoLeader n => $"there is no leader ({n.Text})",
         Unreachable u => u.Why,
-        Refused r => $"it answered {r.Status}: {r.Text}",
+        Refused r => $"the server answered {r.Status}: {r.Text}",
         _ => "",
     };
 
-    /// <summary>True with the value when the call went well.</summary>
+    /// <summary>True with the value if the call succeeded.</summary>
     public bool Try([System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out T value)
     {
         value = this is Ok ok ? ok.Value : default;
         return this is Ok;
     }
 
-    /// <summary>The value, or a problem for callers that have no other way on.</summary>
-    /// <exception cref="ProblemException">The call did not go well.</exception>
+    /// <summary>The value, or a problem for callers that cannot continue without it.</summary>
+    /// <exception cref="ProblemException">The call failed.</exception>
     public T OrThrow(string code, string what, string fix) =>
         this is Ok ok ? ok.Value : throw new ProblemException(new(code, what, Capital(Complaint) + ".", fix));
 

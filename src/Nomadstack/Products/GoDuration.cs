@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace Nomadstack.Products;
 
-/// <summary>Durations as Go programs write them: <c>200ms</c>, <c>1m30s</c>. What cannot be read is null, never a guess.</summary>
+/// <summary>Durations as Go programs write them: <c>200ms</c>, <c>1m30s</c>. Unreadable text gives null, never a guess.</summary>
 internal static class GoDuration
 {
     private static readonly SearchValues<char> s_digits = SearchValues.Create("0123456789.");

@@ -6,8 +6,8 @@ using Nomadstack.Processes;
 namespace Nomadstack.Products;
 
 /// <summary>
-/// The code of one row of the product table: how its servers and clients are configured for an exact version, asked, and taken out of their cluster.
-/// Everything else they have in common, and flows do it for all alike.
+/// The code of one row of the product table: how its servers and clients are configured for an exact version, queried, and taken out of their cluster.
+/// Everything else is common to all products and is in the flows.
 /// </summary>
 internal interface IProduct
 {
@@ -16,55 +16,55 @@ internal interface IProduct
     IServerApi Server(Endpoint endpoint);
 
     /// <summary>Writes the server's node-id file (once) and its configuration; repeatable. Returns the process to run.</summary>
-    /// <param name="join">Where the other servers are, as <see cref="KnownServer.JoinAddress"/> tells it of each.</param>
-    /// <param name="voters">Voters the cluster wants: autopilot keeps a dead server rather than shrink below.</param>
-    /// <param name="version">Version of the binary asked for; null for the node's own.</param>
+    /// <param name="join">The <see cref="KnownServer.JoinAddress"/> of each other server.</param>
+    /// <param name="voters">How many voters the cluster wants: autopilot keeps a dead server if fewer would be left.</param>
+    /// <param name="version">The requested version of the program; null for the node's own.</param>
     /// <exception cref="ProblemException">That version is not on this node.</exception>
     ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version);
 
-    /// <summary>Makes the running server leave its cluster and end for good; returns when the process is gone. One that does not run is fine too.</summary>
+    /// <summary>Makes the running server leave its cluster and end for good. Returns when the process is gone or if it did not run.</summary>
     /// <param name="gone">
-    /// Completes when the others no longer count on this server: it is ended then, however much of its leave remains. Until its end it would take
-    /// requests and hold them for want of a leader (5 s, both products' RPC hold), which is longer than the others need to elect one. Null: the leave runs to its end.
+    /// Completes when the others no longer count this server. It is then ended, even if its leave is not complete. Until its end it would accept
+    /// requests and keep them waiting for a leader (5 s, both products' RPC hold), longer than the others need to elect one. Null: the leave runs to its end.
     /// </param>
     Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel);
 
     /// <summary>
-    /// Ids of the keys this server keeps on its disk and not in raft: lost with the last server that has them, and its successor has to have copied them first.
+    /// Ids of the keys that this server keeps on its disk and not in raft. They are lost with the last server that has them, so a successor must copy them first.
     /// </summary>
     IReadOnlySet<string> KeysOnDisk(ServerSite site);
 
     /// <summary>
-    /// Those of <see cref="KeysOnDisk"/> that the cluster would lose with this server, were no other to have them. What cannot be told counts as needed:
-    /// a server that waits too long for its successor does no harm.
+    /// Those of <see cref="KeysOnDisk"/> that the cluster still needs. If that is unknown, a key counts as needed:
+    /// it does no harm if a server waits too long for its successor.
     /// </summary>
-    /// <param name="servers">The product's servers, in the order in which they are asked; the server's own need not answer.</param>
+    /// <param name="servers">The product's servers, in the order in which they are asked. The server itself need not answer.</param>
     Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel);
 
     /// <summary>The gossip member name of a server with this configured name.</summary>
     string MemberName(string serverName);
 
     /// <summary>Writes the configuration of this node's client; repeatable. Returns the process to run. Only for a row that has a client.</summary>
-    /// <param name="servers">Where the servers are, as <see cref="ClientFinds"/> says.</param>
+    /// <param name="servers">The addresses of the servers, with the port that <see cref="ClientFinds"/> names.</param>
     ProcessSpec PrepareClient(IReadOnlyList<string> servers);
 
-    /// <summary>Which port of a server its clients are given.</summary>
+    /// <summary>The port of a server that its clients get.</summary>
     string ClientFinds { get; }
 
-    /// <summary>Done before each start of this node's client.</summary>
+    /// <summary>Runs before each start of this node's client.</summary>
     void BeforeClientStart();
 
-    /// <summary>A client whose list of servers can be read and set while it runs; null where clients find servers by themselves.</summary>
+    /// <summary>A client whose list of servers can be read and set while it runs; null if clients find servers by themselves.</summary>
     IClientApi? Client(Endpoint endpoint);
 
     /// <summary>The state of a client that no server knows, in the product's own word.</summary>
     string UnknownClient { get; }
 }
 
-/// <summary>The servers that a running client knows. It keeps them in memory alone.</summary>
+/// <summary>The servers that a running client knows. It keeps them only in memory.</summary>
 internal interface IClientApi
 {
-    /// <summary>Null when it does not answer.</summary>
+    /// <summary>Null if it does not answer.</summary>
     Task<IReadOnlyList<string>?> ServersAsync(TimeSpan deadline, CancellationToken cancel);
 
     Task<Answer<Done>> SetServersAsync(IEnumerable<string> servers, TimeSpan deadline, CancellationToken cancel);
@@ -73,7 +73,7 @@ internal interface IClientApi
     Task<string?> NodeIdAsync(TimeSpan deadline, CancellationToken cancel);
 }
 
-/// <summary>The product that places the servers of all: what its state says of jobs, allocations and nodes.</summary>
+/// <summary>The product that places all servers, with its jobs, allocations and nodes.</summary>
 internal interface ISchedulerProduct : IProduct
 {
     IScheduler Scheduler(Endpoint endpoint);
@@ -91,16 +91,16 @@ internal interface ISchedulerProduct : IProduct
 /// <summary>Jobs, allocations and nodes through one server or client of the scheduler.</summary>
 internal interface IScheduler
 {
-    /// <summary>The job, or a null value when the cluster has none of this id.</summary>
+    /// <summary>The job, or a null value if the cluster has no job with this id.</summary>
     Task<Answer<JobFacts?>> JobAsync(string id, TimeSpan deadline, CancellationToken cancel);
 
-    /// <summary>Registers a job. The same job again is no change, and safe to repeat.</summary>
+    /// <summary>Registers a job. Safe to repeat: the same job again is no change.</summary>
     /// <param name="jobJson">The job itself, as <c>{"ID":…}</c>, without an envelope.</param>
-    /// <param name="enforceIndex">Null: whatever is there. 0: only when there is no such job. Otherwise only when the job still has this JobModifyIndex.</param>
+    /// <param name="enforceIndex">Null: in any case. 0: only if there is no such job. Otherwise: only if the job still has this JobModifyIndex.</param>
     /// <exception cref="ProblemException"><c>job-lint/*</c>: the job would make a server need a server.</exception>
     Task<JobRegistration> RegisterServerJobAsync(string jobJson, long? enforceIndex, TimeSpan deadline, CancellationToken cancel);
 
-    /// <summary>The allocations of a job as the leader has them, the stopped ones that are not yet garbage-collected included.</summary>
+    /// <summary>The leader's allocations of a job, including stopped ones that are not yet garbage-collected.</summary>
     Task<Answer<IReadOnlyList<AllocationFacts>>> AllocationsAsync(string jobId, TimeSpan deadline, CancellationToken cancel);
 
     /// <summary>All allocations of a node that the cluster has, those that ended and are not yet forgotten included.</summary>
@@ -115,7 +115,7 @@ internal interface IScheduler
     /// <summary>Every node the cluster knows, asked of the leader.</summary>
     Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel);
 
-    /// <summary>One node with its metadata, by full id, or a null value when the cluster has none such.</summary>
+    /// <summary>One node with its metadata, by full id, or a null value if the cluster has no such node.</summary>
     Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel);
 
     /// <summary>Forgets a node that will never return, its allocations with it.</summary>

@@ -6,12 +6,12 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Products;
 
-/// <summary>What every part of the daemon is given: who this node is, where its files are, whom it knows, what time it is.</summary>
+/// <summary>What every part of the daemon gets: this node's identity, its files, its membership, and the clock.</summary>
 internal sealed record NodeContext(NodeFile Node, NodePaths Paths, Membership Membership, ProductTable Table, TimeProvider Time, ILoggerFactory Logs)
 {
-    /// <summary>How the products' APIs are reached.</summary>
+    /// <summary>The endpoints of the products' APIs.</summary>
     public ProductEndpoints Endpoints { get; } = new(Uri.UriSchemeHttp);
 
-    /// <summary>The products of this node's cluster, in the order in which a bootstrap starts them; none while it belongs to none.</summary>
+    /// <summary>The products of this node's cluster, in the order in which a bootstrap starts them; none while the node is not a member.</summary>
     public IReadOnlyList<Product> Products => Membership.Current is { } cluster ? [.. Table.Stack.Where(p => p.Schedules || cluster.Products.Contains(p.Name))] : [];
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Nomadstack.Products;
 
-/// <summary>A node as the cluster has it.</summary>
+/// <summary>A node in the cluster's state.</summary>
 internal sealed record NodeFacts
 {
     public string ID { get; init; } = "";
@@ -23,16 +23,16 @@ internal sealed record NodeFacts
     public long CreateIndex { get; init; }
     public long ModifyIndex { get; init; }
 
-    /// <summary>By name; only what the node list shows of each.</summary>
+    /// <summary>By name; only what the node list shows.</summary>
     public IReadOnlyDictionary<string, DriverFacts> Drivers { get; init => field = value ?? new Dictionary<string, DriverFacts>(); } = new Dictionary<string, DriverFacts>();
 
-    /// <summary>Only from <see cref="IScheduler.NodeAsync"/>: the list has none.</summary>
+    /// <summary>Only from <see cref="IScheduler.NodeAsync"/>; the list does not contain it.</summary>
     public IReadOnlyDictionary<string, string> Meta { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 
     [JsonIgnore]
     public bool Ready => Status == "ready";
 
-    /// <summary>As the state of a client: <c>starting|ready|down</c>.</summary>
+    /// <summary>The state as a client's state: <c>starting|ready|down</c>.</summary>
     [JsonIgnore]
     public string ClientState => Status == "initializing" ? "starting" : Ready ? "ready" : "down";
 
@@ -47,9 +47,9 @@ internal sealed record NodeFacts
 internal sealed record DriverFacts(bool Detected, bool Healthy, string? HealthDescription);
 
 /// <summary>How to drain.</summary>
-/// <param name="Deadline">After it all that is left is stopped at once; null: no deadline. Zero: stop everything now.</param>
+/// <param name="Deadline">After this, all remaining allocations are stopped at once. Null: no deadline. Zero: stop everything now.</param>
 internal sealed record DrainSpec(TimeSpan? Deadline, bool IgnoreSystemJobs = false)
 {
-    /// <summary>Nomad's way: nanoseconds, 0 for none, -1 for now.</summary>
+    /// <summary>In Nomad's form: nanoseconds, 0 for no deadline, -1 for now.</summary>
     public long Nanoseconds => Deadline is not { } deadline ? 0 : deadline <= TimeSpan.Zero ? -1 : GoDuration.Nanoseconds(deadline);
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Products;
 
-/// <summary>Where one server stands, as it tells itself.</summary>
+/// <summary>The raft state of one server, as it reports it.</summary>
 /// <param name="LeaderAddress"><c>ip:raftport</c>; null while no leader is known.</param>
 /// <param name="Leads">The asked server is the leader.</param>
-/// <param name="AppliedIndex">Last log index the asked server has applied.</param>
-/// <param name="LastLogIndex">Last log index the asked server holds.</param>
+/// <param name="AppliedIndex">The last log index that the asked server has applied.</param>
+/// <param name="LastLogIndex">The last log index in the asked server's log.</param>
 internal record RaftStanding(string? LeaderAddress, bool Leads, long AppliedIndex, long LastLogIndex)
 {
     public bool HasLeader => LeaderAddress is not null;
 }
 
-/// <summary>One reading of a raft cluster, as one of its servers tells it.</summary>
-/// <param name="Members">The configuration: the leader's where there is one, else what the asked server holds.</param>
+/// <summary>One reading of a raft cluster, as one of its servers reports it.</summary>
+/// <param name="Members">The leader's configuration if there is a leader, and otherwise the asked server's.</param>
 internal sealed record RaftView(string? LeaderAddress, bool Leads, long AppliedIndex, long LastLogIndex, IReadOnlyList<RaftMember> Members)
     : RaftStanding(LeaderAddress, Leads, AppliedIndex, LastLogIndex)
 {
@@ -23,7 +23,7 @@ internal sealed record RaftView(string? LeaderAddress, bool Leads, long AppliedI
 
     public RaftMember? Member(string raftId) => Members.FirstOrDefault(m => m.RaftId == raftId);
 
-    /// <summary>Asks one after the other until one knows a leader; without any, the first that answered, or null.</summary>
+    /// <summary>Asks one server after the other until one knows a leader. If none does, the first answer, or null.</summary>
     public static async Task<RaftView?> AskAnyAsync(IEnumerable<IServerApi> servers, CancellationToken cancel)
     {
         RaftView? first = null;
@@ -39,5 +39,5 @@ internal sealed record RaftView(string? LeaderAddress, bool Leads, long AppliedI
 }
 
 /// <summary>An entry of the raft configuration.</summary>
-/// <param name="Healthy">The leader's word: alive, and not far behind.</param>
+/// <param name="Healthy">What the leader says: alive, and not far behind.</param>
 internal sealed record RaftMember(string RaftId, string Address, bool Voter, bool Leader, bool Healthy);

@@ -6,7 +6,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Products;
 
-/// <summary>Where one server of this node lives: folder, name, addresses, raft id. The same at every start, hence the same raft peer.</summary>
+/// <summary>Folder, name, addresses and raft id of one server of this node. They are the same at every start, so it is the same raft peer.</summary>
 /// <param name="Name">Unique in gossip: <c>NODE-server</c> or <c>NODE-bootstrap</c>.</param>
 /// <param name="Serf">0 for a product without gossip.</param>
 internal sealed record ServerSite(Product Product, bool Bootstrap, string Name, string Folder, string RaftId, string Address, int Http, int Rpc, int Serf)
@@ -35,12 +35,12 @@ internal sealed record ServerSite(Product Product, bool Bootstrap, string Name, 
             node.Ports.Of(product, holder, ProductPort.Http), node.Ports.Of(product, holder, ProductPort.Rpc), node.Ports.Of(product, holder, ProductPort.Serf));
 }
 
-/// <summary>A server anywhere in the cluster, as the membership records it.</summary>
+/// <summary>A server anywhere in the cluster, as in the membership.</summary>
 internal sealed record KnownServer(string NodeId, string NodeName, string Address, ServerEntry Entry)
 {
     public string Rpc => HostPort.Join(Address, Entry.Rpc);
 
-    /// <summary>Where another server joins it: by gossip, or by raft's own port where the product has no gossip.</summary>
+    /// <summary>The address at which another server joins it: the gossip port, or raft's port if the product has no gossip.</summary>
     public string JoinAddress => HostPort.Join(Address, Entry.Serf > 0 ? Entry.Serf : Entry.Rpc);
 
     /// <summary>The address of a port by its purpose.</summary>
@@ -52,7 +52,7 @@ internal sealed record KnownServer(string NodeId, string NodeName, string Addres
         _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "a server has no such port"),
     });
 
-    /// <summary>Whether a server of that node could take over from one that keeps these keys on its disk.</summary>
+    /// <summary>Whether a server of that node can replace one that keeps these keys on its disk.</summary>
     public bool HasKeys(IReadOnlySet<string> ids) => ids.IsSubsetOf(Entry.Keys.Split(','));
 
     public bool IsBootstrap => Entry.ManagedBy == "bootstrap";
@@ -60,7 +60,7 @@ internal sealed record KnownServer(string NodeId, string NodeName, string Addres
     /// <summary>Claimed by an allocation, so expected to stay.</summary>
     public bool IsClaimed => Entry is { ManagedBy: "job", State: "running" };
 
-    /// <summary>All servers of a product the membership records, in a stable order.</summary>
+    /// <summary>All servers of a product in the membership, in a stable order.</summary>
     public static IReadOnlyList<KnownServer> Of(ClusterDocument? cluster, string role) =>
         cluster is null ? [] :
         [.. from node in cluster.Nodes.Values
@@ -71,8 +71,8 @@ internal sealed record KnownServer(string NodeId, string NodeName, string Addres
             select new KnownServer(node.Id, node.Name, node.Address, server)];
 }
 
-/// <summary>How the products' APIs of this cluster are reached: every endpoint of one is made here, and nowhere else.</summary>
-/// <param name="scheme">How all of them are spoken to.</param>
+/// <summary>Makes all endpoints of the products' APIs of this cluster.</summary>
+/// <param name="scheme">The scheme of all endpoints, such as <c>http</c>.</param>
 internal sealed class ProductEndpoints(string scheme)
 {
     public Endpoint Of(Product product, string address, int port) => new(new Uri($"{scheme}://{HostPort.Join(address, port)}")) { Name = product.Title };

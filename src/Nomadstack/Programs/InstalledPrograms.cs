@@ -4,11 +4,11 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Programs;
 
-/// <summary>The programs that nomadstack itself has brought to this machine. Looked at after the option and PATH, so that what an operator installed always wins.</summary>
+/// <summary>The programs that nomadstack itself has put on this machine. They come after the option and PATH, so that what an operator installed always wins.</summary>
 internal static class InstalledPrograms
 {
-    /// <summary>Folders that may hold the program: the bundle's, then those of fetched versions, newest first.</summary>
-    /// <param name="bundle">Where what this very binary carries was unpacked; null when it carries nothing.</param>
+    /// <summary>Folders that may contain the program: the bundle's, then those of fetched versions, newest first.</summary>
+    /// <param name="bundle">Where this binary's bundle was unpacked; null if it has none.</param>
     public static IEnumerable<string> Folders(NodePaths paths, Product product, string? bundle)
     {
         var versions = Path.Combine(paths.Binaries, product.Name);
@@ -18,7 +18,7 @@ internal static class InstalledPrograms
         return bundle is null ? fetched : fetched.Prepend(bundle);
     }
 
-    /// <summary>How a program came to be where it is.</summary>
+    /// <summary>How a program came to this machine.</summary>
     public static string Origin(NodePaths paths, string program) =>
         program.StartsWith(paths.Binaries + "/", StringComparison.Ordinal) ? "fetched" : program.StartsWith(paths.Data + "/", StringComparison.Ordinal) ? "bundled" : "installed";
 }

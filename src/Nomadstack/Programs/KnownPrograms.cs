@@ -6,14 +6,14 @@ using Nomadstack.Storage;
 namespace Nomadstack.Programs;
 
 /// <summary>
-/// <c>programs.json</c>: what programs said of themselves, for as long as their files stay the same. Asking costs a tenth of a second of CPU each, at the very
-/// moment when a whole room boots and its servers want to start.
+/// <c>programs.json</c>: the versions that programs reported, valid while their files do not change. Asking one costs a tenth of a second of CPU, just at the
+/// moment when a machine boots and its servers want to start.
 /// </summary>
 internal sealed class KnownPrograms(NodePaths paths)
 {
     private readonly DurableFile<KnownProgramsFile> _file = new(Path.Combine(paths.Data, "programs.json"), 1, KnownProgramsJson.Default.KnownProgramsFile);
 
-    /// <summary>What this very file said before; null when it never did or is another one now.</summary>
+    /// <summary>What this file reported before; null if it never did or has changed.</summary>
     /// <exception cref="Cluster.ProblemException"><c>storage/*</c>.</exception>
     public ProductProgram? Recall(string kind, string path) =>
         _file.Read()?.Programs.GetValueOrDefault(path) is { } known && known.Kind == kind && known.Fingerprint == Fingerprint(path) && SemVer.Parse(known.Version) is { } version
@@ -28,7 +28,7 @@ internal sealed class KnownPrograms(NodePaths paths)
         if (known.GetValueOrDefault(program.Path) != now) _file.Write(new() { Programs = new Dictionary<string, KnownProgram>(known) { [program.Path] = now } });
     }
 
-    /// <summary>Size and time of the file itself, behind every link: a package manager that replaces it changes at least one.</summary>
+    /// <summary>Size and time of the file itself, with links resolved. A package manager that replaces the file changes at least one of them.</summary>
     private static string Fingerprint(string path)
     {
         var file = new FileInfo(path);
@@ -45,7 +45,7 @@ internal sealed record KnownProgramsFile : IHasSchema
     public IReadOnlyDictionary<string, KnownProgram> Programs { get; set; } = new Dictionary<string, KnownProgram>();
 }
 
-/// <param name="Fingerprint">Of the file that said it.</param>
+/// <param name="Fingerprint">The fingerprint of the file that reported it.</param>
 internal sealed record KnownProgram(string Kind, string Version, string Fingerprint);
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -4,12 +4,12 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Programs;
 
-/// <summary>Which program provides each product on this node, and where other versions of it lie.</summary>
-/// <param name="found">By product: what could provide it here, the preferred first. Once the node is a member, the cluster's engine decides.</param>
+/// <summary>Which program provides each product on this node, and where other versions of it are.</summary>
+/// <param name="found">By product: the programs that could provide it here, the preferred one first. Once the node is a member, the cluster's engine decides.</param>
 /// <param name="engineOfCluster">What provides the scheduler in this node's cluster; null while it has none.</param>
 internal sealed class NodePrograms(NodePaths paths, ProductTable table, IReadOnlyDictionary<string, IReadOnlyList<ProductProgram>> found, Func<string?> engineOfCluster)
 {
-    /// <summary>Why there is none, by product, where there is none.</summary>
+    /// <summary>By product: why no program provides it.</summary>
     public IReadOnlyDictionary<string, string> Without { get; init; } = new Dictionary<string, string>();
 
     public ProductProgram? Find(Product product)
@@ -18,14 +18,14 @@ internal sealed class NodePrograms(NodePaths paths, ProductTable table, IReadOnl
         return product.Schedules && engineOfCluster() is { } engine ? candidates.FirstOrDefault(p => p.Kind == engine) : candidates is [var preferred, ..] ? preferred : null;
     }
 
-    /// <exception cref="ProblemException"><c>engine/other</c>: the cluster has an engine that this agent was told not to use, or does not have.</exception>
+    /// <exception cref="ProblemException"><c>engine/other</c>: the cluster's engine is one that this agent does not have, or was told not to use.</exception>
     public void RequireClusters()
     {
         if (engineOfCluster() is not { } engine || Find(table.Scheduler) is not null) return;
         throw new ProblemException(ProgramProblems.OtherEngine(engine, found.GetValueOrDefault(table.Scheduler.Name)?.Select(p => p.Kind).FirstOrDefault()));
     }
 
-    /// <summary>The node's own program, or the one of exactly this version.</summary>
+    /// <summary>The node's own program, or one of exactly this version.</summary>
     /// <exception cref="ProblemException"><c>engine/version-missing</c> or <c>engine/none</c>.</exception>
     public ProductProgram For(Product product, string? version)
     {

@@ -3,7 +3,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Programs;
 
-/// <summary>A program that provides a product on this node, and its version as it told us itself.</summary>
+/// <summary>A program that provides a product on this node, with the version that it reported.</summary>
 /// <param name="Kind">The product's name for its own program, <see cref="EngineKind.Embedded"/> for ours.</param>
 /// <param name="Path">Absolute.</param>
 /// <param name="LeadingArguments">What comes before the product's own arguments: <c>engine</c> for the embedded engine, nothing otherwise.</param>
@@ -12,11 +12,11 @@ internal sealed record ProductProgram(string Kind, string Path, IReadOnlyList<st
     /// <summary>The whole argument list for the product's arguments.</summary>
     public IReadOnlyList<string> Arguments(params string[] own) => [.. LeadingArguments, .. own];
 
-    /// <summary>Why it is this one and no other, in words that go behind its name.</summary>
+    /// <summary>Why it is this one: a few words to print after its name.</summary>
     public string Why { get; init; } = "";
 }
 
-/// <summary>What provides a product, where that is not the product's own program.</summary>
+/// <summary>What provides a product if not the product's own program.</summary>
 internal static class EngineKind
 {
     public const string Embedded = "embedded", None = "none";
@@ -31,10 +31,10 @@ internal abstract record ProgramFinding
 
     internal sealed record Found(ProductProgram Program) : ProgramFinding;
 
-    /// <summary>No such program anywhere: the one case in which another engine may be taken instead.</summary>
+    /// <summary>No such program anywhere. Only in this case may another engine be used instead.</summary>
     internal sealed record Missing(Problem Problem) : ProgramFinding;
 
-    /// <summary>There is one, and it cannot be used. Never passed over in silence.</summary>
+    /// <summary>There is a program, but it cannot be used. This is always reported.</summary>
     internal sealed record Unusable(Problem Problem) : ProgramFinding;
 
     /// <exception cref="ProblemException">Nothing usable was found.</exception>

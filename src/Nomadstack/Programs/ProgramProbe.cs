@@ -5,35 +5,35 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Programs;
 
-/// <summary>Finds a product's program and asks it for its version. Ends within the deadline, whatever the program does, and never trusts a file's name.</summary>
-/// <param name="elsewhere">Folders to look into after PATH, by product; null for none.</param>
+/// <summary>Finds a product's program and asks it for its version. Ends within the deadline, whatever the program does. Does not trust a file's name.</summary>
+/// <param name="elsewhere">Folders to search after PATH, by product; null for none.</param>
 internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = null, Func<Product, IEnumerable<string>>? elsewhere = null)
 {
-    /// <summary>The real ones answer in a tenth of a second; a cold disk may need a few.</summary>
+    /// <summary>The real programs answer in a tenth of a second. From a cold disk it may take a few seconds.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(15);
 
     private const string EmbeddedArgument = "engine";
     private const int MostOutput = 4096;
 
     /// <param name="path">The program; null looks it up in <paramref name="searchPath"/>.</param>
-    /// <param name="searchPath">As the environment's PATH; null takes that one.</param>
+    /// <param name="searchPath">In the form of PATH; null takes the environment's PATH.</param>
     /// <param name="deadline">Null for <see cref="Deadline"/>.</param>
     public async Task<ProgramFinding> ProbeAsync(Product product, string? path, string? searchPath, TimeSpan? deadline, CancellationToken cancel)
     {
         var program = path is null ? Lookup(product.Program, [.. Folders(searchPath), .. elsewhere?.Invoke(product) ?? []]) : Path.GetFullPath(path);
         if (program is null) return new ProgramFinding.Missing(ProgramProblems.NoneFound(product));
         if (!File.Exists(program)) return new ProgramFinding.Missing(ProgramProblems.NotThere(product, program));
-        if (!IsExecutable(program)) return new ProgramFinding.Unusable(ProgramProblems.NotExecutable(product, program, "No execute permission is set on it."));
+        if (!IsExecutable(program)) return new ProgramFinding.Unusable(ProgramProblems.NotExecutable(product, program, "The file has no execute permission."));
 
         return await AskAsync(product, product.Name, program, [], deadline, cancel);
     }
 
-    /// <summary>This very program as an engine. It is asked like any other.</summary>
+    /// <summary>This program itself as an engine. It is asked for its version like any other.</summary>
     /// <param name="product">What it provides.</param>
     public Task<ProgramFinding> ProbeEmbeddedAsync(Product product, CancellationToken cancel)
     {
-        var program = Environment.ProcessPath ?? throw new InvalidOperationException("the system does not tell this program's path");
-        // Started with `dotnet nomadstack.dll` the program is dotnet, and we are its first argument.
+        var program = Environment.ProcessPath ?? throw new InvalidOperationException("The system does not report this program's path.");
+        // After `dotnet nomadstack.dll` the program is dotnet, and ours is its first argument.
         IReadOnlyList<string> leading = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [Path.GetFullPath(Environment.GetCommandLineArgs()[0]), EmbeddedArgument] : [EmbeddedArgument];
         return AskAsync(product, EngineKind.Embedded, program, leading, null, cancel);
     }
@@ -79,7 +79,7 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
 
     private static string? Lookup(string name, IReadOnlyList<string> folders)
     {
-        // As a shell does: a file that cannot be executed is passed over while a later folder may hold one that can.
+        // Like a shell: skips a file that cannot be executed if a later folder has one that can.
         var candidates = folders.Select(f => Path.Combine(f, name)).Where(File.Exists).ToList();
         return candidates.FirstOrDefault(IsExecutable) ?? candidates.FirstOrDefault();
     }
@@ -109,7 +109,7 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
         }
     }
 
-    /// <summary>Reads to the end and keeps the beginning: a program of another kind may print without end.</summary>
+    /// <summary>Reads to the end and keeps only the beginning: another program may print without end.</summary>
     private static async Task<string> ReadAsync(StreamReader reader, CancellationToken cancel)
     {
         var kept = new char[MostOutput];

@@ -9,13 +9,13 @@ internal static class ProgramProblems
     public static Problem NoneFound(Product product) => new(
         $"engine/{product.Name}-missing",
         $"No {product.Program} program was found.",
-        "No option names one, no folder of PATH holds one, and none was fetched.",
+        "No option names one, no folder of the PATH has one, and none was fetched.",
         $"Run `nomadstack fetch {product.Name}`, install {product.Title}, or name its program with --{product.Name}-program.");
 
     public static Problem NotThere(Product product, string program) => new(
         $"engine/{product.Name}-missing",
         $"There is no program {program}.",
-        "The file does not exist, or a folder on the way to it cannot be read.",
+        "The file does not exist, or a folder on its path cannot be read.",
         $"Give the path of a {product.Program} program that exists.");
 
     public static Problem NotExecutable(Product product, string program, string why) => new(
@@ -33,7 +33,7 @@ internal static class ProgramProblems
     public static Problem AnotherProgram(Product product, string program, string line) => new(
         $"engine/not-{product.Name}",
         $"{program} is not {product.Title}.",
-        $"Asked for its version, {(line.Length == 0 ? "it printed nothing" : $"it printed \"{(line.Length > 80 ? line[..80] + "…" : line)}\"")}.",
+        $"`{program} version` printed {(line.Length == 0 ? "nothing" : $"\"{(line.Length > 80 ? line[..80] + "…" : line)}\"")}.",
         $"Name the {product.Program} program itself.");
 
     public static Problem TooOld(Product product, string program, SemVer version) => new(
@@ -47,15 +47,15 @@ internal static class ProgramProblems
         $"This cluster's engine is {ofCluster}. This agent would run {here ?? "none"}.",
         "An engine cannot read another engine's raft data.",
         ofCluster == EngineKind.Embedded
-            ? "Start the agent without --engine and without a program for it: it takes the cluster's engine."
+            ? "Start the agent without --engine and without an option that names a program. It then uses the cluster's engine."
             : $"Put a {ofCluster} program on the PATH, or name one with --{ofCluster}-program, and start the agent without --engine.")
     { Unsafe = true };
 
     public static Problem TwoEngines(string program) => new(
         "engine/two",
-        $"Both the embedded engine and {program} were asked for.",
-        "A node has one engine.",
-        "Leave out --engine or the option that names the program.");
+        $"Both the embedded engine and {program} were requested.",
+        "A node has only one engine.",
+        "Remove --engine or the option that names the program.");
 
     public static Problem None(Product product) => new(
         "engine/none",

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Servers;
 
-/// <summary>How many servers a cluster should have: 1, 3 or 5, and never 2 voters as a resting state.</summary>
+/// <summary>How many servers a cluster should have: 1, 3 or 5. It never stays at 2 voters.</summary>
 internal static class DesiredServers
 {
-    /// <summary>Pure. Only ever raises: fewer nodes are a reason to wait for them, not to shrink the quorum.</summary>
+    /// <summary>Pure. Never lowers the number: if nodes are missing, the cluster waits for them and does not shrink the quorum.</summary>
     /// <param name="eligibleNodes">Nodes that could run a server now.</param>
-    /// <param name="current">What the job asks for now.</param>
+    /// <param name="current">The present count of the job.</param>
     /// <param name="most">The cluster's configured maximum: 1, 3 or 5.</param>
     public static int For(int eligibleNodes, int current, int most)
     {

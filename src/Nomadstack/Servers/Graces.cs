@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Servers;
 
-/// <summary>How long conditions have lasted without a break. By the monotonic clock: a step of the wall clock ends no grace.</summary>
+/// <summary>How long conditions have lasted without interruption. Uses the monotonic clock, so a step of the wall clock has no effect.</summary>
 internal sealed class Graces(TimeProvider time)
 {
     private readonly Dictionary<string, long> _since = [];
 
-    /// <summary>Whether the condition has held at every look since this long ago.</summary>
+    /// <summary>Whether the condition was true at every check for this long.</summary>
     public bool HasLasted(string key, bool condition, TimeSpan grace)
     {
         if (!condition)

@@ -7,10 +7,10 @@ using Nomadstack.Products;
 
 namespace Nomadstack.Servers;
 
-/// <summary>Keeps the server jobs of all products registered and their counts raised. Any agent may; compare-and-set lets one win.</summary>
+/// <summary>Keeps the server jobs of all products registered and their counts raised. Any agent may do this; with compare-and-set only one succeeds.</summary>
 internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationLog operations)
 {
-    /// <summary>A job that was stopped or purged is registered again after this: without it no server would ever be replaced.</summary>
+    /// <summary>A stopped or purged job is registered again after this time. Without the job, no server would ever be replaced.</summary>
     private static readonly TimeSpan s_jobGrace = TimeSpan.FromSeconds(60);
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
@@ -31,7 +31,7 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
             if (await ServerJobs.DesiredAsync(api, product, cancel) is not { } desired) continue;
             if (_graces.HasLasted(product.Name, desired == 0, s_jobGrace))
             {
-                _log.LogWarning("The job {Job} is gone or stopped, and with it every replacement of a server: it is registered again", product.JobId);
+                _log.LogWarning("The job {Job} is missing or stopped. Without it no server is replaced, so it is registered again", product.JobId);
                 await jobs.RegisterAsync(api, product, DesiredServers.For(eligible, 1, cluster.MaxServers), cancel);
             }
 
@@ -41,7 +41,7 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
             await Fault.AroundAsync("raise-" + product.Name, async () =>
             {
                 if (await ServerJobs.RaiseAsync(api, product, target, cancel))
-                    _log.LogInformation("{Eligible} nodes can run servers: {Job} is raised from {From} to {To}", eligible, product.JobId, desired, target);
+                    _log.LogInformation("{Eligible} nodes can run servers: the count of {Job} is raised from {From} to {To}", eligible, product.JobId, desired, target);
             });
         }
 

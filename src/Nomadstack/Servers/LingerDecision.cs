@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Servers;
 
-/// <summary>What is known about a server that no allocation claims any more.</summary>
-/// <param name="LeaderKnown">Some server answers a consistent read now.</param>
+/// <summary>The facts about a server that no allocation claims any more.</summary>
+/// <param name="LeaderKnown">A server answers a consistent read now.</param>
 /// <param name="InConfiguration">The raft configuration names this server.</param>
 /// <param name="Successors">Healthy, caught-up voters that an allocation claims and that have copied this server's keys; this server not among them.</param>
 /// <param name="Desired">Servers that are to be there; null when the job could not be read or is stopped.</param>
@@ -17,24 +17,24 @@ internal abstract record LingerDecision
     /// <summary>Keep it running. <paramref name="For"/> says what it waits for.</summary>
     internal sealed record Wait(string For) : LingerDecision;
 
-    /// <summary>Give leadership away where the API can, leave the raft configuration, exit, retire the folder.</summary>
+    /// <summary>Transfer leadership if the API can, leave the raft configuration, exit, retire the folder.</summary>
     internal sealed record Leave : LingerDecision;
 
-    /// <summary>The cluster has moved on without it: stop the process and retire the folder.</summary>
+    /// <summary>The cluster does not need it any more: stop the process and retire the folder.</summary>
     internal sealed record Retire : LingerDecision;
 
     /// <summary>
     /// Pure and total. Never answers Leave while the server is needed: the last caught-up voter is never stopped (I5),
-    /// and nothing is decided while no leader can confirm it.
+    /// and nothing is decided while no leader can confirm the facts.
     /// </summary>
     public static LingerDecision Next(LingerFacts facts) => facts switch
     {
-        { LeaderKnown: false } => new Wait("a leader: without one nobody can say whether this server is still needed"),
+        { LeaderKnown: false } => new Wait("a leader: without one, nobody can tell whether this server is still needed"),
         { InConfiguration: false, Successors: > 0 } => new Retire(),
-        { InConfiguration: false, WasVoter: true } => new Wait("a successor that holds the cluster's data"),
+        { InConfiguration: false, WasVoter: true } => new Wait("a successor that has the cluster's data"),
         { InConfiguration: false } => new Retire(),
-        { Desired: null } => new Wait("the server job, which is stopped or cannot be read: a server is never stopped on that ground"),
-        { WithoutKeys: > 0 and var lacking } when facts.Successors < facts.Desired => new Wait($"{lacking} {(lacking == 1 ? "successor" : "successors")} to copy the keyring, which Nomad before 1.9 has on the servers' disks alone"),
+        { Desired: null } => new Wait("the server job, which is stopped or cannot be read: that is no reason to stop a server"),
+        { WithoutKeys: > 0 and var lacking } when facts.Successors < facts.Desired => new Wait($"{lacking} {(lacking == 1 ? "successor" : "successors")} to copy the keyring, which Nomad before 1.9 keeps only on the servers' disks"),
         { Successors: 0 } => new Wait("a successor: this is the last caught-up voter"),
         { Successors: var have, Desired: var want } when have < want => new Wait($"successors: {have} of {want} are caught-up voters"),
         // Raft changes one at a time: two that leave at once would both count on the other's vote.

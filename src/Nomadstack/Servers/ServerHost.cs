@@ -13,8 +13,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Servers;
 
 /// <summary>
-/// Owns the job servers of this node. A server belongs to the node and outlives allocations, the Nomad client and this agent;
-/// an allocation is a claim on it. What exists is in the records on disk, what runs is in the process table.
+/// Owns the job servers of this node. A server belongs to the node and outlives allocations, the Nomad client and this agent.
+/// An allocation is a claim on it. The records on disk tell which servers exist, the process table which run.
 /// </summary>
 internal sealed class ServerHost(
     NodeFile node,
@@ -33,7 +33,7 @@ internal sealed class ServerHost(
 
     public IReadOnlyCollection<string> Roles => _slots.Keys;
 
-    /// <summary>Told the role after each change of a server of this node: claimed, released, started, gone. Quick handlers only.</summary>
+    /// <summary>Raised with the role after each change of a server of this node: claimed, released, started, gone. Handlers must be quick.</summary>
     public event Action<string>? Changed;
 
     /// <summary>Job servers recorded on this node, by role.</summary>
@@ -45,9 +45,9 @@ internal sealed class ServerHost(
         _slots.GetValueOrDefault(role)?.Held is { } held ? (held.Record, held.Instance) : null;
 
     /// <summary>
-    /// Reads what is recorded. Comes before anything may claim: a claim that met an unread record would make a stranger of a server that runs.
+    /// Reads the records. Must run before any claim: a claim without the record would treat a running server as unknown.
     /// </summary>
-    /// <exception cref="ProblemException">A record is torn: nothing is started then.</exception>
+    /// <exception cref="ProblemException">A record is damaged. Nothing is started then.</exception>
     public void Load()
     {
         foreach (var slot in _slots.Values)
@@ -59,22 +59,22 @@ internal sealed class ServerHost(
     }
 
     /// <summary>
-    /// Starts every recorded server at once, or adopts it: the first act of a cold boot, and all there is to do when only the agent was restarted.
+    /// Starts or adopts every recorded server at once: the first act of a cold boot. If only the agent restarted, nothing else is needed.
     /// </summary>
     public async Task StartRecordedAsync(CancellationToken cancel)
     {
         await Task.WhenAll(_slots.Select(pair => LockedAsync(pair.Key, async slot =>
         {
             if (slot.Record is not { } record) return;
-            // A server that was leaving is started only when the others turn out to need it (HandOver decides).
+            // A server that was leaving is started only if the others need it (HandOver decides).
             if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, cancel);
         }, cancel)));
         PublishEntries();
     }
 
     /// <summary>
-    /// Waits until every started server listens, or its time is up: what else this agent has to do can be done while they hold their election,
-    /// and must not take the processor from them before it.
+    /// Waits until every started server listens, or the time is over. The agent's other work can run during their election,
+    /// but must not take CPU time from them before it.
     /// </summary>
     public async Task WaitUntilListeningAsync(TimeSpan most, CancellationToken cancel)
     {
@@ -131,7 +131,7 @@ internal sealed class ServerHost(
             {
                 if (slot.Record is not { Claim: { } claim } record || claim.TaskId != taskId) return;
                 await Save(slot, record with { Claim = null, ReleasedAt = time.GetUtcNow() });
-                log.LogInformation("Allocation {Allocation} released the {Role} server, which lingers until it is no longer needed", claim.AllocId, role);
+                log.LogInformation("Allocation {Allocation} released the {Role} server. The server lingers until it is no longer needed", claim.AllocId, role);
                 released = role;
             }, cancel);
         }
@@ -184,7 +184,7 @@ internal sealed class ServerHost(
         }
     }
 
-    /// <summary>Remembers that the server was a caught-up voter: from now on its data may be the cluster's.</summary>
+    /// <summary>Records that the server was a caught-up voter: from now on its data may be the cluster's data.</summary>
     public Task MarkVoterAsync(string role, CancellationToken cancel) => LockedAsync(role, async slot =>
     {
         if (slot.Record is { WasVoter: false } record) await Save(slot, record with { WasVoter = true });
@@ -194,7 +194,7 @@ internal sealed class ServerHost(
     /// Takes a server that no allocation claims out of its cluster and retires its folder. The intent is written first:
     /// from then on no allocation can claim it, and a killed agent continues here.
     /// </summary>
-    /// <returns>False when an allocation claimed it meanwhile; nothing was done.</returns>
+    /// <returns>False if an allocation has claimed it meanwhile. Then nothing was done.</returns>
     public async Task<bool> HandOverAsync(string role, Action<string> say, CancellationToken cancel)
     {
         var intended = false;
@@ -224,11 +224,11 @@ internal sealed class ServerHost(
         return true;
     }
 
-    /// <summary>Starts a server whose leave was under way when the power went: the others cannot go on without its vote.</summary>
+    /// <summary>Starts a server that was leaving when the power was cut: the others cannot go on without its vote.</summary>
     public Task StartLeavingAsync(string role, CancellationToken cancel) =>
         LockedAsync(role, slot => slot.Instance is null ? Task.CompletedTask : StartAsync(slot, cancel), cancel);
 
-    /// <summary>Writes every server's configuration anew, so that the next start knows today's peers. Running processes are not touched.</summary>
+    /// <summary>Writes every server's configuration again, so that the next start knows the present peers. Running processes do not change.</summary>
     public async Task RefreshConfigurationsAsync(CancellationToken cancel)
     {
         foreach (var role in _slots.Keys)
@@ -241,7 +241,7 @@ internal sealed class ServerHost(
         }
     }
 
-    /// <summary>Stops every server process without a leave: the node goes down, its place in the raft configuration stays.</summary>
+    /// <summary>Stops every server process without a leave: the node goes down, and the servers stay in the raft configuration.</summary>
     public Task StopAllAsync(CancellationToken cancel) => Task.WhenAll(_slots.Keys.Select(role => LockedAsync(role, slot => slot.Instance?.StopAsync(cancel) ?? Task.CompletedTask, cancel)));
 
     /// <summary>Stops every server and moves its folder aside: part of undoing a failed bootstrap.</summary>
@@ -261,7 +261,7 @@ internal sealed class ServerHost(
         }
     }
 
-    /// <summary>Tells the other nodes what servers are here, and which keys each has copied by now. Writes nothing when nothing changed.</summary>
+    /// <summary>Tells the other nodes which servers are here, and which keys each has copied. Writes nothing if nothing changed.</summary>
     public void PublishEntries()
     {
         if (membership.Current is null) return;
@@ -273,17 +273,17 @@ internal sealed class ServerHost(
         });
     }
 
-    /// <summary>For a server's first start only; later the keeper keeps autopilot's minimum in step.</summary>
+    /// <summary>Only for a server's first start. Later the keeper updates autopilot's minimum.</summary>
     private int Voters(string role) => KnownServer.Of(membership.Current, role).Count(s => s.IsClaimed);
 
     private Task StartAsync(RoleSlot slot, CancellationToken cancel) =>
         slot.Instance!.StartAsync(JoinList(slot.Instance.Site), Voters(slot.Instance.Site.Role), slot.Record!.Version, cancel);
 
     /// <summary>
-    /// Ends the running process so that the next start takes the other binary, on the same data and hence as the same raft peer. Only while the others
-    /// hold a quorum without it; a server that is alone is away for as long as it takes to start.
+    /// Ends the running process so that the next start uses the other binary, on the same data and so as the same raft peer. Only while the others
+    /// have a quorum without it. A single server is away for as long as its start takes.
     /// </summary>
-    /// <exception cref="ProblemException"><c>engine/version-missing</c>, or <c>driver/quorum</c>: Nomad tries again.</exception>
+    /// <exception cref="ProblemException"><c>engine/version-missing</c>, or <c>driver/quorum</c>: Nomad then tries again.</exception>
     private async Task ChangeVersionAsync(RoleSlot slot, string? version, CancellationToken cancel)
     {
         var instance = slot.Instance!;
@@ -339,7 +339,7 @@ internal sealed class ServerHost(
         public SemaphoreSlim Lock { get; } = new(1, 1);
         public DurableFile<ServerRecord> File { get; } = file;
 
-        /// <summary>Record and instance together, so that nobody ever sees one without the other.</summary>
+        /// <summary>Record and instance in one object, so that nobody sees one without the other.</summary>
         public Held? Held { get; set; }
         public ServerRecord? Record => Held?.Record;
         public ServerInstance? Instance => Held?.Instance;

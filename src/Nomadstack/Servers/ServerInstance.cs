@@ -10,12 +10,12 @@ using Nomadstack.Storage;
 namespace Nomadstack.Servers;
 
 /// <summary>
-/// One server process of this node, job or bootstrap alike: started, observed, and taken out of its cluster.
+/// One job or bootstrap server of this node: its process is started, observed, and taken out of its cluster.
 /// Every call may be repeated after a crash of the agent in the middle of it.
 /// </summary>
 internal sealed class ServerInstance(ServerSite site, IProduct product, ProductEndpoints endpoints, IOwnedProcess process, TimeProvider time)
 {
-    /// <summary>A graceful leave is capped at 5 s by both products; the rest is for the process to end.</summary>
+    /// <summary>Both products limit a graceful leave to 5 s. The rest is for the process to end.</summary>
     private static readonly TimeSpan s_leaveDeadline = TimeSpan.FromSeconds(15);
 
     /// <summary>A transfer takes one election at most.</summary>
@@ -30,7 +30,7 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
     public IProduct Product { get; } = product;
     public Endpoint Endpoint { get; } = endpoints.Of(site);
 
-    /// <summary>Starts the server, or adopts the one that runs, whatever arguments an older agent gave it. Its configuration is written first.</summary>
+    /// <summary>Starts the server, or adopts the one that runs, even if an older agent gave it other arguments. Writes its configuration first.</summary>
     public async Task StartAsync(IReadOnlyList<string> join, int voters, string? version, CancellationToken cancel)
     {
         var spec = Product.PrepareServer(Site, join, voters, version);
@@ -38,13 +38,13 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
         await Process.StartAsync(spec, cancel);
     }
 
-    /// <summary>Whether the process runs; adopts it when this agent is new.</summary>
+    /// <summary>Whether the process runs. Adopts it after a restart of the agent.</summary>
     public async Task<bool> RunsAsync(CancellationToken cancel) => (await Process.OpenAsync(cancel)).Running is not null;
 
-    /// <summary>Writes the configuration anew for the next start; the running process is not touched.</summary>
+    /// <summary>Writes the configuration again for the next start. The running process does not change.</summary>
     public ProcessSpec Prepare(IReadOnlyList<string> join, int voters, string? version) => Product.PrepareServer(Site, join, voters, version);
 
-    /// <summary>Whether something listens at its HTTP port: the cheapest sign that it has come up.</summary>
+    /// <summary>Whether something listens at its HTTP port: the cheapest sign that it has started.</summary>
     public async Task<bool> ListensAsync(CancellationToken cancel)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -63,10 +63,10 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
 
     public Task<RaftView?> ObserveAsync(CancellationToken cancel) => Api.ObserveAsync(cancel);
 
-    /// <summary>Stops the process as a power cut would be survived: no leave, the raft configuration keeps it.</summary>
+    /// <summary>Stops the process without a leave: it stays in the raft configuration, as after a power cut.</summary>
     public Task StopAsync(CancellationToken cancel) => Process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
 
-    /// <summary>Gives leadership away where the API can, then stops the process; it stays in the raft configuration.</summary>
+    /// <summary>Transfers leadership if the API can, then stops the process. It stays in the raft configuration.</summary>
     public async Task StepAsideAsync(IReadOnlyList<RaftMember> voters, CancellationToken cancel)
     {
         await TransferAwayAsync([.. voters.Select(v => v.RaftId)], _ => { }, cancel);
@@ -74,11 +74,11 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
     }
 
     /// <summary>
-    /// Takes the server out of its cluster: leadership away where the API can, leave, exit, and a check through the survivors that
-    /// the raft configuration no longer names it. The caller has written the intent and made sure that the survivors suffice.
+    /// Takes the server out of its cluster: transfers leadership if the API can, leaves, exits, and checks through the survivors that
+    /// the raft configuration no longer contains it. The caller has written the intent and checked that the survivors are enough.
     /// </summary>
-    /// <param name="survivors">The product's other servers, as the membership knows them at the time of the call.</param>
-    /// <param name="say">Told what is waited for.</param>
+    /// <param name="survivors">The product's other servers in the membership at the time of the call.</param>
+    /// <param name="say">Called with what it waits for.</param>
     public async Task LeaveClusterAsync(Func<IReadOnlyList<KnownServer>> survivors, Action<string> say, CancellationToken cancel)
     {
         if (await RunsAsync(cancel))
@@ -89,7 +89,7 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
 
         await Fault.AroundAsync("leave-" + Site.ProcessName, async () =>
         {
-            // Nobody waits for a first cluster's pivot, and gossip is to see the whole of that leave: it must not remember the bootstrap ports.
+            // At the first cluster's pivot there is time for a complete leave, so that gossip forgets the bootstrap ports.
             var goneOrEnded = Site.Bootstrap ? null : WatchItGoAsync(survivors, cancel);
             await Product.LeaveAsync(Endpoint, Process, s_leaveDeadline, goneOrEnded, cancel);
             if (goneOrEnded is not null) await goneOrEnded;
@@ -98,7 +98,7 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
         while (!await ConfirmedGoneAsync(survivors(), cancel)) await Task.Delay(s_poll, time, cancel);
     }
 
-    /// <summary>Moves the folder to where old raft data is kept (I7); done already is done.</summary>
+    /// <summary>Moves the folder to where old raft data is kept (I7). May be repeated.</summary>
     public void Retire(NodePaths paths) => Retirement.Retire(paths, Site.Folder, $"{Site.ProcessName}-{Site.RaftId[..8]}", time.GetUtcNow());
 
     private async Task TransferAwayAsync(HashSet<string> heirs, Action<string> say, CancellationToken cancel)
@@ -108,12 +108,12 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
         var heir = view.Members.FirstOrDefault(m => m is { Voter: true, Healthy: true } && m.RaftId != Site.RaftId && heirs.Contains(m.RaftId));
         if (heir is null) return;
         say("leadership to move");
-        // Where the API has no transfer (Nomad before 1.7), the leave itself costs one election.
+        // If the API has no transfer (Nomad before 1.7), the leave costs one election.
         if (await Api.TransferLeadershipAsync(heir.RaftId, s_transferDeadline, cancel) is not LeadershipTransfer.Asked) return;
         await UntilAsync(s_transferDeadline, async c => await ObserveAsync(c) is { HasLeader: true, Leads: false }, cancel);
     }
 
-    /// <summary>Ends when the survivors no longer name this server, or when its process has ended.</summary>
+    /// <summary>Ends when the survivors' configuration no longer contains this server, or when its process has ended.</summary>
     private async Task WatchItGoAsync(Func<IReadOnlyList<KnownServer>> survivors, CancellationToken cancel)
     {
         while (Process.Pid is not null)
@@ -131,7 +131,7 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
             if (await api.ObserveAsync(cancel) is not { HasLeader: true } view) continue;
             if (view.Member(Site.RaftId) is null)
             {
-                // A process that was killed instead of leaving stays "failed" in gossip for a day otherwise.
+                // Without this, a process that was killed stays "failed" in gossip for a day.
                 await api.ForgetMemberAsync(Product.MemberName(Site.Name), prune: false, s_callDeadline, cancel);
                 return true;
             }

@@ -11,7 +11,7 @@ internal sealed class ServerJobs(NodeContext context, ISchedulerProduct schedule
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// A server of the scheduler that knows a leader, this node's own first; null while there is none.
+    /// A server of the scheduler that knows a leader, preferably this node's own; null if there is none.
     /// </summary>
     public async Task<IScheduler?> AnyServerAsync(CancellationToken cancel)
     {
@@ -24,11 +24,11 @@ internal sealed class ServerJobs(NodeContext context, ISchedulerProduct schedule
         return null;
     }
 
-    /// <summary>What the job asks for; null when it cannot be read, 0 when it is absent or stopped.</summary>
+    /// <summary>The count of the job; null if it cannot be read, 0 if it does not exist or is stopped.</summary>
     public static async Task<int?> DesiredAsync(IScheduler api, Product product, CancellationToken cancel) =>
         (await api.JobAsync(product.JobId, s_deadline, cancel)).Try(out var job) ? job is null || job.Stop ? 0 : job.Count : null;
 
-    /// <summary>Registers the job unless it is there and runs. Whoever comes second finds it done.</summary>
+    /// <summary>Registers the job unless it exists and runs. A second caller finds it done.</summary>
     public async Task RegisterAsync(IScheduler api, Product product, int count, CancellationToken cancel)
     {
         var answer = await api.JobAsync(product.JobId, s_deadline, cancel);
@@ -38,7 +38,7 @@ internal sealed class ServerJobs(NodeContext context, ISchedulerProduct schedule
     }
 
     /// <summary>
-    /// Raises the count, compare-and-set on the job's modify index: of several agents that see the need at once, one does it.
+    /// Raises the count, with compare-and-set on the job's modify index: if several agents try at once, one succeeds.
     /// </summary>
     /// <returns>True when this call raised it.</returns>
     public static async Task<bool> RaiseAsync(IScheduler api, Product product, int to, CancellationToken cancel)
@@ -72,7 +72,7 @@ internal sealed class ServerJobs(NodeContext context, ISchedulerProduct schedule
             var refused => throw Failed(product, refused.ToString()!),
         };
 
-    /// <summary>The job as it is registered, whatever an operator changed in it, with another count.</summary>
+    /// <summary>The registered job, with all changes of an operator, and another count.</summary>
     private static string WithCount(string raw, int count)
     {
         var job = JsonNode.Parse(raw)!;

@@ -9,29 +9,29 @@ using Nomadstack.Products;
 namespace Nomadstack.Servers;
 
 /// <summary>
-/// Looks after this node's server of one product for as long as the agent runs: hands it over when no allocation claims it, releases it where the scheduler has
-/// placed it elsewhere, and keeps autopilot at what the cluster wants. Each product has a keeper of its own: a hand-over that is stuck holds up no other.
-/// Every round starts from what it observes.
+/// Keeps this node's server of one product while the agent runs: hands it over when no allocation claims it, releases it if the scheduler has
+/// placed it elsewhere, and keeps autopilot's minimum right. Each product has its own keeper, so a stuck hand-over does not delay another product.
+/// Every round begins by observing.
 /// </summary>
 internal sealed class ServerKeeper
 {
     public const string Kind = "hand-over";
 
     /// <summary>
-    /// How often to look: while something moves, while a change is recent (a new node takes seconds to be ready in Nomad), and at rest.
+    /// How often to check: during a change, shortly after one (a new node takes seconds to be ready in Nomad), and at rest.
     /// </summary>
     private static readonly TimeSpan s_moving = TimeSpan.FromMilliseconds(500), s_settling = TimeSpan.FromSeconds(2), s_resting = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a change is recent.</summary>
+    /// <summary>How long a change counts as recent.</summary>
     private static readonly TimeSpan s_recent = TimeSpan.FromSeconds(60);
 
-    /// <summary>The leader's own node keeps the jobs. The others do so as rarely as this, should its agent be down.</summary>
+    /// <summary>The leader's own node keeps the jobs. The others do it at this interval, in case its agent is down.</summary>
     private static readonly TimeSpan s_deputy = TimeSpan.FromSeconds(60);
 
-    /// <summary>A claim must be unknown to the scheduler for this long, with a leader answering all the while, before it is believed gone (B-8).</summary>
+    /// <summary>A claim counts as gone when the scheduler, with a leader, has not known it for this long (B-8).</summary>
     private static readonly TimeSpan s_orphanGrace = TimeSpan.FromSeconds(30);
 
-    /// <summary>A leaving server whose peers have no leader for this long is needed for its vote.</summary>
+    /// <summary>If the peers of a leaving server have no leader for this long, they need its vote.</summary>
     private static readonly TimeSpan s_voteGrace = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
@@ -47,7 +47,7 @@ internal sealed class ServerKeeper
     private readonly Graces _graces;
     private long _deputyAt, _changedAt;
 
-    /// <param name="jobKeeper">Keeps the jobs of all products; asked by the scheduler's own keeper alone.</param>
+    /// <param name="jobKeeper">Keeps the jobs of all products. Only the scheduler's keeper calls it.</param>
     public ServerKeeper(NodeContext context, IProduct product, ServerHost host, ServerJobs jobs, JobKeeper jobKeeper, OperationLog operations)
     {
         (_context, _product, _host, _jobs, _jobKeeper, _operations) = (context, product, host, jobs, jobKeeper, operations);
@@ -67,11 +67,11 @@ internal sealed class ServerKeeper
 
     public string Title => _product.Row.Title;
 
-    /// <summary>What the lingering server waits for; null when it does not linger.</summary>
+    /// <summary>What the lingering server waits for; null if it does not linger.</summary>
     public string? WaitsFor { get; private set; }
 
     /// <summary>One round and the wait for the next.</summary>
-    /// <param name="clientRuns">Whether this node's client of the scheduler runs, before which claims cannot be judged.</param>
+    /// <param name="clientRuns">Whether this node's scheduler client runs. Before that, claims cannot be judged.</param>
     public async Task RoundAndWaitAsync(bool clientRuns, CancellationToken cancel)
     {
         if (await RoundAsync(clientRuns, cancel)) await Task.Delay(s_moving, _context.Time, cancel);
@@ -82,7 +82,7 @@ internal sealed class ServerKeeper
     /// <returns>True while something is under way.</returns>
     public async Task<bool> RoundAsync(bool clientRuns, CancellationToken cancel)
     {
-        // A node without servers has nothing to look after: what a cluster costs its servers must not grow with its nodes.
+        // A node without servers has nothing to do here: the load on the servers must not grow with the number of nodes.
         if (_host.Server(Role) is not var (record, instance)) return false;
         _host.PublishEntries();
         var api = await _jobs.AnyServerAsync(cancel);
@@ -107,7 +107,7 @@ internal sealed class ServerKeeper
         if (await instance.ObserveAsync(cancel) is { HasLeader: true } view && view.Member(record.RaftId) is { Voter: true, Healthy: true })
         {
             await _host.MarkVoterAsync(Role, cancel);
-            _host.Tell(Role, "The server is a voter and has caught up");
+            _host.Tell(Role, "The server is a caught-up voter");
         }
 
         return true;
@@ -118,7 +118,7 @@ internal sealed class ServerKeeper
         var peers = KnownServer.Of(_context.Membership.Current, Role).Where(s => s.Entry.RaftId != record.RaftId).ToList();
         IReadOnlyList<IServerApi> servers = [.. peers.Select(Reach), instance.Api];
         var view = await RaftView.AskAnyAsync(servers, cancel);
-        // What it has promised to leave it has handed over already, and without a leader nothing is decided.
+        // A leaving server is already handed over, and without a leader nothing is decided.
         var keys = record.Leaving || view is not { HasLeader: true } ? new HashSet<string>() : await _product.KeysNeededAsync(instance.Site, [.. peers.Where(p => p.IsClaimed).Select(EndpointOf), instance.Endpoint], cancel);
         var voters = peers.Where(p => p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true }).ToList();
         var successors = voters.Where(p => p.HasKeys(keys)).ToList();
@@ -133,7 +133,7 @@ internal sealed class ServerKeeper
             record.Leaving ? null : peers.Where(p => !p.IsClaimed && view?.Member(p.Entry.RaftId) is { Voter: true, Healthy: true } && string.CompareOrdinal(p.Entry.RaftId, record.RaftId) < 0).Select(p => p.NodeName).FirstOrDefault());
         if (instance.Process.Pid is null && !facts.LeaderKnown && _graces.HasLasted("vote", true, s_voteGrace))
         {
-            _log.LogInformation("The {Role} server had begun to leave when it was stopped, and the others have no leader: it is started for its vote", Role);
+            _log.LogInformation("The {Role} server was leaving when it was stopped, but the others have no leader without its vote. It is started again", Role);
             await _host.StartLeavingAsync(Role, cancel);
             return true;
         }
@@ -145,7 +145,7 @@ internal sealed class ServerKeeper
                 WaitsFor = wait.For;
                 return true;
             case var _ when !await IsConfirmedAsync(servers.Take(peers.Count), cancel):
-                WaitsFor = "a majority to confirm what one server says";
+                WaitsFor = "a majority to confirm the answer of one server";
                 return true;
             default:
                 await HandOverAsync(successors, cancel);
@@ -171,29 +171,29 @@ internal sealed class ServerKeeper
         try
         {
             if (await _host.HandOverAsync(Role, run.WaitFor, cancel)) run.Finish();
-            else run.Finish("an allocation claimed the server again: nothing was done");
+            else run.Finish("an allocation has claimed the server again; nothing was done");
         }
         catch (ProblemException e)
         {
             run.Fail(e.Problem);
-            _log.LogError("Hand-over of the {Role} server failed and is tried again: {Problem}", Role, e.Problem);
+            _log.LogError("The hand-over of the {Role} server failed and will be tried again: {Problem}", Role, e.Problem);
         }
     }
 
-    /// <summary>Releases a claim whose allocation the scheduler no longer wants here: after a cold boot, or when the client lost its state.</summary>
+    /// <summary>Releases a claim if the scheduler no longer wants its allocation here: after a cold boot, or when the client lost its state.</summary>
     private async Task ReleaseOrphanAsync(ServerRecord record, IScheduler api, CancellationToken cancel)
     {
         var claim = record.Claim!;
         if (!(await api.AllocationsAsync(claim.JobId, s_callDeadline, cancel)).Try(out var allocations))
         {
-            // Only what is known all the while counts as lasting.
+            // If the answer is unknown, the time starts again.
             _graces.HasLasted("orphan", false, s_orphanGrace);
             return;
         }
 
         var wanted = allocations.Any(a => a.Id == claim.AllocId && a.DesiredStatus == "run" && !a.ClientTerminal);
         if (!_graces.HasLasted("orphan", !wanted, s_orphanGrace)) return;
-        _log.LogWarning("Allocation {Allocation} of the {Role} server is no longer wanted on this node: the server lingers until its successor is there", claim.AllocId, record.Role);
+        _log.LogWarning("Nomad no longer wants allocation {Allocation} of the {Role} server on this node. The server lingers until a successor runs", claim.AllocId, record.Role);
         await _host.ReleaseAsync(claim.TaskId, cancel);
     }
 
@@ -232,7 +232,7 @@ internal sealed class ServerKeeper
         return true;
     }
 
-    /// <summary>Whether a leader with a majority behind it answers now: a server that was cut off may believe in a leader and a configuration of yesterday.</summary>
+    /// <summary>Whether a leader with a majority answers now: an isolated server may still name an old leader and an old configuration.</summary>
     private static async Task<bool> IsConfirmedAsync(IEnumerable<IServerApi> servers, CancellationToken cancel)
     {
         foreach (var server in servers)

@@ -16,7 +16,7 @@ internal static class ServerProblems
         "driver/unknown-role",
         $"This node runs no servers of the role \"{role}\".",
         $"It knows the roles {string.Join(", ", known.Order())}.",
-        "Correct `role` in the task's config and run the job again.")
+        "Correct `role` in the task's config, and run the job again.")
     { Lasting = true };
 
     /// <param name="job">Who asks; with its namespace where that is not the default one.</param>
@@ -30,8 +30,8 @@ internal static class ServerProblems
     public static Problem Leaving(string role) => new(
         "driver/leaving",
         $"The {role} server of this node is leaving its cluster.",
-        "Another node's server has taken its place. A server that leaves cannot be kept.",
-        "Nomad tries again by itself; the agent then starts a new server.");
+        "Another node's server has taken its place. The leave cannot be stopped.",
+        "Nomad tries again by itself. The agent then starts a new server.");
 
     public static Problem NotRunning(string role) => new(
         "driver/not-running",
@@ -47,7 +47,7 @@ internal static class ServerProblems
 
     public static Problem QuorumNeedsIt(string role, string? version, int others, int voters) => new(
         "driver/quorum",
-        $"The {role} server of this node is not changed to {version ?? "the node's own version"} now.",
+        $"The {role} server of this node cannot change to {version ?? "the node's own version"} now.",
         $"Only {others} of {voters} voters would be left, which is no quorum.",
         "The agent tries again by itself. `nomadstack status` shows the server that is missing.");
 }

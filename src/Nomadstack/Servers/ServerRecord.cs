@@ -6,8 +6,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Servers;
 
 /// <summary>
-/// <c>servers/ROLE/record.json</c>: that a server exists on this node. While it exists the server is started at every boot,
-/// with or without Nomad, until it was handed over and retired.
+/// <c>servers/ROLE/record.json</c>: records that a server exists on this node. As long as the record exists, the server is started at every boot,
+/// with or without Nomad. It ends with the hand-over and retirement of the server.
 /// </summary>
 internal sealed record ServerRecord : IHasSchema
 {
@@ -23,16 +23,16 @@ internal sealed record ServerRecord : IHasSchema
     /// <summary>The allocation that claims the server now; null while it lingers.</summary>
     public ServerClaim? Claim { get; set; }
 
-    /// <summary>Version of the binary the last claim asked for; null for the node's own.</summary>
+    /// <summary>The version that the last claim asked for; null for the node's own.</summary>
     public string? Version { get; set; }
 
     /// <summary>When the last claim ended.</summary>
     public DateTimeOffset? ReleasedAt { get; set; }
 
-    /// <summary>Intent, written before the first irreversible act of a hand-over: the server leaves and is retired, whatever happens to the agent meanwhile.</summary>
+    /// <summary>The intent, written before the first irreversible act of a hand-over: from then on the server leaves and is retired, even if the agent is killed.</summary>
     public bool Leaving { get; set; }
 
-    /// <summary>Whether the server ever was a caught-up voter: only then may it be the one that keeps the cluster's data.</summary>
+    /// <summary>Whether the server was ever a caught-up voter. Only then its data may be the cluster's data.</summary>
     public bool WasVoter { get; set; }
 
     [JsonIgnore]
@@ -40,7 +40,7 @@ internal sealed record ServerRecord : IHasSchema
 
     public static DurableFile<ServerRecord> At(string folder) =>
         new(Path.Combine(folder, "record.json"), CurrentSchema, ServersJson.Default.ServerRecord,
-            r => string.IsNullOrEmpty(r.Role) ? "it names no role" : !Guid.TryParse(r.RaftId, out _) ? "its raft id is no UUID" : null);
+            r => string.IsNullOrEmpty(r.Role) ? "it does not name a role" : !Guid.TryParse(r.RaftId, out _) ? "its raft id is not a UUID" : null);
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -8,27 +8,31 @@ using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
 
-/// <summary>Exactly one agent owns a data folder. The kernel drops the lock when its holder dies, however it dies.</summary>
+/// <summary>Only one agent owns a data folder. The kernel releases the lock when its holder ends for any reason.</summary>
 internal sealed class DataFolderLock : IDisposable
 {
     private readonly SafeFileHandle _handle;
 
     private DataFolderLock(SafeFileHandle handle) => _handle = handle;
 
-    /// <summary>Takes the lock and writes our pid into it.</summary>
+    /// <summary>Takes the lock and writes our pid into the file.</summary>
     /// <exception cref="ProblemException"><c>agent/already-running</c>, naming the owner's pid.</exception>
     public static DataFolderLock Take(string dataFolder)
     {
         var path = Path.Combine(dataFolder, "agent.lock");
         var fd = Libc.Open(path, Libc.O_RDWR | Libc.O_CREAT | Libc.O_CLOEXEC, Convert.ToInt32("600", 8));
         if (fd < 0)
-            throw new ProblemException(new("storage/unwritable", $"{path} cannot be opened.", Marshal.GetLastPInvokeErrorMessage(), "Run the agent as the user that owns the data folder, or give another one with --data-dir."));
+            throw new ProblemException(new("storage/unwritable", $"{path} cannot be opened.", Marshal.GetLastPInvokeErrorMessage(), "Run the agent as the user that owns the data folder, or use another --data-dir."));
         var handle = new SafeFileHandle(fd, ownsHandle: true);
         if (Libc.FLock(fd, Libc.LOCK_EX | Libc.LOCK_NB) != 0)
         {
             var owner = ReadOwner(handle);
             handle.Dispose();
-            throw new ProblemException(new("agent/already-running", $"An agent already runs on {dataFolder}: pid {owner}.", "A data folder belongs to one agent at a time.", $"Use that one (`nomadstack status --data-dir {dataFolder}`), stop it first, or give this one another --data-dir."));
+            throw new ProblemException(new(
+                "agent/already-running",
+                $"An agent already runs on {dataFolder}: pid {owner}.",
+                "A data folder belongs to one agent at a time.",
+                $"Use that agent (`nomadstack status --data-dir {dataFolder}`), stop it first, or give this one another --data-dir."));
         }
 
         RandomAccess.SetLength(handle, 0);

@@ -14,9 +14,9 @@ internal interface IHasSchema
 }
 
 /// <summary>
-/// One small JSON file that survives a power cut: a reader finds the old content or the new, never a mixture.
+/// One small JSON file that survives a power cut: a reader finds either the old or the new content, never a mixture.
 /// Written as temp, fsync, rename, fsync of the folder; the version before is kept as <c>NAME.previous</c>.
-/// A torn, foreign or newer file is a <see cref="Problem"/> that names the file and the way out, and is never reset silently.
+/// A damaged, foreign or newer file is a <see cref="Problem"/> that names the file and what to do. It is never reset silently.
 /// </summary>
 /// <remarks>One writer at a time: the owner of the data folder's lock. Files are created with mode 0600.</remarks>
 internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> json, Func<T, string?>? validate = null)
@@ -28,7 +28,7 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
 
     public bool Exists => File.Exists(Path);
 
-    /// <summary>The content, or null when the file was never written.</summary>
+    /// <summary>The content, or null if the file was never written.</summary>
     /// <exception cref="ProblemException"><c>storage/unreadable</c>, <c>storage/torn</c> or <c>storage/newer</c>.</exception>
     public T? Read()
     {
@@ -53,27 +53,27 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
         T? value;
         try
         {
-            // The number first: what a newer version wrote may have another shape altogether.
+            // Check the number first: a newer version may write another form.
             using (var document = JsonDocument.Parse(bytes))
             {
                 if (document.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("schema", out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out var written) && written > schema)
-                    throw new ProblemException(new("storage/newer", $"{Path} was written by a newer nomadstack.", $"Its schema is {written}; this version reads up to {schema}.", "Run the newer version again. Nothing was changed."));
+                    throw new ProblemException(new("storage/newer", $"{Path} was written by a newer nomadstack.", $"Its schema is {written}. This version reads schemas up to {schema}.", "Run the newer version again. Nothing was changed."));
             }
 
             value = JsonSerializer.Deserialize(bytes, json);
         }
         catch (JsonException e)
         {
-            throw Torn($"it is not the JSON that was written ({Position(e)})", e);
+            throw Torn($"it is not valid JSON ({Position(e)})", e);
         }
 
-        if (value is null) throw Torn("it holds no object");
+        if (value is null) throw Torn("it contains no object");
         if (value.Schema < 1) throw Torn("it has no schema number");
         if (validate?.Invoke(value) is { } complaint) throw Torn(complaint);
         return value;
     }
 
-    /// <summary>Replaces the content. When this returns, the new content survives a power cut; when it throws, the old one does.</summary>
+    /// <summary>Replaces the content. When this returns, the new content survives a power cut. When it throws, the old content does.</summary>
     /// <exception cref="ProblemException"><c>storage/unwritable</c>: disk full, read-only, or no permission.</exception>
     public void Write(T value)
     {
@@ -100,7 +100,7 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("storage/unwritable", $"{Path} could not be written; its old content is untouched.", e.Message, $"Free space on the disk or make {folder} writable; what was under way continues by itself or at the next start."), e);
+            throw new ProblemException(new("storage/unwritable", $"{Path} could not be written. Its old content is unchanged.", e.Message, $"Free space on the disk or make {folder} writable. The work then continues by itself or at the next start."), e);
         }
     }
 
@@ -125,9 +125,9 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
     {
         var previous = Path + ".previous";
         var fix = File.Exists(previous)
-            ? $"Compare it with {previous}, the version before; if that one is right, copy it over and start the agent again."
-            : $"Restore it from a backup, or move the data folder away and join this node anew. Do not delete it: it is part of this node's identity.";
-        return new ProblemException(new("storage/torn", $"{Path} is damaged or not ours.", $"{char.ToUpperInvariant(why[0])}{why[1..]}.", fix), inner);
+            ? $"Compare it with the version before, {previous}. If that one is right, copy it over and start the agent again."
+            : $"Restore it from a backup, or move the data folder away and join this node again. Do not delete the file: it is part of this node's identity.";
+        return new ProblemException(new("storage/torn", $"{Path} is damaged or was written by another program.", $"{char.ToUpperInvariant(why[0])}{why[1..]}.", fix), inner);
     }
 
     private static string Position(JsonException e) =>

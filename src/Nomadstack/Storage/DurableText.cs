@@ -4,10 +4,10 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Storage;
 
-/// <summary>Writes a small text file that a program of another maker reads: whole or not at all, and only when it changes.</summary>
+/// <summary>Writes a small text file for another program: completely or not at all, and only if it has changed.</summary>
 internal static class DurableText
 {
-    /// <exception cref="ProblemException"><c>storage/unwritable</c>; the old content is untouched.</exception>
+    /// <exception cref="ProblemException"><c>storage/unwritable</c>; the old content is unchanged.</exception>
     public static void Write(string path, string content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite)
     {
         var folder = Path.GetDirectoryName(path)!;
@@ -27,7 +27,7 @@ internal static class DurableText
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProblemException(new("storage/unwritable", $"{path} could not be written; its old content is untouched.", e.Message, $"Free space on the disk or make {folder} writable."), e);
+            throw new ProblemException(new("storage/unwritable", $"{path} could not be written. Its old content is unchanged.", e.Message, $"Free space on the disk or make {folder} writable."), e);
         }
     }
 }

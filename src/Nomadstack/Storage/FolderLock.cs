@@ -5,14 +5,14 @@ using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
 
-/// <summary>A lock on a folder itself, so that no lock file is left behind. The kernel drops it when its holder dies.</summary>
+/// <summary>A lock on the folder itself, so that no lock file is left behind. The kernel releases it when its holder ends.</summary>
 internal sealed class FolderLock : IDisposable
 {
     private readonly SafeFileHandle _handle;
 
     private FolderLock(SafeFileHandle handle) => _handle = handle;
 
-    /// <summary>Null when another process, or another part of this one, holds it.</summary>
+    /// <summary>Null if another process, or another part of this one, holds it.</summary>
     /// <exception cref="IOException">The folder cannot be opened or locked at all.</exception>
     public static FolderLock? TryTake(string folder)
     {

@@ -4,21 +4,21 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Storage;
 
-// Properties that a file may lack are settable: what is only init would lose its default when the file does not name it.
-/// <summary><c>node.json</c>: who this node is. Minted at the agent's first start, never changed by a program but for the address.</summary>
+// Optional properties are settable: an init-only property would lose its default if the file does not contain it.
+/// <summary><c>node.json</c>: who this node is. Made at the agent's first start; afterwards a program changes only the address.</summary>
 internal sealed record NodeFile : IHasSchema
 {
     public const int CurrentSchema = 1;
 
     public int Schema { get; init; } = CurrentSchema;
 
-    /// <summary>A UUID, minted once; also the subject of the node's peer certificate.</summary>
+    /// <summary>A UUID, made once; also the subject of the node's peer certificate.</summary>
     public required string Id { get; init; }
 
-    /// <summary>The node's name, unique in the cluster: the host name unless given.</summary>
+    /// <summary>The node's name, unique in the cluster; by default the host name.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The IP address that everything of this node binds to and is reached at.</summary>
+    /// <summary>The IP address to which all processes of this node bind, and at which others reach them.</summary>
     public required string Address { get; init; }
 
     public PortPlan Ports { get; set; } = new();
@@ -27,10 +27,10 @@ internal sealed record NodeFile : IHasSchema
         new(paths.NodeFile, CurrentSchema, StorageJson.Default.NodeFile, Complaint);
 
     private static string? Complaint(NodeFile node) =>
-        !Guid.TryParse(node.Id, out _) ? "its id is no UUID"
+        !Guid.TryParse(node.Id, out _) ? "its id is not a UUID"
         : string.IsNullOrEmpty(node.Name) ? "it has no name"
         : node.Ports is null ? "its ports are null"
-        : !System.Net.IPAddress.TryParse(node.Address, out _) ? $"its address \"{node.Address}\" is no IP address"
+        : !System.Net.IPAddress.TryParse(node.Address, out _) ? $"its address \"{node.Address}\" is not an IP address"
         : null;
 }
 

@@ -5,7 +5,7 @@ using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
 
-/// <summary>Where everything of one node lives (design: "On disk"). Pure names; creates nothing.</summary>
+/// <summary>The paths of all files of one node (design: "On disk"). Only names; creates nothing.</summary>
 internal sealed class NodePaths
 {
     public const string SystemData = "/var/lib/nomadstack";
@@ -19,18 +19,18 @@ internal sealed class NodePaths
     /// <summary>The data folder, <c>--data-dir</c>.</summary>
     public string Data { get; }
 
-    /// <summary>Sockets and lifelines; lost at reboot. One per data folder, so that several agents can live on one host.</summary>
+    /// <summary>Sockets and lifelines; lost at reboot. One per data folder, so that several agents can run on one host.</summary>
     public string Run { get; }
 
     public string NodeFile => Path.Combine(Data, "node.json");
     public string ClusterFile => Path.Combine(Data, "cluster.json");
-    /// <summary>Entries that <see cref="ClusterFile"/> held and this release cannot use.</summary>
+    /// <summary>Entries of <see cref="ClusterFile"/> that this release cannot use.</summary>
     public string Quarantine => Path.Combine(Data, "cluster.quarantine.json");
 
     public string Operations => Path.Combine(Data, "operations");
     public string Pki => Path.Combine(Data, "pki");
 
-    /// <summary>The cluster's secrets, sealed; on server nodes alone.</summary>
+    /// <summary>The cluster's secrets, sealed; only on server nodes.</summary>
     public string Secrets => Path.Combine(Data, "secrets");
 
     public string Binaries => Path.Combine(Data, "bin");
@@ -65,7 +65,7 @@ internal sealed class NodePaths
         var root = Libc.GetEffectiveUserId() == 0
             ? "/run"
             : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") ?? Path.Combine(Path.GetTempPath(), $"nomadstack-{Libc.GetEffectiveUserId()}");
-        // A socket's path may be 107 bytes long at most, so the data folder's name itself is no part of it.
+        // A socket's path may have at most 107 bytes, so it does not contain the data folder's path.
         return data == DefaultData()
             ? Path.Combine(root, "nomadstack")
             : Path.Combine(root, "nomadstack-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(data)))[..8]);

@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Nomadstack.Storage;
 
 /// <summary>
-/// <c>retired/</c>: folders that are no longer used and may yet be wanted, above all the raft data of a server that left (I7).
-/// Each carries the time it was retired in its name, and goes when it is old.
+/// <c>retired/</c>: folders that are no longer used but may still be needed, above all the raft data of a server that left (I7).
+/// The name of each contains the time of its retirement. Old ones are deleted.
 /// </summary>
 internal static partial class Retirement
 {

@@ -39,7 +39,7 @@ public sealed class CompletionTests
 
         (await typed.RunAsync("completion", "tcsh")).ShouldBe(2);
 
-        typed.Error.ToString().ShouldContain("bash, zsh, fish");
+        typed.Error.ToString().ShouldContain("bash, zsh or fish");
     }
 
     [SkippableTheory]

@@ -13,7 +13,7 @@ public sealed class DoctorTests
     [
         Finding.Ok("agent", "none runs on /data"),
         Finding.Problem("ports", new("preflight/port-taken", "Port 4646 on 0.0.0.0, needed for Nomad client HTTP, is taken.", "It is held by pid 77: /usr/bin/nomad agent -dev -bind 0.0.0.0 -config /etc/nomad.d.", "Stop that process, or give this node other ports.")),
-        Finding.Warning("clock", new("doctor/clock-not-kept", "Nobody keeps this machine's clock.", "w", "f")),
+        Finding.Warning("clock", new("doctor/clock-not-kept", "No time service sets this machine's clock.", "w", "f")),
     ]);
 
     [Fact]

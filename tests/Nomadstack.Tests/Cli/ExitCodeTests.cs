@@ -32,7 +32,7 @@ public sealed class ExitCodeTests
 
             (await typed.RunAsync("status", "--data-dir", room.Data)).ShouldBe(5);
 
-            typed.Error.ToString().ShouldContain($"fix:   Give the nodes power again with `nomadstack dev power-on`, or start them with `nomadstack up --dev-nodes N`; both with --data-dir {room.Data}.");
+            typed.Error.ToString().ShouldContain($"fix:   Run `nomadstack dev power-on`, or start the nodes with `nomadstack up --dev-nodes N`. Give both --data-dir {room.Data}.");
         }
         finally
         {

@@ -45,7 +45,7 @@ public sealed class FetchTests : IDisposable
         await interrupt.CancelAsync();
 
         (await running).ShouldBe(130);
-        typed.Error.ToString().ShouldContain("the same command goes on where this one stopped");
+        typed.Error.ToString().ShouldContain("the same command continues where this one stopped");
         server.StallsAfter = null;
         (await new Typed().RunAsync(command)).ShouldBe(0);
         server.ZipsFrom.Last().ShouldBeGreaterThan(0);

@@ -71,7 +71,7 @@ public sealed class JobTests : IAsyncLifetime
 
         (await typed.RunAsync("job", "run", _file, "--data-dir", _host.Paths.Data)).ShouldBe(1);
 
-        typed.Error.ToString().ShouldContain("why:   Group front, 2 not placed: no node is available in datacenter dc2; 2 nodes ruled out by \"${attr.kernel.name} = windows\"; 1 node too full: memory.");
+        typed.Error.ToString().ShouldContain("why:   Group front: 2 not placed; no node is available in datacenter dc2; 2 nodes filtered by constraint \"${attr.kernel.name} = windows\"; 1 node exhausted: memory.");
     }
 
     [Fact]

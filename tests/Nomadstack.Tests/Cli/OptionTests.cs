@@ -55,7 +55,7 @@ public sealed class OptionTests
 
         (await typed.RunAsync("agent")).ShouldBe(2);
 
-        typed.Error.ToString().ShouldContain("NOMADSTACK_ENGINE: \"docker\" is none of auto, nomad, embedded.");
+        typed.Error.ToString().ShouldContain("NOMADSTACK_ENGINE: \"docker\" is not one of auto, nomad, embedded.");
     }
 
     [Fact]

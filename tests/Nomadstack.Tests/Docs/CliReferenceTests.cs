@@ -32,7 +32,7 @@ public sealed class CliReferenceTests
     private static async Task<string> RenderAsync()
     {
         var typed = new Typed();
-        var text = new StringBuilder($"# The command line\n\nThe help of every command. Made by a test; `{Rewrite}=1 dotnet test` writes it anew.\n");
+        var text = new StringBuilder($"# The command line\n\nThe help of every command. A test writes this page: `{Rewrite}=1 dotnet test`.\n");
         foreach (var path in Paths(CommandLine.Root(typed.Here, new GlobalOptions(typed.Here)), []))
         {
             text.Append(System.Globalization.CultureInfo.InvariantCulture, $"\n## {string.Join(' ', path.Prepend("nomadstack"))}\n\n```\n");
@@ -46,7 +46,7 @@ public sealed class CliReferenceTests
     /// <summary>Arguments of <c>nomad</c> and <c>consul</c> pass through, their --help too: their own help is their description.</summary>
     private static async Task<string> HelpAsync(string[] path)
     {
-        if (path is ["nomad" or "consul"]) return $"nomadstack {path[0]} ARGS...\n\nBecomes the cluster's own {path[0]} program, pointed at this cluster. Everything behind the word is passed on, --help included.";
+        if (path is ["nomad" or "consul"]) return $"nomadstack {path[0]} ARGS...\n\nBecomes the cluster's own {path[0]} program, pointed at this cluster. All arguments are passed on, including --help.";
         var typed = new Typed();
         (await typed.RunAsync([.. path, "--help"])).ShouldBe(0);
         return typed.Out.ToString();

@@ -16,9 +16,6 @@ public sealed partial class TroubleshootingTests
             .Where(code => !Gives(source, code)).ShouldBeEmpty();
     }
 
-    /// <summary>What says all there is to say in its own three lines: mistakes in typing, and requests that no command of ours makes.</summary>
-    private static readonly string[] s_needNoPage = ["usage/wrong", "usage/product", "usage/version", "request/malformed", "request/unknown-operation"];
-
     [Fact]
     public void EveryCodeTheProgramGivesIsExplained()
     {
@@ -26,7 +23,7 @@ public sealed partial class TroubleshootingTests
             .Select(code => code.Replace(OfProduct, "nomad", StringComparison.Ordinal)).Distinct().ToList();
 
         given.Count.ShouldBeGreaterThan(100);
-        given.Except(s_needNoPage).Except(Code().Matches(Repository.Read("docs", "troubleshooting.md")).Select(m => m.Groups[1].Value)).ShouldBeEmpty();
+        given.Except(Code().Matches(Repository.Read("docs", "troubleshooting.md")).Select(m => m.Groups[1].Value)).ShouldBeEmpty();
     }
 
     /// <summary>How some codes name the product.</summary>

@@ -14,7 +14,7 @@ public sealed class PrivilegesTests
     [InlineData("nomad", "1.9.2", "the task drivers exec and java, tasks of other users and ports below 1024.")]
     [InlineData("embedded", "0.1.0", "tasks as root and ports below 1024.")]
     public void WhatRootWouldAddDependsOnTheEngine(string engine, string version, string added) =>
-        Privileges.Missing(s_alice, engine, version).ShouldBe("not root: jobs run as alice, by raw_exec. Root would add " + added);
+        Privileges.Missing(s_alice, engine, version).ShouldBe("not root: jobs run as alice, with the raw_exec driver. Root would add " + added);
 
     [Fact]
     public void PortsAreNotNamedWhereTheyAreEverybodys() => Privileges.Missing(s_alice with { LowestPort = 0 }, "embedded", "0.1.0")!.ShouldNotContain("ports");

@@ -179,7 +179,7 @@ public sealed class FetcherTests : IAsyncLifetime
     {
         _server.Publish("nomad", "1.9.5", ReleaseServer.Zip(("nomad/nomad", s_program)), Signer.Known);
 
-        (await RefusedAsync("nomad@1.9.5")).Why.ShouldContain("it holds no nomad");
+        (await RefusedAsync("nomad@1.9.5")).Why.ShouldContain("it contains no nomad");
 
         Left().ShouldBeEmpty();
     }

@@ -34,7 +34,7 @@ public sealed class LifetimeTests
         await life.EndAsync();
 
         rounds.ShouldBe(4);
-        _log.Errors.ShouldHaveSingleItem().ShouldStartWith("the loop failed and is tried again:");
+        _log.Errors.ShouldHaveSingleItem().ShouldStartWith("the loop failed and will be tried again:");
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class LifetimeTests
         });
         await again.Task.WaitAsync(s_limit);
 
-        _log.Errors.ShouldBe(["the loop failed and is tried again: It broke. It was old. Buy another."]);
+        _log.Errors.ShouldBe(["the loop failed and will be tried again: It broke. It was old. Buy another."]);
     }
 
     [Fact]

@@ -73,7 +73,7 @@ public sealed class ProgramDownloadTests : IAsyncLifetime
         var (program, why) = await Download(ProgramDownload.Never).TryAsync(Role.Row(Role.Nomad), default);
 
         program.ShouldBeNull();
-        why.ShouldBe("none is to be fetched");
+        why.ShouldBe("fetching is disabled");
     }
 
     private static byte[] Zip { get; } = ReleaseServer.Zip(("nomad", Encoding.ASCII.GetBytes("#!/bin/sh\necho 'Nomad v1.9.5'\n")), ("LICENSE.txt", new byte[100_000]));

@@ -66,8 +66,8 @@ public sealed class JoiningTests
 
     [Theory]
     [InlineData("ports", """{"peers":99999999}""", "ports.peers is 99999999")]
-    [InlineData("ports", "null", "ports is no object")]
-    [InlineData("id", "\"{11111111-2222-3333-4444-555555555555}\"", "id is no UUID")]
+    [InlineData("ports", "null", "ports is not an object")]
+    [InlineData("id", "\"{11111111-2222-3333-4444-555555555555}\"", "id is not a UUID")]
     [InlineData("servers", "[null]", "servers[0]")]
     [InlineData("incarnation", "9223372036854775807", "incarnation")]
     public async Task ABadEntryInAJoinRequestIsRefusedByFieldAndChangesNothing(string field, string json, string why)

@@ -21,12 +21,12 @@ public sealed class MembershipRulesTests : IDisposable
     [InlineData("name", "\"\"", "name")]
     [InlineData("name", "null", "name")]
     [InlineData("name", "\"a\\nb\"", "name")]
-    [InlineData("name", "\"\\ud800\"", "name holds broken text")]
+    [InlineData("name", "\"\\ud800\"", "name contains broken text")]
     [InlineData("address", "\"host\"", "address")]
     [InlineData("address", "\"99999\"", "address")]
     [InlineData("address", "\"0.0.0.0\"", "address")]
     [InlineData("address", "12", "address")]
-    [InlineData("ports", "null", "ports is no object")]
+    [InlineData("ports", "null", "ports is not an object")]
     [InlineData("ports", "{\"peers\":99999999}", "ports.peers is 99999999")]
     [InlineData("ports", "{\"peers\":0}", "ports.peers")]
     [InlineData("ports", "{\"peers\":\"4640\"}", "ports.peers")]
@@ -39,8 +39,8 @@ public sealed class MembershipRulesTests : IDisposable
     [InlineData("version", "[]", "version")]
     [InlineData("removed", "\"yes\"", "removed")]
     [InlineData("kind", "\"\"", "kind")]
-    [InlineData("servers", "null", "servers is no list")]
-    [InlineData("servers", "[null]", "servers[0] is no object")]
+    [InlineData("servers", "null", "servers is not a list")]
+    [InlineData("servers", "[null]", "servers[0] is not an object")]
     [InlineData("servers", "[{\"role\":\"nomad\"}]", "servers[0].managedBy")]
     [InlineData("servers", "[{\"role\":\"nomad\",\"managedBy\":\"job\",\"state\":\"running\",\"raftId\":\"a b\",\"http\":1,\"rpc\":2,\"serf\":3}]", "servers[0].raftId")]
     [InlineData("servers", "[{\"role\":\"nomad\",\"managedBy\":\"job\",\"state\":\"running\",\"raftId\":\"a\",\"http\":1,\"rpc\":70000,\"serf\":3}]", "servers[0].rpc")]
@@ -74,7 +74,7 @@ public sealed class MembershipRulesTests : IDisposable
     {
         MembershipRules.Node(Id, With(Node(), "later", JsonSerializer.Serialize(new string('x', 9000)))).ShouldNotBeNull().ShouldContain("larger than");
         MembershipRules.Node(Id, With(Node(), "later", string.Concat(Enumerable.Repeat("[", 20)) + string.Concat(Enumerable.Repeat("]", 20)))).ShouldNotBeNull().ShouldContain("nested too deeply");
-        MembershipRules.Node(Id, JsonDocument.Parse(Node()[..^1] + ",\"name\":\"n2\"}").RootElement).ShouldNotBeNull().ShouldContain("name is there twice");
+        MembershipRules.Node(Id, JsonDocument.Parse(Node()[..^1] + ",\"name\":\"n2\"}").RootElement).ShouldNotBeNull().ShouldContain("name appears twice");
         var many = JsonNode.Parse(Node())!.AsObject();
         for (var i = 0; i < 40; i++) many["x" + i] = i;
         MembershipRules.Node(Id, JsonDocument.Parse(many.ToJsonString()).RootElement).ShouldNotBeNull().ShouldContain("fields that this release does not know");
@@ -152,7 +152,7 @@ public sealed class MembershipRulesTests : IDisposable
 
         var problem = Should.Throw<ProblemException>(new Membership(a.Paths, a.File, TimeProvider.System).Load).Problem;
 
-        (problem.Code, problem.Why).ShouldBe(("storage/torn", "In this node's own entry, servers[0] is no object."));
+        (problem.Code, problem.Why).ShouldBe(("storage/torn", "In this node's own entry, servers[0] is not an object."));
     }
 
     private static string Node() =>

@@ -64,7 +64,7 @@ public sealed class SignedEntriesTests : IDisposable
         told.Code.ShouldBe("peers/refused-entry");
         told.What.ShouldContain(victim.File.Name);
         told.What.ShouldContain(liar.File.Name);
-        told.Why.ShouldContain("signature does not hold");
+        told.Why.ShouldContain("signature is not valid");
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class SignedEntriesTests : IDisposable
         {
             text.ShouldContain(from);
             var changed = Entries.Read(JsonDocument.Parse(text.Replace(from, to, StringComparison.Ordinal)).RootElement, PeersJson.Default.NodeEntry);
-            judge.Complaint(changed).ShouldBe("its signature does not hold", to);
+            judge.Complaint(changed).ShouldBe("its signature is not valid", to);
         }
 
         var reordered = new System.Text.Json.Nodes.JsonObject(System.Text.Json.Nodes.JsonNode.Parse(text)!.AsObject().Reverse().Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone())));

@@ -135,7 +135,7 @@ public sealed class PreflightChecksTests
         var file = Path.GetTempFileName();
         try
         {
-            HostFacts.Read(file, TimeProvider.System).DataProblem!.Why.ShouldBe("it is no folder");
+            HostFacts.Read(file, TimeProvider.System).DataProblem!.Why.ShouldBe("it is not a folder");
         }
         finally
         {

@@ -86,7 +86,7 @@ public sealed class ProgramProbeTests : IDisposable
 
     [Fact]
     public async Task AnotherProgramIsNotTaken() =>
-        (await Probe("nomad", "/bin/true", null)).ShouldBeOfType<ProgramFinding.Unusable>().Problem.Why.ShouldContain("it printed nothing");
+        (await Probe("nomad", "/bin/true", null)).ShouldBeOfType<ProgramFinding.Unusable>().Problem.Why.ShouldContain("printed nothing");
 
     [Fact]
     public async Task AProgramThatHangsIsLeftInTime()

@@ -8,14 +8,14 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Cli.Dev;
 
-/// <param name="Servers">Most servers of a new cluster.</param>
-/// <param name="Without">Products that the cluster is made without, by name.</param>
-/// <param name="Arguments">What every agent is started with besides.</param>
+/// <param name="Servers">How many servers a new cluster may have.</param>
+/// <param name="Without">Names of the products that the cluster leaves out.</param>
+/// <param name="Arguments">Further arguments of every agent.</param>
 internal sealed record DevWish(int Servers, IReadOnlyList<string> Without, IReadOnlyList<string> Arguments);
 
 /// <summary>
-/// <c>nomadstack up --dev-nodes N</c>: several nodes on this machine, each with an agent, a loopback address and a data folder of its own, as the README has an
-/// operator make them. Shows what happens, until Ctrl-C stops everything; the next one is a cold boot of the same cluster.
+/// <c>nomadstack up --dev-nodes N</c>: runs several nodes on this machine, each with its own agent, loopback address and data folder, made as the README tells an
+/// operator to. Shows what happens until Ctrl-C stops everything. The next run is a cold boot of the same cluster.
 /// </summary>
 internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter progress, DevWish wish, string? dataDir)
 {
@@ -72,7 +72,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
         if (where.Of(ProductTable.Known.Scheduler.Name).Address is { } address) progress.Note($"{ProductTable.Known.Scheduler.Title} is at {address}");
-        progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal pull one plug, pull all, plug in again, look on:");
+        progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal, cut the power of one node or of all, restore it, and watch:");
         if (here.Alias is { } alias) progress.Command(alias);
         foreach (var command in new[] { "dev kill n2", "dev power-cut", "dev power-on", "status --watch" }) progress.Command($"nomadstack{folder} {command}");
     }
@@ -122,7 +122,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
             var status = await AnswerAsync(agents, first, agent, cancel);
             if (IsWhole(status)) break;
             if (here.Time.GetElapsedTime(started) > s_healthyDeadline)
-                throw new ProblemException(new("dev/not-healthy", $"The {room.Nodes.Count} nodes did not become a healthy cluster within {s_healthyDeadline.TotalMinutes:0} minutes.", status.Cluster.InWords(), $"Read the agents' logs in {room.Folder}; the same command goes on from here."));
+                throw new ProblemException(DevProblems.NotHealthy(room.Nodes.Count, s_healthyDeadline, status.Cluster.InWords(), room.Folder));
             progress.Waiting(status.Cluster.InWords(), here.Time.GetElapsedTime(started));
             await Task.Delay(Follower.Interval, here.Time, cancel);
         }
@@ -130,7 +130,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         progress.Done("every node healthy", here.Time.GetElapsedTime(started));
     }
 
-    /// <summary>Healthy is also a cluster of one that is about to grow: this asks for all nodes, and for as many servers as they make possible.</summary>
+    /// <summary>A cluster of one that is about to grow is healthy too. This asks for all nodes, and for as many servers as they allow.</summary>
     private bool IsWhole(StatusDocument status)
     {
         var servers = Math.Min(wish.Servers, room.Nodes.Count);
@@ -139,7 +139,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
 
     private async Task ShowStateAsync(CancellationToken cancel)
     {
-        var state = "no node has power; `nomadstack dev power-on` brings it back";
+        var state = "no node has power; `nomadstack dev power-on` restores it";
         if (room.Nodes.FirstOrDefault(node => node.HasPower && node.AgentRuns) is { } alive)
         {
             using var agent = Client(alive);
@@ -149,7 +149,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
             }
             catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
             {
-                state = $"{alive.Name}: its agent starts";
+                state = $"{alive.Name}: the agent is starting";
             }
         }
 
@@ -171,7 +171,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         {
             while (!stop.IsCompleted)
             {
-                progress.Waiting("stop every process of every node (Ctrl-C again to leave them running)", here.Time.GetElapsedTime(started));
+                progress.Waiting("stop every process of every node (Ctrl-C again leaves them running)", here.Time.GetElapsedTime(started));
                 await Task.WhenAny(stop, Task.Delay(Follower.Interval, here.Time, CancellationToken.None));
             }
 
@@ -182,7 +182,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         catch (OperationCanceledException) when (here.HardStop.IsCancellationRequested)
         {
             progress.Clear();
-            progress.Note("left running; the next `nomadstack up --dev-nodes` on this folder takes them over");
+            progress.Note("processes left running; the next `nomadstack up --dev-nodes` on this data folder adopts them");
         }
     }
 
@@ -190,7 +190,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
     private static void Check(DevAgents agents, DevNode node)
     {
         if (agents.LastWords(node) is not { } words) return;
-        throw new ProblemException(new("dev/agent-ended", $"The agent of {node.Name} ended.", words, $"Its whole log is {agents.LogFile(node)}."));
+        throw new ProblemException(DevProblems.AgentEnded(node.Name, words, agents.LogFile(node)));
     }
 
     private AgentClient Client(DevNode node) => new(node.Paths, here.Time);

@@ -5,11 +5,11 @@ using Nomadstack.Dev;
 
 namespace Nomadstack.Cli.Dev;
 
-/// <summary><c>nomadstack dev kill NODE</c>: pulls one node's plug.</summary>
+/// <summary><c>nomadstack dev kill NODE</c>: cuts the power of one dev node.</summary>
 internal sealed class KillCommand : Command
 {
     public KillCommand(Surroundings here, GlobalOptions global)
-        : base("kill", "Pull the plug of one dev node: all of its processes end at once")
+        : base("kill", "Cut the power of one dev node: all its processes end at once")
     {
         var node = new Argument<string>("NODE") { Description = "n1, n2, …" };
         Arguments.Add(node);

@@ -6,11 +6,11 @@ using Nomadstack.Dev;
 
 namespace Nomadstack.Cli.Dev;
 
-/// <summary><c>nomadstack dev power-cut</c>: pulls every plug of the room.</summary>
+/// <summary><c>nomadstack dev power-cut</c>: cuts the power of all dev nodes.</summary>
 internal sealed class PowerCutCommand : Command
 {
     public PowerCutCommand(Surroundings here, GlobalOptions global)
-        : base("power-cut", "Pull the plugs of all dev nodes at once")
+        : base("power-cut", "Cut the power of all dev nodes at once")
     {
         SetAction(async (parse, cancel) =>
         {

@@ -8,13 +8,13 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Cli.Dev;
 
-/// <summary><c>nomadstack dev power-on [NODE]</c>: plugs nodes in again; the running <c>up --dev-nodes</c> starts their agents.</summary>
+/// <summary><c>nomadstack dev power-on [NODE]</c>: restores the power of dev nodes; the running <c>up --dev-nodes</c> starts their agents.</summary>
 internal sealed class PowerOnCommand : Command
 {
     public PowerOnCommand(Surroundings here, GlobalOptions global)
-        : base("power-on", "Plug dev nodes in again: one, or all of them")
+        : base("power-on", "Restore the power of one dev node, or of all")
     {
-        var name = new Argument<string?>("NODE") { Description = "n1, n2, …; all unless given", Arity = ArgumentArity.ZeroOrOne };
+        var name = new Argument<string?>("NODE") { Description = "n1, n2, …; all if not given", Arity = ArgumentArity.ZeroOrOne };
         Arguments.Add(name);
         SetAction(parse =>
         {
@@ -23,7 +23,7 @@ internal sealed class PowerOnCommand : Command
             foreach (var node in nodes) node.PlugIn();
             var progress = new ProgressWriter(here);
             progress.Done($"{string.Join(", ", nodes.Select(node => node.Name))} with power");
-            if (AgentPresence.HolderOf(new NodePaths(room.Folder)) is null) progress.Note("`nomadstack up --dev-nodes` does not run; it starts them");
+            if (AgentPresence.HolderOf(new NodePaths(room.Folder)) is null) progress.Note("`nomadstack up --dev-nodes` starts the nodes, but it is not running");
         });
     }
 }

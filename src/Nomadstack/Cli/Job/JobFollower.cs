@@ -9,7 +9,7 @@ namespace Nomadstack.Cli.Job;
 
 /// <summary>
 /// Follows a job from its evaluation to its allocations, or to the end of its deployment where it has one.
-/// A Nomad that is without a leader for a while is waited for, and said so.
+/// While Nomad has no leader it waits, and says so.
 /// </summary>
 internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimeProvider time)
 {
@@ -17,7 +17,7 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
 
     private readonly long _started = time.GetTimestamp();
 
-    /// <summary>Returns when every allocation runs or is complete; what was reached, in words.</summary>
+    /// <summary>Returns when every allocation runs or is complete, and says which.</summary>
     /// <exception cref="ProblemException">Something could not be placed, or an allocation or the deployment failed.</exception>
     public async Task<string> RunningAsync(string job, string evaluationId, CancellationToken cancel)
     {
@@ -42,7 +42,7 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
         await UntilAsync(async () =>
         {
             var left = (await jobs.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("ClientStatus") is "running" or "pending").ToList();
-            return left.Count == 0 ? ("stopped", "") : (null, $"{left.Count} allocations still stop; {Describe(left[0])}");
+            return left.Count == 0 ? ("stopped", "") : (null, $"{left.Count} allocations are still stopping; {Describe(left[0])}");
         }, job, cancel);
     }
 
@@ -52,13 +52,13 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
         await UntilAsync(async () =>
         {
             evaluation = await jobs.EvaluationAsync(id, cancel);
-            return evaluation.Text("Status") is "complete" or "failed" or "canceled" ? ("evaluated", "") : (null, "the scheduler has not decided yet");
+            return evaluation.Text("Status") is "complete" or "failed" or "canceled" ? ("evaluated", "") : (null, "the scheduler has not evaluated it yet");
         }, job, cancel);
         var failures = PlacementFailure.Explain(evaluation);
         if (failures.Count > 0)
-            throw new ProblemException(new("job/not-placed", $"Nomad could not place all of job {job}.", string.Join(" ", failures), $"It places the rest by itself once a node fits: add or free nodes, or change the job. Withdraw it with `nomadstack job stop {job}`."));
+            throw new ProblemException(JobProblems.NotPlaced(job, failures));
         if (evaluation.Text("Status") != "complete")
-            throw new ProblemException(new("job/not-evaluated", $"Nomad gave up on evaluating job {job}: {evaluation.Text("Status")}.", evaluation.Text("StatusDescription"), "Run the job again; if it stays so, look at the leader's log."));
+            throw new ProblemException(JobProblems.NotEvaluated(job, evaluation.Text("Status"), evaluation.Text("StatusDescription")));
         return evaluation;
     }
 
@@ -75,7 +75,8 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
             case "failed" or "cancelled":
                 var allocations = (await jobs.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("DeploymentID") == id).ToList();
                 var culprit = allocations.FirstOrDefault(a => a.Text("ClientStatus") == "failed");
-                throw new ProblemException(new("job/deployment-failed", $"The deployment of job {job} {deployment.Text("Status")}: {healthy} of {desired} allocations became healthy.", culprit.ValueKind == JsonValueKind.Object ? $"{description}. {Describe(culprit)}" : description, Look(culprit)));
+                var why = culprit.ValueKind == JsonValueKind.Object ? $"{description}. {Describe(culprit)}" : description;
+                throw new ProblemException(JobProblems.DeploymentFailed(job, deployment.Text("Status"), $"{healthy} of {desired}", why, Look(culprit)));
             case "paused" or "running" when groups.Any(g => g.Number("DesiredCanaries") > 0 && !g.True("Promoted") && g.Items("PlacedCanaries").Count() >= g.Number("DesiredCanaries") && g.Number("HealthyAllocs") >= g.Number("DesiredCanaries") && !g.True("AutoPromote")):
                 return ($"canaries healthy; promote them with `nomadstack nomad deployment promote {id}`", "");
             default:
@@ -110,7 +111,7 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
     }
 
     private static ProblemException Failed(string job, JsonElement allocation) =>
-        new(new("job/allocation-failed", $"An allocation of job {job} is {allocation.Text("ClientStatus")}.", Describe(allocation), Look(allocation)));
+        new(JobProblems.AllocationFailed(job, allocation.Text("ClientStatus"), Describe(allocation), Look(allocation)));
 
     private static string Look(JsonElement allocation) =>
         allocation.ValueKind == JsonValueKind.Object

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Nomadstack.Cli.Job;
 
-/// <summary>Reads Nomad's JSON leniently: what a version does not send is empty, never an exception.</summary>
+/// <summary>Reads Nomad's JSON leniently: a field that a version does not send is empty and never an exception.</summary>
 internal static class JobJson
 {
     public static string Text(this JsonElement element, string name) =>

@@ -6,7 +6,7 @@ using Nomadstack.Nomad;
 
 namespace Nomadstack.Cli.Job;
 
-/// <summary>Where the job commands send their calls: the scheduler of the local agent's cluster.</summary>
+/// <summary>The address for the job commands: the scheduler of the local agent's cluster.</summary>
 internal static class JobsEndpoint
 {
     public static async Task<JobsApi> FindAsync(Surroundings here, GlobalOptions global, ParseResult parse, CancellationToken cancel)
@@ -15,6 +15,6 @@ internal static class JobsEndpoint
         var endpoints = await agent.EndpointsAsync(cancel);
         return endpoints.Of(ProductTable.Known.Scheduler.Name).Address is { } address
             ? JobsApi.At(address, here.Variable, here.Time)
-            : throw new ProblemException(new("program/no-cluster", "There is no Nomad to talk to yet.", "This node is no member of a cluster.", "Make one with `nomadstack bootstrap`, or join one."));
+            : throw new ProblemException(CliProblems.NoScheduler());
     }
 }

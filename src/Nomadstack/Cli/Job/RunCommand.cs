@@ -5,13 +5,13 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli.Job;
 
-/// <summary><c>nomadstack job run</c>: registers a job and follows it until it runs, or says why it cannot.</summary>
+/// <summary><c>nomadstack job run</c>: registers a job and follows it until it runs, or says why it cannot run.</summary>
 internal sealed class RunCommand : Command
 {
     public RunCommand(Surroundings here, GlobalOptions global)
         : base("run", "Register a job and follow it until it runs")
     {
-        var file = new Argument<string>("FILE") { Description = "The job in HCL or JSON; - for standard input" };
+        var file = new Argument<string>("FILE") { Description = "The job file, in HCL or JSON; - for standard input" };
         Arguments.Add(file);
         var detach = new DetachOption(this, here);
         var timeout = new TimeoutOption(this, here);
@@ -27,8 +27,8 @@ internal sealed class RunCommand : Command
             if (registered.Text("Warnings") is { Length: > 0 } warnings) progress.Note(warnings);
             progress.Done($"job {id} registered{(evaluation.Length > 0 ? $", evaluation {evaluation[..Math.Min(8, evaluation.Length)]}" : "")}", here.Time.GetElapsedTime(started));
 
-            // Periodic and parameterized jobs have no evaluation: nothing runs before their time has come.
-            if (evaluation.Length == 0) progress.Note("nothing to run now: the job is periodic, or waits to be dispatched");
+            // Periodic and parameterized jobs have no evaluation: nothing runs until they are due or dispatched.
+            if (evaluation.Length == 0) progress.Note("nothing to run now: the job is periodic or waits to be dispatched");
             else if (!detach.Read(parse))
                 progress.Done($"job {id}: {await timeout.WithinAsync(parse, $"Job {id} does not run yet", c => new JobFollower(jobs, progress, here.Time).RunningAsync(id, evaluation, c), cancel)}", here.Time.GetElapsedTime(started));
 

@@ -13,7 +13,7 @@ internal sealed class StatusCommand : Command
     private readonly Surroundings _here;
 
     public StatusCommand(Surroundings here, GlobalOptions global)
-        : base("status", "All jobs, or one job and its allocations")
+        : base("status", "Show all jobs, or one job and its allocations")
     {
         _here = here;
         var job = new Argument<string?>("JOB") { Description = "The job's id", Arity = ArgumentArity.ZeroOrOne };

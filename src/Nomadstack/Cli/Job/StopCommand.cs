@@ -9,10 +9,10 @@ namespace Nomadstack.Cli.Job;
 internal sealed class StopCommand : Command
 {
     public StopCommand(Surroundings here, GlobalOptions global)
-        : base("stop", "Stop a job and follow until nothing of it runs")
+        : base("stop", "Stop a job and follow until none of its allocations runs")
     {
         var job = new Argument<string>("JOB") { Description = "The job's id" };
-        var purge = Setting.Flag(here, "--purge", "Also forget the job at once");
+        var purge = Setting.Flag(here, "--purge", "Also purge the job from Nomad's state");
         Arguments.Add(job);
         Options.Add(purge);
         var detach = new DetachOption(this, here);
@@ -23,10 +23,10 @@ internal sealed class StopCommand : Command
             var id = parse.GetRequiredValue(job);
             var started = here.Time.GetTimestamp();
             var progress = new ProgressWriter(here);
-            // Nomad accepts the stop of a job it has never heard of; a wrong name should be heard.
+            // Nomad accepts the stop of a job that does not exist. A wrong name must be an error here.
             await jobs.JobAsync(id, cancel);
             var evaluation = (await jobs.DeregisterAsync(id, parse.GetValue(purge), cancel)).Text("EvalID");
-            if (detach.Read(parse)) progress.Done($"job {id} asked to stop");
+            if (detach.Read(parse)) progress.Done($"job {id} was asked to stop");
             else
             {
                 await timeout.WithinAsync(parse, $"Job {id} has not stopped yet", async c =>

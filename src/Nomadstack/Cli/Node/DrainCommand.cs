@@ -6,7 +6,7 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli.Node;
 
-/// <summary><c>nomadstack node drain</c>: moves allocations and servers off a node, and follows until its servers have successors.</summary>
+/// <summary><c>nomadstack node drain</c>: moves allocations and servers off a node. Follows until its servers have successors.</summary>
 internal sealed class DrainCommand : Command
 {
     private static readonly TimeSpan s_defaultDeadline = TimeSpan.FromHours(1);
@@ -15,8 +15,8 @@ internal sealed class DrainCommand : Command
         : base("drain", "Move allocations and servers off a node")
     {
         var node = new Argument<string>("NODE") { Description = "Name or id of the node" };
-        var disable = Setting.Flag(here, "--disable", "End the drain instead: the node takes allocations again");
-        var deadline = Setting.Span(here, "--deadline", "How long allocations may take to move before they are stopped, 1h unless given");
+        var disable = Setting.Flag(here, "--disable", "End the drain: the node takes allocations again");
+        var deadline = Setting.Span(here, "--deadline", "How long allocations may take to move before they are stopped (default: 1h)");
         Arguments.Add(node);
         Options.Add(disable);
         Options.Add(deadline);

@@ -6,11 +6,11 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli.Node;
 
-/// <summary><c>nomadstack node list</c>: the members as the local agent sees them, without asking any server.</summary>
+/// <summary><c>nomadstack node list</c>: lists the members as the local agent knows them. Asks no server.</summary>
 internal sealed class ListCommand : Command
 {
     public ListCommand(Surroundings here, GlobalOptions global)
-        : base("list", "The nodes of the cluster")
+        : base("list", "List the nodes of the cluster")
     {
         SetAction(async (parse, cancel) =>
         {

@@ -5,11 +5,11 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli.Node;
 
-/// <summary><c>nomadstack node remove</c>: forgets a node that is gone for good; the agent refuses while the node could still matter.</summary>
+/// <summary><c>nomadstack node remove</c>: removes a node that never returns. The agent refuses while the node is reachable or holds a voter.</summary>
 internal sealed class RemoveCommand : Command
 {
     public RemoveCommand(Surroundings here, GlobalOptions global)
-        : base("remove", "Forget a node that never returns; refused while it is reachable or holds a voter")
+        : base("remove", "Remove a node that never returns; refused while it is reachable or holds a voter")
     {
         var node = new Argument<string>("NODE") { Description = "Name or id of the node" };
         Arguments.Add(node);

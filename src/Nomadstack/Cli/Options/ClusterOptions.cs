@@ -4,7 +4,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Options;
 
-/// <summary>What is decided once, when a cluster is made: how many servers it may have and which products it does without.</summary>
+/// <summary>What is decided once, when a cluster is made: how many servers it may have, and which products it leaves out.</summary>
 internal sealed class ClusterOptions
 {
     private readonly Option<int> _servers;
@@ -12,8 +12,8 @@ internal sealed class ClusterOptions
 
     public ClusterOptions(Command command, Surroundings here)
     {
-        _servers = Setting.NumberOf(here, "--servers", "Servers the cluster grows to as nodes join", 3, 1, 3, 5);
-        _without = [.. ProductTable.Known.Stack.Where(p => !p.Schedules).Select(p => (p, Setting.Flag(here, $"--no-{p.Name}", $"A cluster without {p.Title}")))];
+        _servers = Setting.NumberOf(here, "--servers", "How many servers the cluster grows to as nodes join", 3, 1, 3, 5);
+        _without = [.. ProductTable.Known.Stack.Where(p => !p.Schedules).Select(p => (p, Setting.Flag(here, $"--no-{p.Name}", $"Make the cluster without {p.Title}")))];
         command.Options.Add(_servers);
         foreach (var (_, option) in _without) command.Options.Add(option);
     }

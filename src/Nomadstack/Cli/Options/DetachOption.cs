@@ -3,14 +3,14 @@ using System.CommandLine;
 
 namespace Nomadstack.Cli.Options;
 
-/// <summary><c>--detach</c>: return once the work has begun, and let it go on by itself.</summary>
+/// <summary><c>--detach</c>: return once the work has started; the work goes on without the command.</summary>
 internal sealed class DetachOption
 {
     private readonly Option<bool> _detach;
 
     public DetachOption(Command command, Surroundings here)
     {
-        _detach = Setting.Flag(here, "--detach", "Return once it has begun instead of following it to its end");
+        _detach = Setting.Flag(here, "--detach", "Return once the work has started, do not follow it to its end");
         command.Options.Add(_detach);
     }
 

@@ -9,7 +9,7 @@ internal static class Duration
 {
     private static readonly SearchValues<char> s_number = SearchValues.Create("0123456789.");
 
-    /// <summary>Number and unit, repeated: ms, s, m, h, d. A bare number is refused, for its unit would be a guess.</summary>
+    /// <summary>Number and unit, repeated: ms, s, m, h, d. A number without a unit is refused, since the unit would be a guess.</summary>
     public static bool TryParse(string text, out TimeSpan span)
     {
         span = TimeSpan.Zero;
@@ -31,7 +31,7 @@ internal static class Duration
         return true;
     }
 
-    /// <summary>As short as is still exact enough to care about: <c>2.1 s</c>, <c>42 s</c>, <c>1 m 05 s</c>, <c>3 h 20 m</c>.</summary>
+    /// <summary>Short, and exact enough: <c>2.1 s</c>, <c>42 s</c>, <c>1 m 05 s</c>, <c>3 h 20 m</c>.</summary>
     public static string Show(TimeSpan span) => span switch
     {
         { TotalSeconds: < 0 } => Show(TimeSpan.Zero),

@@ -14,8 +14,8 @@ internal sealed class GlobalOptions
     public GlobalOptions(Surroundings here)
     {
         _here = here;
-        DataDir = Setting.Text(here, "--data-dir", "DIR", "The agent's data folder; each agent of a host has its own");
-        Json = Setting.Flag(here, "--json", "JSON alone on standard output; text for people goes to standard error");
+        DataDir = Setting.Text(here, "--data-dir", "DIR", "The agent's data folder; each agent on a host has its own");
+        Json = Setting.Flag(here, "--json", "Print only JSON on standard output; text for people goes to standard error");
         DataDir.Recursive = true;
         Json.Recursive = true;
     }
@@ -24,10 +24,10 @@ internal sealed class GlobalOptions
 
     public Option<bool> Json { get; }
 
-    /// <summary>The data folder as it was named.</summary>
+    /// <summary>The data folder, as the option names it.</summary>
     public NodePaths FolderPaths(ParseResult parse) => new(parse.GetValue(DataDir));
 
-    /// <summary>The node that is meant: the folder's own, or one of its dev nodes.</summary>
+    /// <summary>The node that the command means: the folder's own, or one of its dev nodes.</summary>
     public NodePaths Paths(ParseResult parse) => DevRoom.Representative(FolderPaths(parse));
 
     public AgentClient Client(ParseResult parse) => new(Paths(parse), _here.Time);

@@ -6,7 +6,7 @@ using Nomadstack.Node;
 
 namespace Nomadstack.Cli.Options;
 
-/// <summary>What <c>up</c> and <c>agent</c> need to know of the node they start. Used at a folder's first start; later the folder knows.</summary>
+/// <summary>What <c>up</c> and <c>agent</c> must know of the node they start. Used at the first start on a data folder, which keeps them.</summary>
 internal sealed class NodeOptions
 {
     private readonly GlobalOptions _global;
@@ -18,13 +18,13 @@ internal sealed class NodeOptions
     public NodeOptions(Command command, Surroundings here, GlobalOptions global)
     {
         _global = global;
-        _bind = Setting.Address(here, "--bind", "IP", "Address this node is reached at by the others");
-        _name = Setting.Text(here, "--name", "NAME", "Name of this node, unique in the cluster (the host's name unless given)");
+        _bind = Setting.Address(here, "--bind", "IP", "The address at which other nodes reach this node");
+        _name = Setting.Text(here, "--name", "NAME", "The name of this node, unique in the cluster (default: the host's name)");
         _join = Setting.Text(here, "--join", "HOST[:4640]", "A member of the cluster to join; needs --token-file");
-        _tokenFile = Setting.Text(here, "--token-file", "FILE", "File with the join token that `nomadstack token create` printed");
+        _tokenFile = Setting.Text(here, "--token-file", "FILE", "The file with the join token that `nomadstack token create` printed");
         _engine = Setting.OneOf(here, "--engine", $"What provides {ProductTable.Known.Scheduler.Title}", AgentOptions.AnyEngine, AgentOptions.AnyEngine, ProductTable.Known.Scheduler.Name, AgentOptions.EmbeddedEngine);
-        _fetchFrom = Setting.Text(here, "--fetch-from", "URL|DIR|never", "Where a new cluster fetches a program from that is nowhere on this machine (HashiCorp's releases unless given)");
-        _ports = Setting.Many(here, "--port", "NAME=PORT", "Another port than the default; may be repeated, as nomad-client-http=14646", Port);
+        _fetchFrom = Setting.Text(here, "--fetch-from", "URL|DIR|never", "Where a new cluster downloads a program that this machine does not have (default: HashiCorp's releases)");
+        _ports = Setting.Many(here, "--port", "NAME=PORT", "Use another port than the default, such as nomad-client-http=14646; may be repeated", Port);
         foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine }) command.Options.Add(option);
         _programs = new(command, here, "-program", "to use");
         command.Options.Add(_fetchFrom);
@@ -34,8 +34,8 @@ internal sealed class NodeOptions
     public AgentOptions Read(ParseResult parse, int servers = 3, IReadOnlyList<string>? without = null)
     {
         var joins = parse.GetValue(_join) is not null;
-        if (joins && parse.GetValue(_tokenFile) is null) throw ExitCode.WrongUsage("--join is given without --token-file.", "A node is let in by a token: make one with `nomadstack token create` on a member, and name its file with --token-file.");
-        if (!joins && parse.GetValue(_tokenFile) is not null) throw ExitCode.WrongUsage("--token-file is given without --join.", "Name a member of the cluster to join with --join, or leave --token-file out.");
+        if (joins && parse.GetValue(_tokenFile) is null) throw ExitCode.WrongUsage("--join needs --token-file.", "Run `nomadstack token create` on a member, and name the token's file with --token-file.");
+        if (!joins && parse.GetValue(_tokenFile) is not null) throw ExitCode.WrongUsage("--token-file needs --join.", "Name a member of the cluster with --join, or remove --token-file.");
         return Options(parse, servers, without ?? []);
     }
 
@@ -49,7 +49,7 @@ internal sealed class NodeOptions
         Join: parse.GetValue(_join),
         TokenFile: parse.GetValue(_tokenFile),
         Programs: _programs.Read(parse),
-        // The last of two wins, as on any command line.
+        // If an option is given twice, the last one wins, as on any command line.
         Ports: parse.GetValue(_ports)!.GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value))
     {
         FetchFrom = parse.GetValue(_fetchFrom),
@@ -60,9 +60,9 @@ internal sealed class NodeOptions
         var equals = text.IndexOf('=', StringComparison.Ordinal);
         if (equals < 0) throw new FormatException("is not NAME=PORT");
         var name = text[..equals];
-        if (!PortNames.All.ContainsKey(name)) throw new FormatException("names no port of ours; they are: " + string.Join(", ", PortNames.All.Keys));
+        if (!PortNames.All.ContainsKey(name)) throw new FormatException("is not a known port name; use one of " + string.Join(", ", PortNames.All.Keys));
         return int.TryParse(text[(equals + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
             ? new(name, port)
-            : throw new FormatException("names no port between 1 and 65535");
+            : throw new FormatException("does not give a port from 1 to 65535");
     }
 }

@@ -9,8 +9,8 @@ internal sealed class ProgramOptions
 {
     private readonly IReadOnlyList<(Product Product, Option<string?> File)> _options;
 
-    /// <param name="suffix">What comes behind the product's name: <c>-program</c>.</param>
-    /// <param name="purpose">What comes behind "The PROGRAM binary": <c>to use</c>.</param>
+    /// <param name="suffix">What follows the product's name: <c>-program</c>.</param>
+    /// <param name="purpose">What follows "The PROGRAM binary": <c>to use</c>.</param>
     public ProgramOptions(Command command, Surroundings here, string suffix, string purpose)
     {
         _options = [.. ProductTable.Known.Shown.Select(p => (p, Setting.Text(here, $"--{p.Name}{suffix}", "FILE", $"The {p.Program} binary {purpose}")))];

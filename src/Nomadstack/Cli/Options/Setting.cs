@@ -7,8 +7,8 @@ using System.Net;
 namespace Nomadstack.Cli.Options;
 
 /// <summary>
-/// An option that is also <c>NOMADSTACK_NAME_OF_THE_OPTION</c>, read by the same parser, so that both mean and refuse the same.
-/// The command line wins over the environment, the environment over the default.
+/// An option that is also <c>NOMADSTACK_NAME_OF_THE_OPTION</c>. One parser reads both, so both accept and refuse the same values.
+/// The command line wins over the environment, and the environment over the default.
 /// </summary>
 internal static class Setting
 {
@@ -16,21 +16,21 @@ internal static class Setting
         Of(here, name, placeholder, description, null, text => (string?)text);
 
     public static Option<string?> Address(Surroundings here, string name, string placeholder, string description) =>
-        Of(here, name, placeholder, description, null, text => IPAddress.TryParse(text, out _) ? (string?)text : throw new FormatException("is no IP address"));
+        Of(here, name, placeholder, description, null, text => IPAddress.TryParse(text, out _) ? (string?)text : throw new FormatException("is not an IP address"));
 
     public static Option<string> OneOf(Surroundings here, string name, string description, string fallback, params string[] words)
     {
-        var option = Of(here, name, string.Join('|', words), description, fallback, text => words.Contains(text) ? text : throw new FormatException("is none of " + string.Join(", ", words)));
+        var option = Of(here, name, string.Join('|', words), description, fallback, text => words.Contains(text) ? text : throw new FormatException("is not one of " + string.Join(", ", words)));
         option.CompletionSources.Add(words);
         return option;
     }
 
     public static Option<int> NumberOf(Surroundings here, string name, string description, int fallback, params int[] numbers) =>
         Of(here, name, string.Join('|', numbers), description, fallback, text =>
-            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && numbers.Contains(n) ? n : throw new FormatException("is none of " + string.Join(", ", numbers)));
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && numbers.Contains(n) ? n : throw new FormatException("is not one of " + string.Join(", ", numbers)));
 
     public static Option<TimeSpan?> Span(Surroundings here, string name, string description) =>
-        Of(here, name, "TIME", description, null, text => Duration.TryParse(text, out var span) ? (TimeSpan?)span : throw new FormatException("is no span of time; write it as 120s, 2m or 1h30m"));
+        Of(here, name, "TIME", description, null, text => Duration.TryParse(text, out var span) ? (TimeSpan?)span : throw new FormatException("is not a duration; write 120s, 2m or 1h30m"));
 
     /// <summary>A switch: given or not, or spelled out as <c>=true</c> and <c>=false</c>.</summary>
     public static Option<bool> Flag(Surroundings here, string name, string description)
@@ -39,7 +39,7 @@ internal static class Setting
         {
             "true" or "1" or "yes" => true,
             "false" or "0" or "no" => false,
-            _ => throw new FormatException("is neither true nor false"),
+            _ => throw new FormatException("is not true or false"),
         });
         option.Arity = ArgumentArity.ZeroOrOne;
         return option;
@@ -73,7 +73,7 @@ internal static class Setting
         Description = description,
         HelpName = placeholder,
         Arity = ArgumentArity.ExactlyOne,
-        // A switch has no token when it is simply given.
+        // A switch without a value has no token.
         CustomParser = result => Read(result, name, result.Tokens.Count == 0 ? "true" : result.Tokens[^1].Value, fallback, parse),
         DefaultValueFactory = result => here.Variable(VariableOf(name)) is { Length: > 0 } text
             ? Read(result, VariableOf(name), text, fallback, parse)

@@ -4,7 +4,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Options;
 
-/// <summary><c>--timeout</c> of a command that otherwise follows to the end: exit code 3 when it is over.</summary>
+/// <summary><c>--timeout</c> for a command that otherwise follows its work to the end. Exit code 3 when the time is over.</summary>
 internal sealed class TimeoutOption
 {
     private readonly Surroundings _here;
@@ -13,11 +13,11 @@ internal sealed class TimeoutOption
     public TimeoutOption(Command command, Surroundings here)
     {
         _here = here;
-        _timeout = Setting.Span(here, "--timeout", "How long to follow at most (no limit unless given); exit code 3 when it is over");
+        _timeout = Setting.Span(here, "--timeout", "How long to follow (default: no limit); exit code 3 when the time is over");
         command.Options.Add(_timeout);
     }
 
-    /// <param name="what">What is not so yet when time is up, without a full stop.</param>
+    /// <param name="what">What to say when the time is over, without a full stop: <c>Job web does not run yet</c>.</param>
     /// <param name="follow">The work to follow.</param>
     public async Task<T> WithinAsync<T>(ParseResult parse, string what, Func<CancellationToken, Task<T>> follow, CancellationToken cancel)
     {
@@ -30,7 +30,7 @@ internal sealed class TimeoutOption
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw new ProblemException(new(ExitCode.TimedOutCode, $"{what}, {Duration.Show(limit!.Value)} after it was asked for.", "The time given with --timeout is over; the cluster goes on with it.", "See `nomadstack job status`, or follow longer with a greater --timeout."), e);
+            throw new ProblemException(CliProblems.TimedOut(what, Duration.Show(limit!.Value)), e);
         }
     }
 }

@@ -6,7 +6,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>What a command leaves behind: one JSON document alone on standard output, or a problem in three lines.</summary>
+/// <summary>How a command answers: one JSON document, and nothing else, on standard output; or a problem in three lines.</summary>
 internal static class Answer
 {
     public static void Json<T>(Surroundings here, T value, JsonTypeInfo<T> json)
@@ -15,7 +15,7 @@ internal static class Answer
         here.Out.Flush();
     }
 
-    /// <summary>Returns the exit code that goes with the problem.</summary>
+    /// <summary>Returns the exit code of the problem.</summary>
     public static int Problem(Surroundings here, Problem problem, bool json)
     {
         if (json) Json(here, problem, ApiJson.Readable.Problem);
@@ -28,7 +28,7 @@ internal static class Answer
 
         return ExitCode.Of(problem);
 
-        // Not wrapped: the lines hold commands and paths to copy, and a terminal wraps by itself.
+        // Not wrapped: the lines contain commands and paths to copy, and a terminal wraps by itself.
         void Line(string label, string text)
         {
             if (text.Length > 0) here.Error.WriteLine($"{label,-6} {Prose.OneLine(text)}");

@@ -3,7 +3,7 @@ using Nomadstack.Doctor;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>The doctor's findings for people: first how it stands, then every check, with why and fix below those that are not as they should be.</summary>
+/// <summary>The doctor's findings for people: first a summary, then every check, with why and fix below those that failed.</summary>
 internal static class DoctorText
 {
     private const int CheckWidth = 13;
@@ -13,7 +13,7 @@ internal static class DoctorText
         var (problems, warnings) = (Count(Finding.Fails), Count(Finding.Warns));
         here.Out.WriteLine((problems, warnings) switch
         {
-            (0, 0) => "everything is as it should be",
+            (0, 0) => "no problems found",
             (0, _) => Number(warnings, "warning"),
             (_, 0) => Number(problems, "problem"),
             _ => $"{Number(problems, "problem")}, {Number(warnings, "warning")}",
@@ -31,7 +31,7 @@ internal static class DoctorText
         int Count(string state) => document.Checks.Count(f => f.State == state);
         void Lines(string state, string label, string text)
         {
-            // Why and fix stand to the right of the check they belong to.
+            // Why and fix are indented below their check.
             var head = state.Length > 0 ? state.PadRight(Finding.Warns.Length + 2) + label : new string(' ', Finding.Warns.Length + 2) + label.PadRight(6);
             foreach (var line in Prose.Wrap(text, Surroundings.PlainWidth - head.Length))
             {

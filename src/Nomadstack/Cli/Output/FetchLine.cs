@@ -4,7 +4,7 @@ using Nomadstack.Fetch;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>One line of a download: a bar where its size is known.</summary>
+/// <summary>One line for a download, with a bar where the size is known.</summary>
 internal static class FetchLine
 {
     private const int BarWidth = 20;

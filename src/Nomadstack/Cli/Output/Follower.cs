@@ -4,16 +4,16 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>Follows an operation to its end on the local socket. An agent that restarts meanwhile is waited for: it goes on by itself.</summary>
+/// <summary>Follows an operation to its end on the local socket. If the agent restarts meanwhile, it waits: the agent continues the operation.</summary>
 internal sealed class Follower(AgentClient agent, ProgressWriter progress, TimeProvider time)
 {
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>A restart takes seconds; an agent that is away longer does not come back by itself.</summary>
+    /// <summary>A restart takes seconds. An agent that is away longer does not come back by itself.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>The finished operation.</summary>
-    /// <exception cref="ProblemException">It was refused or failed, or the agent went away for good.</exception>
+    /// <exception cref="ProblemException">It was refused or failed, or the agent did not come back.</exception>
     public async Task<Operation> ToEndAsync(Operation operation, CancellationToken cancel)
     {
         var lastAnswer = time.GetTimestamp();
@@ -43,10 +43,10 @@ internal sealed class Follower(AgentClient agent, ProgressWriter progress, TimeP
         return operation.State == Operation.Finished ? operation : throw new ProblemException(Ended(operation));
     }
 
-    /// <summary>Why an operation that is not done ended. A refusal is always one for safety's sake.</summary>
+    /// <summary>Why an operation ended without being done. A refusal is always for safety.</summary>
     public static Problem Ended(Operation operation)
     {
-        var problem = operation.Problem ?? new Problem($"{operation.Kind}/{operation.State}", $"The {operation.Kind} was not finished: {operation.State} at \"{operation.Step}\".", operation.Reason.Length > 0 ? operation.Reason : "The agent gave no reason.", "Look at the agent's log; running the command again continues where it ended.");
+        var problem = operation.Problem ?? CliProblems.NotFinished(operation);
         return operation.State == Operation.Refused ? problem with { Unsafe = true } : problem;
     }
 }

@@ -3,7 +3,7 @@ using Nomadstack.Api;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>How every command that starts an operation ends: followed or detached, said in a line or in JSON.</summary>
+/// <summary>How every command that starts an operation ends: followed or detached, printed as a line or as JSON.</summary>
 internal static class OperationEnd
 {
     public static async Task<int> ReachAsync(Surroundings here, AgentClient agent, Operation operation, bool detach, bool json, CancellationToken cancel)

@@ -5,12 +5,12 @@ using Nomadstack.Cli.Options;
 namespace Nomadstack.Cli.Output;
 
 /// <summary>
-/// Shows on standard error what happens and what is waited for. On a terminal the running step is a live line;
-/// elsewhere there are plain lines only, one per change, without control characters, at most 80 columns wide.
+/// Shows on standard error what happens and what it waits for. On a terminal the running step is a live line.
+/// Elsewhere there are only plain lines, one per change, without control characters, at most 80 columns wide.
 /// </summary>
 internal sealed class ProgressWriter(Surroundings here)
 {
-    /// <summary>What takes no longer needs no line of its own where lines cannot be taken back.</summary>
+    /// <summary>Where a line cannot be overwritten, a shorter step gets no line of its own.</summary>
     private static readonly TimeSpan s_worthALine = TimeSpan.FromSeconds(1);
 
     private const int MarkWidth = 3, TimeWidth = 11;
@@ -44,7 +44,7 @@ internal sealed class ProgressWriter(Surroundings here)
         here.Error.Flush();
     }
 
-    /// <summary>What is waited for and how long already. May be called as often as one likes.</summary>
+    /// <summary>What it waits for and for how long. May be called at any rate.</summary>
     public void Waiting(string text, TimeSpan elapsed)
     {
         text = Prose.OneLine(text);
@@ -63,7 +63,7 @@ internal sealed class ProgressWriter(Surroundings here)
         }
     }
 
-    /// <summary>Takes the live line away, so that something else can be written.</summary>
+    /// <summary>Removes the live line, so that something else can be written.</summary>
     public void Clear()
     {
         if (!_liveLine) return;

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>Text that comes from elsewhere made fit for a terminal: no control characters, no line wider than the room there is.</summary>
+/// <summary>Makes foreign text fit for a terminal: no control characters, no line that is too wide.</summary>
 internal static class Prose
 {
     /// <summary>One line: every control character, line breaks included, becomes a space.</summary>
@@ -20,7 +20,7 @@ internal static class Prose
         return clean.ToString().Trim();
     }
 
-    /// <summary>Breaks between words; a word wider than a line is left whole, for it is a path or a command to copy.</summary>
+    /// <summary>Breaks between words. A word wider than a line stays whole, since it is a path or a command to copy.</summary>
     public static IReadOnlyList<string> Wrap(string text, int width)
     {
         var lines = new List<string>();

@@ -6,7 +6,7 @@ using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>The status document for people: first how the cluster is and why, then what may still fail, then the parts.</summary>
+/// <summary>The status document for people: first the cluster's state and its reason, then what may still fail, then the parts.</summary>
 internal static class StatusText
 {
     public static void Write(TextWriter output, StatusDocument status, DateTimeOffset now)
@@ -38,7 +38,7 @@ internal static class StatusText
         var running = status.Operations.Where(o => o.State == Operation.Running).ToList();
         if (running.Count > 0) output.WriteLine();
         foreach (var o in running)
-            Paragraph(output, $"{o.Kind} runs for {Duration.Show(now - o.StartedAt)}: {o.Step}{(o.Reason.Length > 0 ? ", " + o.Reason : "")}");
+            Paragraph(output, $"{o.Kind} running for {Duration.Show(now - o.StartedAt)}: {o.Step}{(o.Reason.Length > 0 ? ", " + o.Reason : "")}");
         output.Flush();
     }
 
@@ -58,25 +58,25 @@ internal static class StatusText
         return role switch
         {
             { Failures: < 0 } => $"{name}: no quorum, {role.Present} of {role.Voters} voters present, {role.Quorum} needed.",
-            { Voters: 1 } => $"{name}: tolerates no failure, it has one server.",
+            { Voters: 1 } => $"{name}: tolerates no failure, because it has only one server.",
             { Failures: 0 } => $"{name}: tolerates no failure, {role.Present} of {role.Voters} voters present and {role.Quorum} needed.",
             { Failures: 1 } => $"{name}: tolerates the failure of 1 server.",
             _ => $"{name}: tolerates the failure of {role.Failures} servers.",
         };
     }
 
-    /// <summary>What provides a product here, or why nothing does: for somebody who has just started it.</summary>
+    /// <summary>What provides a product here, or why nothing does, for somebody who has just started it.</summary>
     public static string Provider(string product, EngineVersion engine) => engine.Kind switch
     {
-        EngineVersion.Embedded => $"{Title(product)} is nomadstack's embedded engine ({engine.Why}): for development, tests and rehearsals; production wants HashiCorp's",
+        EngineVersion.Embedded => $"{Title(product)} is nomadstack's embedded engine ({engine.Why}). It is for development, tests and rehearsals; for production use HashiCorp's {Title(product)}",
         EngineVersion.None => $"without {Title(product)}: {engine.Why}",
         _ => $"{Title(product)} {engine.Version}: {engine.Program} ({engine.Why})",
     };
 
-    /// <summary>As people write a product's name; a newer agent may name one that is not known here.</summary>
+    /// <summary>A product's name as people write it. A newer agent may name a product that is not known here.</summary>
     public static string Title(string product) => ProductTable.Known.Find(product)?.Title ?? product;
 
-    /// <summary>Only the embedded engine has to excuse itself for being there.</summary>
+    /// <summary>Only the embedded engine is shown with its reason.</summary>
     private static string Name(EngineVersion engine) => $"{engine.Kind} {engine.Version}{(engine is { Kind: EngineVersion.Embedded, Why.Length: > 0 } ? $" ({engine.Why})" : "")}";
 
     private static string Servers(StatusDocument status)

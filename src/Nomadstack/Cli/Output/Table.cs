@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 namespace Nomadstack.Cli.Output;
 
-/// <summary>Columns as wide as their widest cell, two spaces between them; can be read by a person and cut by <c>awk</c>.</summary>
+/// <summary>Columns as wide as their widest cell, with two spaces between them. People can read it and <c>awk</c> can cut it.</summary>
 internal sealed class Table(params string[] head)
 {
     private readonly List<string[]> _rows = [head];

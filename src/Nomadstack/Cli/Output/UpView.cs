@@ -7,12 +7,12 @@ using Nomadstack.Fetch;
 
 namespace Nomadstack.Cli.Output;
 
-/// <summary>What <c>up</c> shows of its own agent: each step, when the cluster is ready and where, and every change of its state after that.</summary>
+/// <summary>What <c>up</c> shows of its own agent: each step, when and where the cluster is ready, and then every change of its state.</summary>
 internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWriter progress, string? dataDir, bool json)
 {
     private static readonly TimeSpan s_restInterval = TimeSpan.FromSeconds(5);
 
-    /// <summary>Where a clone of the repository has it.</summary>
+    /// <summary>Where the example is in a clone of the repository.</summary>
     private const string Example = "examples/hello.nomad.hcl";
 
     private readonly HashSet<string> _ended = [];
@@ -21,7 +21,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
     private string _lastState = "";
     private bool _ready, _introduced;
 
-    /// <summary>Takes how far a download is that the agent makes before it answers.</summary>
+    /// <summary>Receives the progress of a download that the agent makes before it answers.</summary>
     public void Fetching(FetchProgress now) => _fetching = now;
 
     /// <summary>Ends with the daemon.</summary>
@@ -66,7 +66,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         foreach (var operation in operations)
         {
             if (_ended.Contains(operation.Id)) continue;
-            // Not the history of earlier runs, only what happens since this one.
+            // Only what happens in this run, not the history of earlier ones.
             if (operation.EndedAt is { } at && _lastState.Length == 0 && at < here.Time.GetUtcNow() - here.Time.GetElapsedTime(_started))
             {
                 _ended.Add(operation.Id);
@@ -93,7 +93,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
     private async Task ShowStateAsync(StatusDocument status, bool busy, CancellationToken cancel)
     {
         var state = status.Cluster.InWords();
-        // A single node with room for more servers is as ready as it can be alone: writes are possible and nothing is under way.
+        // A single node that waits for more servers is as ready as it can be alone: writes are possible and nothing is under way.
         if (!_ready && !busy && status.Cluster.State == "healthy")
         {
             _ready = true;
@@ -117,7 +117,8 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
         foreach (var (product, at) in where.Products.Where(p => p.Value.Address is not null)) progress.Note($"{StatusText.Title(product)} is at {at.Address}");
-        if (IPAddress.TryParse(status.Node.Address, out var address) && IPAddress.IsLoopback(address)) progress.Note($"no other machine can join: this node's address is {address} (--bind IP at a folder's first start gives it another)");
+        if (IPAddress.TryParse(status.Node.Address, out var address) && IPAddress.IsLoopback(address))
+            progress.Note($"no other machine can join, because this node's address is {address}; for another one, use --bind IP at the first start on a data folder");
         foreach (var role in status.Tolerates) progress.Note(StatusText.Tolerance(role));
         progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal:");
         if (here.Alias is { } alias) progress.Command(alias);

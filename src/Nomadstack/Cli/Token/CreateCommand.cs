@@ -6,13 +6,13 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli.Token;
 
-/// <summary><c>nomadstack token create</c>: a join token, alone on standard output so that it can go straight into a file.</summary>
+/// <summary><c>nomadstack token create</c>: prints a join token, and nothing else, on standard output, so that it can be redirected to a file.</summary>
 internal sealed class CreateCommand : Command
 {
     public CreateCommand(Surroundings here, GlobalOptions global)
-        : base("create", "Make a token that lets nodes join; it is shown this once")
+        : base("create", "Make a token that lets nodes join; it is shown only once")
     {
-        var ttl = Setting.Span(here, "--ttl", "How long it may be used");
+        var ttl = Setting.Span(here, "--ttl", "How long the token is valid");
         Options.Add(ttl);
         SetAction(async (parse, cancel) =>
         {
@@ -25,8 +25,8 @@ internal sealed class CreateCommand : Command
             }
 
             here.Out.WriteLine(token.Token);
-            here.Error.WriteLine($"Put it into a file on the new node, then there: nomadstack agent --join HOST --token-file FILE");
-            here.Error.WriteLine(token.ExpiresAt is { } end ? $"It expires at {end:u}; end it sooner with `nomadstack token revoke {token.Id}`." : $"It does not expire; end it with `nomadstack token revoke {token.Id}`.");
+            here.Error.WriteLine("Put the token into a file on the new node and run there: nomadstack agent --join HOST --token-file FILE");
+            here.Error.WriteLine(token.ExpiresAt is { } end ? $"The token expires at {end:u}. `nomadstack token revoke {token.Id}` ends it sooner." : $"The token does not expire. `nomadstack token revoke {token.Id}` ends it.");
             return ExitCode.Done;
         });
     }

@@ -7,11 +7,11 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli.Token;
 
-/// <summary><c>nomadstack token list</c>: the ids of the join tokens; no secret is stored that could be shown.</summary>
+/// <summary><c>nomadstack token list</c>: lists the ids of the join tokens. Their secrets are not stored and cannot be shown.</summary>
 internal sealed class ListCommand : Command
 {
     public ListCommand(Surroundings here, GlobalOptions global)
-        : base("list", "The join tokens, without their secrets")
+        : base("list", "List the join tokens, without their secrets")
     {
         SetAction(async (parse, cancel) =>
         {

@@ -5,11 +5,11 @@ using Nomadstack.Cli.Output;
 
 namespace Nomadstack.Cli.Token;
 
-/// <summary><c>nomadstack token revoke</c>: nobody joins with that token any more; nodes that have joined stay.</summary>
+/// <summary><c>nomadstack token revoke</c>: no node can join with that token any more. Nodes that have joined stay.</summary>
 internal sealed class RevokeCommand : Command
 {
     public RevokeCommand(Surroundings here, GlobalOptions global)
-        : base("revoke", "End a join token; nodes that have joined with it stay")
+        : base("revoke", "Revoke a join token; nodes that joined with it stay")
     {
         var id = new Argument<string>("ID") { Description = "The token's id, as `token list` shows it" };
         Arguments.Add(id);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Nomadstack.Api;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Doctor;
+
+/// <summary>What the doctor can find, in words for an operator.</summary>
+internal static class DoctorProblems
+{
+    public static Problem NotAnswering(TimeSpan deadline, string logs) => new(
+        "agent/not-answering",
+        "The agent does not answer.",
+        $"Its socket is open, but there was no answer within {deadline.TotalSeconds:0} s. The agent is stuck or gets no CPU time.",
+        $"Read the agent's log in {logs}. You may restart the agent: that does not interrupt any server.");
+
+    public static Problem NotHealthy(ClusterStatus cluster) => new(
+        "cluster/" + cluster.State,
+        $"The cluster is {cluster.State}.",
+        cluster.Reason.Length > 0 ? $"{char.ToUpperInvariant(cluster.Reason[0])}{cluster.Reason[1..]}." : "",
+        "Follow it with `nomadstack status --watch`. docs/troubleshooting.md explains the reasons.");
+
+    public static Problem NoAddress() => new(
+        "node/no-address",
+        "This machine has no address that other machines could reach.",
+        "It has no default route, so no interface can be chosen.",
+        "Name an address with --bind IP. Without one, `nomadstack up` uses 127.0.0.1 and makes a cluster of this machine alone.");
+
+    public static Problem SlowDisk(string time) => new(
+        "doctor/slow-disk",
+        $"A small write takes {time} to be safe on this disk.",
+        "Every write to the cluster waits for the disks of a majority of its servers. Under load, a raft election may time out.",
+        "Choose a --data-dir on a faster disk. Best is an SSD whose cache survives a power cut.");
+
+    public static Problem ClockNotKept() => new(
+        "doctor/clock-not-kept",
+        "No time service sets this machine's clock.",
+        "The kernel says that the clock is not synchronized. Nodes whose clocks are minutes apart refuse each other's tokens and certificates.",
+        "Run a time service: systemd-timesyncd, chrony or ntpd. If this is a virtual machine or container whose host sets the clock, there is nothing to do.");
+
+    public static Problem KernelTooOld(Version kernel) => new(
+        "agent/kernel-too-old",
+        $"This kernel is Linux {kernel.ToString(3)}.",
+        "The agent watches processes that are not its children. That needs Linux 5.4.",
+        "Run a kernel of 5.4 or later.");
+
+    public static Problem CgroupsClosed(string nomad) => new(
+        "doctor/cgroups-closed",
+        $"Nomad {nomad} cannot start a client here.",
+        "As root, Nomad makes its own control groups. Those of this container are read-only or cannot be divided.",
+        "Start the container with the host's control groups (--privileged --cgroupns=host), run the agent as a user other than root, or use Nomad 1.6.");
+
+    public static Problem NoCgroups() => new(
+        "doctor/no-cgroups",
+        "No control groups are mounted.",
+        "/sys/fs/cgroup is empty, so Nomad cannot limit its tasks or clean up after them. Only the raw_exec driver works.",
+        "Mount the control groups (systemd does this at boot). Start a container with the host's cgroup namespace.");
+
+    public static Problem FewOpenFiles(long limit) => new(
+        "doctor/few-open-files",
+        string.Create(CultureInfo.InvariantCulture, $"A process here may have only {limit} open files."),
+        "A server has one open file for each client and log. At the limit it refuses connections.",
+        "Raise the hard limit: LimitNOFILE=65536 in the unit, or `ulimit -n` in the shell that starts the agent.");
+
+    public static Problem LittleMemory(string free, string little) => new(
+        "doctor/little-memory",
+        $"Only {free} of memory are free for an agent.",
+        $"Nomad and Consul with their servers take half of {little} when idle. Your jobs need more on top.",
+        "Stop something, add memory, or leave Consul out with --no-consul.");
+
+    public static Problem OtherAgents(int count, IEnumerable<string> named, int more) => new(
+        "doctor/other-agents",
+        $"{(count == 1 ? "Another agent runs" : string.Create(CultureInfo.InvariantCulture, $"{count} other agents run"))} on this machine.",
+        string.Join("; ", named) + (more > 0 ? string.Create(CultureInfo.InvariantCulture, $"; and {more} more.") : "."),
+        "Stop the agents that you do not need. Two stacks on one host need different ports and data folders.");
+}
