@@ -24,11 +24,11 @@ internal sealed class WaitCommand : Command
     {
         _here = here;
         _global = global;
-        _for = Setting.OneOf(here, "--for", "healthy: everything as desired; quorum: writes are possible; gone: no agent and none of its processes", "", "healthy", "quorum", "gone");
-        _timeout = Setting.Span(here, "--timeout", "How long at most, 120s unless given; exit code 3 when it is over");
-        // Typed, and nowhere else: NOMADSTACK_SERVERS says what the cluster is to have one day, and a wait for it would not end on one node.
-        _servers = new Option<int?>("--servers") { HelpName = "N", Description = "With --for healthy: as many servers of each product at least, each a voter" };
-        _nodes = new Option<int?>("--nodes") { HelpName = "N", Description = "With --for healthy: as many nodes at least" };
+        _for = Setting.OneOf(here, "--for", "healthy: all servers and nodes are as they should be; quorum: writes are possible; gone: the agent and its processes have ended", "", "healthy", "quorum", "gone");
+        _timeout = Setting.Span(here, "--timeout", "How long to wait (default: 120s); exit code 3 when the time is over");
+        // No variables: NOMADSTACK_SERVERS is the size that the cluster may grow to, and one node would wait for it without end.
+        _servers = new Option<int?>("--servers") { HelpName = "N", Description = "With --for healthy: the least number of voters of each product" };
+        _nodes = new Option<int?>("--nodes") { HelpName = "N", Description = "With --for healthy: the least number of nodes" };
         Options.Add(_for);
         Options.Add(_servers);
         Options.Add(_nodes);
@@ -39,10 +39,10 @@ internal sealed class WaitCommand : Command
     private async Task<int> RunAsync(ParseResult parse, CancellationToken cancel)
     {
         var goal = parse.GetValue(_for)!;
-        // Not a parser's rule: the parser does not know what the environment says.
-        if (goal.Length == 0) throw ExitCode.WrongUsage("It is not said what to wait for.", "Add --for healthy, --for quorum or --for gone.");
+        // The parser cannot check this: it does not know the environment.
+        if (goal.Length == 0) throw ExitCode.WrongUsage("No state to wait for was named.", "Add --for healthy, --for quorum or --for gone.");
         var size = new Size(parse.GetValue(_servers) ?? 0, parse.GetValue(_nodes) ?? 0);
-        if (size != default && goal != "healthy") throw ExitCode.WrongUsage("--servers and --nodes go with --for healthy alone.", "Add --for healthy, or leave them out.");
+        if (size != default && goal != "healthy") throw ExitCode.WrongUsage("--servers and --nodes need --for healthy.", "Add --for healthy, or remove them.");
         var timeout = parse.GetValue(_timeout) ?? s_defaultTimeout;
         var paths = _global.Paths(parse);
         using var agent = _global.Client(parse);
@@ -77,7 +77,7 @@ internal sealed class WaitCommand : Command
         return ExitCode.Done;
     }
 
-    /// <summary>What was seen, and what is missing still: nothing when the goal is reached.</summary>
+    /// <summary>The status, and what is still missing; empty when the goal is reached.</summary>
     private static async Task<(StatusDocument? Status, string Missing)> LookAsync(AgentClient agent, NodePaths paths, string goal, Size size, CancellationToken cancel)
     {
         StatusDocument status;
@@ -98,7 +98,7 @@ internal sealed class WaitCommand : Command
         });
     }
 
-    /// <summary>What the cluster is to have at least; 0 for whatever it has.</summary>
+    /// <summary>The least that the cluster must have.</summary>
     private readonly record struct Size(int Servers, int Nodes)
     {
         public string Missing(StatusDocument status)

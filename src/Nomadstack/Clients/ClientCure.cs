@@ -49,7 +49,7 @@ internal sealed class ClientCure(NodeContext context, NodeClients clients, Func<
         var cure = CureDecision.Next(lasted, _tried, _triedAt is { } at ? context.Time.GetElapsedTime(at) : lasted);
         if (cure == Cure.Nothing) return;
         (_tried, _triedAt) = (_tried + 1, context.Time.GetTimestamp());
-        _log.LogWarning("The {Product} client of this node runs, and for {Seconds} s the leader says that it is {State}: it is {Cure}, its tasks run on", client.Product.Title, (int)lasted.TotalSeconds, own?.Status ?? "unknown", cure == Cure.Reload ? "told to register anew" : "started anew");
+        _log.LogWarning("The {Product} client of this node runs, but the leader has called it {State} for {Seconds} s. It is {Cure}; its tasks run on", client.Product.Title, own?.Status ?? "unknown", (int)lasted.TotalSeconds, cure == Cure.Reload ? "told to register again" : "restarted");
         await Fault.AroundAsync("cure-client", () => cure == Cure.Reload ? client.ReloadAsync() : client.RestartAsync(cancel));
     }
 }

@@ -107,7 +107,7 @@ internal sealed class ClientKeeper : IDisposable
         {
             var open = await _gate.WaitAsync(reason => WaitsFor = reason, cancel);
             servers = open.Servers;
-            if (open.Forgotten) _log.LogWarning("The cluster forgot this node while it was away, and has gone on: the {Product} client registers anew, and tasks that still run here are stopped", _product.Row.Title);
+            if (open.Forgotten) _log.LogWarning("The cluster collected this node while it was away. The {Product} client registers again, and tasks that still run here are stopped", _product.Row.Title);
             _log.LogInformation("The gate is open: the {Product} client starts with servers {Servers}", _product.Row.Title, string.Join(", ", servers));
         }
 

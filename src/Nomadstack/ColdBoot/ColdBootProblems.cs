@@ -6,10 +6,11 @@ namespace Nomadstack.ColdBoot;
 /// <summary>What the gate refuses, as a person reads it.</summary>
 internal static class ColdBootProblems
 {
-    /// <param name="waitsFor">What the gate waits for; null when it is open or was not looked at yet.</param>
+    /// <param name="waitsFor">What the gate waits for; null when it is open, or before its first look.</param>
     public static Problem NothingToAccept(string? waitsFor) => new(
         "recover/nothing-to-accept",
         "There is no lost state to accept on this node.",
         waitsFor is null ? "The gate is not closed." : $"The gate is closed for another reason: it waits for {waitsFor}.",
-        "See `nomadstack status`. This command is for a node whose servers were restored from an older state on purpose.") { Unsafe = true };
+        "See `nomadstack status`. Use this command only after the servers were restored from an older state on purpose.")
+    { Unsafe = true };
 }

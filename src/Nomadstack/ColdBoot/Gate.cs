@@ -6,29 +6,29 @@ namespace Nomadstack.ColdBoot;
 /// <param name="LastLog">The raft index of the newest entry in its log.</param>
 internal sealed record GateServer(string Node, string Rpc, long? Applied, long? LastLog, bool Leads, bool KnowsLeader);
 
-/// <summary>One reading of all servers the membership records.</summary>
-/// <param name="ReadIndex">Index of a consistent read through the leader; null when it failed.</param>
-/// <param name="LeaderKnowsNode">Whether the leader's state holds this node; true also for a node that never registered.</param>
-/// <param name="LastSeenIndex">Highest raft index this node ever saw; 0 at its first start.</param>
-/// <param name="Past">How the leader's history stands to the one this node remembers.</param>
-/// <param name="Missing">Allocations that ran here when this node last looked, and that the leader does not know.</param>
-/// <param name="AwayLong">This node was away for so long that the leader may have forgotten allocations in its ordinary course.</param>
+/// <summary>The facts about all servers in the membership, at one moment.</summary>
+/// <param name="ReadIndex">The index of a consistent read through the leader; null if it failed.</param>
+/// <param name="LeaderKnowsNode">Whether the leader's state contains this node; also true for a node that never registered.</param>
+/// <param name="LastSeenIndex">The highest raft index that this node ever saw; 0 at its first start.</param>
+/// <param name="Past">The leader's history compared with the one that this node remembers.</param>
+/// <param name="Missing">The number of allocations that ran here at the last look and that the leader does not know.</param>
+/// <param name="AwayLong">This node was away so long that the leader may have collected ended allocations.</param>
 internal sealed record GateFacts(IReadOnlyList<GateServer> Servers, long? ReadIndex, bool LeaderKnowsNode, long LastSeenIndex, Past Past = Past.Unknown, int Missing = 0, bool AwayLong = false);
 
 /// <summary>
-/// No Nomad client starts before the gate (I4). A client obeys the first list of allocations it is given: from a server that has not
-/// replayed its log, or is blank, or was restored from an older snapshot, that list is short, and the client kills and removes what is missing
-/// (hashicorp/nomad issue 18267). A leader that merely forgot this node, because it was away for a day, has a history that goes on: then the gate opens.
+/// No Nomad client starts before the gate (I4). A client obeys the first list of allocations that it gets. If that comes from a server that has not
+/// replayed its log, is blank, or was restored from an older snapshot, the list is incomplete, and the client kills and removes what is missing
+/// (hashicorp/nomad issue 18267). If the leader only collected this node, which was away for a day, its history goes on, and the gate opens.
 /// </summary>
 internal abstract record Gate
 {
-    /// <summary>The client may start, with these servers and no others (<c>ip:rpcport</c>).</summary>
-    /// <param name="Forgotten">The cluster has removed this node from its state meanwhile, and goes on: the client registers anew.</param>
+    /// <summary>The client may start, only with these servers (<c>ip:rpcport</c>).</summary>
+    /// <param name="Forgotten">The cluster collected this node while it was away. The client registers again.</param>
     internal sealed record Open(IReadOnlyList<string> Servers, bool Forgotten = false) : Gate;
 
     /// <param name="For">What the gate waits for, for a person.</param>
     /// <param name="NoQuorum">True when the reason is that no leader can be elected.</param>
-    /// <param name="StateLost">True when the servers have lost what this node knows: no waiting helps, and an operator may accept it.</param>
+    /// <param name="StateLost">True when the servers lost state that this node knows. Waiting may not help; an operator may accept it.</param>
     internal sealed record Closed(string For, bool NoQuorum, bool StateLost = false) : Gate;
 
     /// <summary>Pure and total.</summary>
@@ -41,22 +41,32 @@ internal abstract record Gate
             return new Closed(NoLeader(facts.Servers, answering), NoQuorum: true);
         if (facts.ReadIndex is not { } read) return new Closed($"a consistent read through the leader on {leader.Node}", NoQuorum: false);
         if (leader.Applied < leader.LastLog) return new Closed($"the leader on {leader.Node} to replay its log: {leader.Applied} of {leader.LastLog}", NoQuorum: false);
-        if (Loss(facts, leader) is { } loss) return new Closed(loss + ". This node's tasks would be stopped", NoQuorum: false, StateLost: true);
+        if (Loss(facts, leader) is { } loss) return new Closed(loss + ", and would stop this node's tasks", NoQuorum: false, StateLost: true);
         if (facts is { LeaderKnowsNode: false, Past: not Past.GoesOn })
-            return new Closed($"a server that knows this node: the leader on {leader.Node} does not. If it only forgot it, the gate opens as soon as the cluster's history goes on, within minutes", NoQuorum: false, StateLost: true);
+        {
+            return new Closed(
+                $"a server that knows this node: the leader on {leader.Node} does not, and would stop its tasks. "
+                + "If the cluster only collected this node, the gate opens within minutes",
+                NoQuorum: false,
+                StateLost: true);
+        }
+
         var must = Math.Max(read, leader.Applied!.Value);
         return new Open([.. answering.Where(s => s == leader || (s.KnowsLeader && s.Applied >= must)).OrderByDescending(s => s == leader).Select(s => s.Rpc)], Forgotten: !facts.LeaderKnowsNode);
     }
 
-    /// <summary>What says that the servers have lost state; null when nothing does.</summary>
+    /// <summary>How the servers lost state; null when nothing shows that they did.</summary>
     private static string? Loss(GateFacts facts, GateServer leader) => facts switch
     {
-        { Past: Past.Lost } => $"a server with this node's past: the history of the leader on {leader.Node} is another, or ends before what this node has seen. It is blank or was rolled back",
+        { Past: Past.Lost } =>
+            $"a server as new as this node: the history of the leader on {leader.Node} is another one, or ends earlier. The leader is blank or was rolled back",
         { Past: not Past.GoesOn } when leader.Applied < facts.LastSeenIndex =>
-            $"a server with this node's past: the leader on {leader.Node} is at index {leader.Applied}, this node has seen {facts.LastSeenIndex}. It is blank or was restored from an older snapshot",
-        // A leader forgets allocations that ended long ago; that it never does with those of a node that was here a moment ago.
+            $"a server as new as this node: the leader on {leader.Node} is at index {leader.Applied}, this node has seen {facts.LastSeenIndex}. "
+            + "The leader is blank or was restored from an older snapshot",
+        // A leader collects allocations that ended long ago, but not those of a node that was there a moment ago.
         { LeaderKnowsNode: true, Missing: > 0 } when facts.Past != Past.GoesOn || !facts.AwayLong =>
-            $"a server with this node's past: the leader on {leader.Node} does not know {facts.Missing} {(facts.Missing == 1 ? "allocation that runs" : "allocations that run")} here. It was rolled back",
+            $"a server as new as this node: the leader on {leader.Node} does not know {facts.Missing} {(facts.Missing == 1 ? "allocation that runs" : "allocations that run")} here. "
+            + "The leader was rolled back",
         _ => null,
     };
 

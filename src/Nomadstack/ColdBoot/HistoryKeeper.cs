@@ -63,7 +63,7 @@ internal sealed class HistoryKeeper(NodeContext context, ISchedulerProduct sched
     private bool HasLasted()
     {
         if (_foreign++ > 1) return true;
-        if (_foreign == 1) _log.LogWarning("The servers' history is not the one this node remembers: their state was restored or rolled back while this node's client ran");
+        if (_foreign == 1) _log.LogWarning("The servers have another history than this node remembers: their state was restored or rolled back while this node's client ran");
         return false;
     }
 

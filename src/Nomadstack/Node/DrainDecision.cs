@@ -29,7 +29,7 @@ internal static class DrainDecision
         { Draining: true } => new Next<DrainStep>.Step(DrainStep.StopAllocations, $"drain {node}: its allocations move"),
         { Left.Count: 0 } => new Next<DrainStep>.Done(),
         { Eligible: true } => new Next<DrainStep>.Refused(NodeProblems.DrainEnded(node)),
-        { NobodyCanTakeThem: true } => new Next<DrainStep>.Done($"{string.Join(" and ", facts.Left)} stay on {node} until another node can take them: the cluster wants that many servers and has no other eligible node"),
+        { NobodyCanTakeThem: true } => new Next<DrainStep>.Done($"{string.Join(" and ", facts.Left)} stay on {node} until another node can take them: the cluster has no other eligible node for this number of servers"),
         _ => new Next<DrainStep>.Step(DrainStep.MoveServers, $"move the servers of {node}"),
     };
 }

@@ -34,7 +34,7 @@ internal sealed class DrainOperation(NodeContext context, ServerJobs jobs)
     /// <summary>Follows an ordered drain to its end, also where another agent began to.</summary>
     public Task FollowAsync(OperationRun run, CancellationToken cancel) => new Following(context, jobs, run.Request.GetValueOrDefault("node", "")).RunAsync(run, cancel);
 
-    private static ProblemException Failed(string why) => new(new("node/drain", "The drain was not ordered.", why, "Try again; see `nomadstack status` for the state of the cluster."));
+    private static ProblemException Failed(string why) => new(new("node/drain", "The drain was not started.", why, "See `nomadstack status` for the state of the cluster, and try again."));
 
     private sealed class Following(NodeContext context, ServerJobs jobs, string name) : Flow<DrainFacts, DrainStep>(context.Time, context.Logs.CreateLogger<DrainOperation>())
     {

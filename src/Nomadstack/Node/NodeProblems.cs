@@ -9,18 +9,19 @@ internal static class NodeProblems
     public static Problem DrainedNodeGone(string node) => new(
         "node/unknown",
         $"There is no node {node} any more.",
-        "It was removed while its drain was followed.",
+        "It was removed while this command followed its drain.",
         "See `nomadstack node list`.");
 
     public static Problem DrainEnded(string node) => new(
         "drain/ended",
         $"The drain of {node} was ended before its servers had moved.",
         "The node takes allocations again.",
-        "Order the drain again if the servers are to move.");
+        "Run the drain again if the servers are to move.");
 
     public static Problem Removed(string node) => new(
         "node/removed",
         $"Node {node} was removed from its cluster.",
         "An operator ran `nomadstack node remove` on another node. This node's servers, clients and tasks were stopped; their folders are in retired/.",
-        "To make it a member again, start the agent with --join and a token. To forget the cluster, move the data folder away.") { Unsafe = true, Lasting = true };
+        "To make it a member again, start the agent with --join and a token. Otherwise, move the data folder away.")
+    { Unsafe = true, Lasting = true };
 }

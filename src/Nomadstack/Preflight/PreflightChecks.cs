@@ -7,8 +7,8 @@ namespace Nomadstack.Preflight;
 
 /// <summary>What a node needs from its machine.</summary>
 /// <param name="Built">When this program was built; null when unknown.</param>
-/// <param name="OwnPids">Processes that may hold the ports because they are ours already.</param>
-/// <param name="Member">A cluster counts on this node already: what it has recorded is started, however little room is left.</param>
+/// <param name="OwnPids">Our own processes, which may already use the ports.</param>
+/// <param name="Member">This node is a member already: its servers start, however little space is left.</param>
 internal sealed record PreflightRequest(string Address, IReadOnlyList<PortUse> Ports, string DataFolder, DateTimeOffset? Built = null, IReadOnlySet<int>? OwnPids = null, bool Member = false);
 
 /// <param name="Purpose">What a person calls it: <c>Nomad server RPC</c>.</param>
@@ -87,7 +87,7 @@ internal static class PreflightChecks
         }
 
         if (!request.Member && host.FreeBytes is { } free && free < LeastFreeBytes)
-            yield return new("preflight/disk-full", $"Only {free >> 20} MiB are free for {request.DataFolder}.", $"Servers stop when the disk is full; {LeastFreeBytes >> 20} MiB are the least to start with.", "Free space there, or choose another --data-dir.");
+            yield return PreflightProblems.DiskFull(request.DataFolder, free, LeastFreeBytes);
     }
 
     public static IEnumerable<Problem> Clock(PreflightRequest request, HostFacts host)

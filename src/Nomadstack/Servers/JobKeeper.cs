@@ -60,7 +60,7 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
             if (!node.Ready)
             {
                 await Fault.AroundAsync("purge-node", () => api.PurgeNodeAsync(node.ID, s_callDeadline, cancel));
-                _log.LogInformation("Node {Node} was removed from the cluster: {Scheduler} forgets it", node.Name, context.Table.Scheduler.Title);
+                _log.LogInformation("Node {Node} was removed from the cluster, and is now removed from {Scheduler}", node.Name, context.Table.Scheduler.Title);
             }
             else if (node is { Eligible: true, Drain: false })
             {
@@ -88,7 +88,7 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
             var migrated = false;
             await Fault.AroundAsync("migrate-" + product.Name, async () => migrated = await jobs.MigrateAsync(api, product, cancel));
             if (!migrated) continue;
-            _log.LogInformation("The job {Job} was written by an older release and is brought up to this one; its servers run on", product.JobId);
+            _log.LogInformation("The job {Job} was written by an older release. It is updated; its servers run on", product.JobId);
             return true;
         }
 

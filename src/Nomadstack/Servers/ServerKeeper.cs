@@ -212,7 +212,7 @@ internal sealed class ServerKeeper
         {
             foreach (var member in view.Members.Where(m => IPEndPoint.TryParse(m.Address, out var at) && at.Address.Equals(IPAddress.Parse(node.Address))))
             {
-                _log.LogWarning("Node {Node} was removed, and its {Role} server is in the raft configuration again: it is taken out", node.Name, Role);
+                _log.LogWarning("Node {Node} was removed, but its {Role} server is in the raft configuration again. It is removed from it", node.Name, Role);
                 await Fault.AroundAsync($"evict-{Role}", async () =>
                 {
                     await instance.Api.RemovePeerAsync(member.RaftId, s_callDeadline, cancel);
