@@ -143,10 +143,10 @@ internal sealed class HclJob
         var field = schema.ByHcl(block.Type);
         switch (field?.Kind)
         {
-            case FieldKind.Block or FieldKind.Map or FieldKind.MapOfTexts or FieldKind.Config when result[field.Json] is not null:
+            case FieldKind.Block or FieldKind.Map or FieldKind.Config when result[field.Json] is not null:
                 Complain(block.Header, $"Duplicate {block.Type} block", $"Only one {block.Type} block is allowed.");
                 break;
-            case FieldKind.Block or FieldKind.Map or FieldKind.MapOfTexts or FieldKind.Config:
+            case FieldKind.Block or FieldKind.Map or FieldKind.Config:
                 result[field.Json] = Content(block, field);
                 break;
             case FieldKind.Blocks or FieldKind.Ports or FieldKind.Constraints:
@@ -165,7 +165,6 @@ internal sealed class HclJob
     {
         FieldKind.Constraints => ReadConstraint(block),
         FieldKind.Map => ReadMap(block, value => HclValues.Text(value)),
-        FieldKind.MapOfTexts => ReadMap(block, HclValues.Texts),
         FieldKind.Config => ReadConfig(block),
         _ => ReadBlock(block, field.Of!),
     };
