@@ -41,8 +41,8 @@ public sealed class OneServerTests
             ("GET", "/v1/nodes?index=x", null, 400, "Invalid index"),
             ("GET", "/v1/nodes?index=1&wait=x", null, 400, "Invalid wait time"),
             ("GET", "/v1/regions", null, 200, "[\"global\"]"),
-            ("GET", "/v1/nothing", null, 404, ""),
-            ("POST", "/rpc/members", "{}", 404, ""),
+            ("GET", "/v1/nothing", null, 404, "Neither nomadstack's embedded engine nor HashiCorp's Nomad has /v1/nothing."),
+            ("POST", "/rpc/members", "{}", 404, "Neither nomadstack's embedded engine nor HashiCorp's Nomad has /rpc/members."),
         })
             (await agent.SendAsync(method, path, body)).ShouldBe((status, text), $"{method} {path}");
         (await agent.SendAsync("PUT", "/v1/jobs", "{\"Job\":{\"ID\":\"a\"}}")).Status.ShouldBe(500);
