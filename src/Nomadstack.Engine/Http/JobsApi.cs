@@ -153,9 +153,9 @@ internal static class JobsApi
     public static Job Read(ApiCall call, JsonObject body)
     {
         if (body["Job"] is not JsonObject json) throw ServerException.Invalid("Job must be specified");
-        if (json["ID"]?.GetValueKind() != JsonValueKind.String || ((string)json["ID"]!).Length == 0) throw ServerException.Invalid("Job ID hasn't been provided");
+        if (Field(json, "ID") is not JsonValue id || id.GetValueKind() != JsonValueKind.String || ((string)id!).Length == 0) throw ServerException.Invalid("Job ID hasn't been provided");
         json = (JsonObject)json.DeepClone();
-        if (call.Query("namespace") is { Length: > 0 } ns && json["Namespace"] is null) json["Namespace"] = ns;
+        if (call.Query("namespace") is { Length: > 0 } ns && Field(json, "Namespace") is null) json["Namespace"] = ns;
         return JobReader.Read(json) switch
         {
             JobReading.Read read when !InRegion(call, read.Job) => throw ServerException.Failed($"No path to region (\"{read.Job.Region}\"; this one is \"{call.Agent.Config.Region}\")"),
@@ -164,6 +164,9 @@ internal static class JobsApi
             var other => throw new InvalidOperationException(other.ToString()),
         };
     }
+
+    /// <summary>Go takes the names of fields in any case.</summary>
+    private static JsonNode? Field(JsonObject json, string name) => json.FirstOrDefault(f => string.Equals(f.Key, name, StringComparison.OrdinalIgnoreCase)).Value;
 
     /// <summary>A job that was changed and not read.</summary>
     /// <exception cref="ServerException">It may not be as it is now.</exception>
