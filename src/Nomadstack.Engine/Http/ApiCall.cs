@@ -86,7 +86,8 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, Route route, I
         Queries.CheckRegion(this, (string?)shaped["Region"]);
         foreach (var id in new[] { "JobID", "NodeID", "DeploymentID", "AllocID" })
             if ((string?)shaped[id] is { Length: > 0 } said && said != Id) throw ServerException.Invalid($"{id}: is \"{said}\", and the path says \"{Id}\"");
-        if ((string?)shaped[nameof(Namespace)] is { Length: > 0 } ns && ns != Namespace && Query("namespace") is not null) throw ServerException.Invalid($"Namespace: is \"{ns}\" in the body and \"{Namespace}\" in the query");
+        if ((string?)shaped[nameof(Namespace)] is { Length: > 0 } ns && ns != Namespace && Query("namespace") is not null)
+            throw ServerException.Invalid($"Namespace: is \"{ns}\" in the body and \"{Namespace}\" in the query");
         return shaped;
     }
 

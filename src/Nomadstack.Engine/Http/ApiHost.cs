@@ -109,7 +109,8 @@ internal sealed class ApiHost : IAsyncDisposable
         {
             // A bug of ours in one call: its caller is told, and the server, which others rely on, goes on.
             _log.LogError(e, "{Method} {Path} failed", http.Request.Method, http.Request.Path);
-            await TextAsync(http, StatusCodes.Status500InternalServerError, $"rpc error: {http.Request.Method} {http.Request.Path} failed inside nomadstack's embedded engine. The agent's log says why; please report it.");
+            await TextAsync(http, StatusCodes.Status500InternalServerError,
+                $"rpc error: {http.Request.Method} {http.Request.Path} failed inside nomadstack's embedded engine. The agent's log says why; please report it.");
         }
     }
 

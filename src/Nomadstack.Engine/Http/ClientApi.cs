@@ -36,7 +36,7 @@ internal static class ClientApi
         var (allocation, body) = (Allocation(call), call.BodyIfAny());
         if ((bool)body["AllTasks"]! && (string)body["TaskName"]! is { Length: > 0 }) throw ServerException.Invalid("TaskName: goes not with AllTasks");
         if ((bool)body["AllTasks"]! && allocation.Tasks.Values.FirstOrDefault(t => t.Dead) is { } dead)
-            throw ServerException.Invalid($"AllTasks: the embedded engine does not start a task again that has ended, as \"{dead.Name}\" has; HashiCorp's Nomad does. Without it the tasks that run are restarted.");
+            throw ServerException.Invalid($"AllTasks: the embedded engine does not start a task again that has ended, as \"{dead.Name}\" has; HashiCorp's Nomad does. Without it the others are restarted.");
         var restarted = 0;
         foreach (var task in Chosen(allocation, (string)body["TaskName"]!))
             if (await Try(() => task.RestartAsync(call.Cancel))) restarted++;

@@ -77,7 +77,9 @@ internal static class EvaluationsApi
     public static async Task DeploymentsAsync(ApiCall call)
     {
         var state = await call.ReadAsync(s => s.Deployments.Index);
-        await call.ListAsync(state.Deployments.All.Where(d => call.Wants(d.Namespace)), d => d.ID, d => d.ID, d => Stubs.Of(d, StateJson.Default.Deployment), d => Stubs.Of(d, StateJson.Default.Deployment));
+        await call.ListAsync(state.Deployments.All.Where(d => call.Wants(d.Namespace)), d => d.ID, d => d.ID, Whole, Whole);
+
+        static JsonObject Whole(Deployment deployment) => Stubs.Of(deployment, StateJson.Default.Deployment);
     }
 
     public static async Task DeploymentAsync(ApiCall call)

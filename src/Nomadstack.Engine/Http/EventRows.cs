@@ -67,11 +67,13 @@ internal static class EventRows
     private static StateEvent Of(Job job, string? type) => new(Job, type ?? "JobRegistered", job.ID, job.Namespace, [], Stubs.Of(job, JobJson.Default.Job));
 
     private static StateEvent Of(Evaluation evaluation, string? type) =>
-        new(Evaluation, type ?? "EvaluationUpdated", evaluation.ID, evaluation.Namespace, Keys(evaluation.JobID, evaluation.DeploymentID), Stubs.Of(evaluation, StateJson.Default.Evaluation));
+        new(Evaluation, type ?? "EvaluationUpdated", evaluation.ID, evaluation.Namespace, Keys(evaluation.JobID, evaluation.DeploymentID),
+            Stubs.Of(evaluation, StateJson.Default.Evaluation));
 
     /// <summary>Without its job, as Nomad sends it.</summary>
     private static StateEvent Of(Allocation allocation, string? type) =>
-        new(Allocation, type ?? "AllocationUpdated", allocation.ID, allocation.Namespace, Keys(allocation.JobID, allocation.DeploymentID), Stubs.Of(allocation with { Job = null! }, StateJson.Default.Allocation));
+        new(Allocation, type ?? "AllocationUpdated", allocation.ID, allocation.Namespace, Keys(allocation.JobID, allocation.DeploymentID),
+            Stubs.Of(allocation with { Job = null! }, StateJson.Default.Allocation));
 
     private static StateEvent Of(Deployment deployment, string? type) =>
         new(Deployment, type ?? "DeploymentStatusUpdate", deployment.ID, deployment.Namespace, Keys(deployment.JobID), Stubs.Of(deployment, StateJson.Default.Deployment));

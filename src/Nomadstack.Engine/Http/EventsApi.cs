@@ -70,7 +70,8 @@ internal static class EventsApi
 
     private static async Task WriteAsync(ApiCall call, long index, IEnumerable<StateEvent> events, List<(string Topic, string Key)> topics)
     {
-        var wanted = events.Where(e => (e.Namespace.Length == 0 || call.Wants(e.Namespace)) && topics.Any(t => t.Topic == e.Topic && (t.Key == "*" || t.Key == e.Key || e.FilterKeys.Contains(t.Key))));
+        var wanted = events.Where(e => (e.Namespace.Length == 0 || call.Wants(e.Namespace))
+            && topics.Any(t => t.Topic == e.Topic && (t.Key == "*" || t.Key == e.Key || e.FilterKeys.Contains(t.Key))));
         var list = new JsonArray([.. wanted.Select(e => (JsonNode)new JsonObject
         {
             ["Topic"] = e.Topic,
@@ -107,5 +108,7 @@ internal static class EventsApi
     }
 
     private static long From(ApiCall call) =>
-        call.Query("index") is not { Length: > 0 } text ? 0 : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : throw ServerException.Invalid($"Unable to parse index: \"{text}\"");
+        call.Query("index") is not { Length: > 0 } text ? 0
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index
+        : throw ServerException.Invalid($"Unable to parse index: \"{text}\"");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
+using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
 
@@ -16,7 +17,8 @@ internal static class JobChangesApi
         var current = call.State.Job(call.JobKey) ?? throw ServerException.Failed($"job \"{call.Id}\" not found");
         var wanted = (long?)body["JobVersion"] ?? throw ServerException.Invalid("JobVersion is missing");
         if (wanted == current.Version) throw ServerException.Failed("can't revert to current version");
-        if ((long?)body["EnforcePriorVersion"] is { } prior && prior != current.Version) throw ServerException.Failed($"Current job has version {current.Version}; enforcing version {prior}");
+        if ((long?)body["EnforcePriorVersion"] is { } prior && prior != current.Version)
+            throw ServerException.Failed($"Current job has version {current.Version}; enforcing version {prior}");
         var earlier = call.State.VersionsOf(call.JobKey).FirstOrDefault(v => v.Version == wanted)
             ?? throw ServerException.Failed($"job \"{call.Id}\" in namespace \"{call.Namespace}\" at version {wanted} not found");
         await JobsApi.WriteAsync(call, earlier with { Stop = false });
@@ -26,8 +28,10 @@ internal static class JobChangesApi
     {
         var body = call.Body();
         var job = call.State.Job(call.JobKey) ?? throw ServerException.NotFound($"job \"{call.Id}\" not found");
-        if (body["Target"] is not JsonObject target || (string?)target["Group"] is not { Length: > 0 } group) throw ServerException.Invalid("missing task group name for scaling action");
-        if (target.FirstOrDefault(t => t.Key is not ("Group" or "Job" or "Namespace")).Key is { } unknown) throw ServerException.Invalid($"Target.{unknown}: is not known to the embedded engine");
+        if (body["Target"] is not JsonObject target || (string?)target["Group"] is not { Length: > 0 } group)
+            throw ServerException.Invalid("missing task group name for scaling action");
+        if (target.FirstOrDefault(t => t.Key is not ("Group" or "Job" or "Namespace")).Key is { } unknown)
+            throw ServerException.Invalid($"Target.{unknown}: is not known to the embedded engine");
         if ((string?)target["Job"] is { Length: > 0 } named && named != job.ID) throw ServerException.Invalid("Job ID does not match");
         if (job.Group(group) is null) throw ServerException.Invalid($"task group \"{group}\" specified for scaling does not exist in job");
         if ((long?)body["Count"] is not { } count)
@@ -51,7 +55,8 @@ internal static class JobChangesApi
         if (!template.IsParameterized) throw ServerException.Failed($"Specified job \"{call.Id}\" is not a parameterized job");
         if (template.Stop) throw ServerException.Failed($"Specified job \"{call.Id}\" is stopped");
         var given = body["Meta"] as JsonObject ?? [];
-        if (template.ParameterizedJob!.Refuses(payload: (string?)body["Payload"] is { Length: > 0 }, given.Select(entry => entry.Key)) is { } refusal) throw ServerException.Failed(refusal);
+        var withPayload = (string?)body["Payload"] is { Length: > 0 };
+        if (template.ParameterizedJob!.Refuses(withPayload, given.Select(entry => entry.Key)) is { } refusal) throw ServerException.Failed(refusal);
         var priority = JobsApi.Priority((long)body["Priority"]!, "Priority") ?? template.Priority;
         var token = call.Query("idempotency_token") is { Length: > 0 } asked ? asked : (string?)body["IdempotencyToken"] is { Length: > 0 } said ? said : null;
 
@@ -59,9 +64,15 @@ internal static class JobChangesApi
         await s_dispatching.WaitAsync(call.Cancel);
         try
         {
-            if (token is not null && call.State.Jobs.All.FirstOrDefault(j => j.Namespace == template.Namespace && j.ParentID == template.ID && j.DispatchIdempotencyToken == token) is { } already)
+            if (token is not null && ChildOf(template, call.State, token) is { } already)
             {
-                await call.WroteAsync(call.State.Index, new JsonObject { ["DispatchedJobID"] = already.ID, ["EvalID"] = "", ["EvalCreateIndex"] = 0, ["JobCreateIndex"] = already.CreateIndex });
+                await call.WroteAsync(call.State.Index, new JsonObject
+                {
+                    ["DispatchedJobID"] = already.ID,
+                    ["EvalID"] = "",
+                    ["EvalCreateIndex"] = 0,
+                    ["JobCreateIndex"] = already.CreateIndex,
+                });
                 return;
             }
 
@@ -89,6 +100,9 @@ internal static class JobChangesApi
             s_dispatching.Release();
         }
     }
+
+    private static Job? ChildOf(Job template, StateSnapshot state, string token) =>
+        state.Jobs.All.FirstOrDefault(j => j.Namespace == template.Namespace && j.ParentID == template.ID && j.DispatchIdempotencyToken == token);
 
     public static async Task ScaleStatusAsync(ApiCall call)
     {
@@ -129,9 +143,9 @@ internal static class JobChangesApi
         foreach (var id in healthy.Concat(unhealthy))
             if (call.State.Allocation(id)?.DeploymentID != deployment.ID) throw ServerException.Failed($"allocation \"{id}\" is not in deployment \"{deployment.ID}\"");
         var update = unhealthy.Count > 0 ? new DeploymentStatusUpdate(deployment.ID, DeploymentStatus.Failed, DeploymentStatus.DescriptionFailedAllocations) : null;
-        var evaluation = call.State.Job(deployment.JobKey) is { } job ? Evaluation.For(job, EvalTrigger.DeploymentWatcher, LeaderSession.NewId(), call.Now) with { DeploymentID = deployment.ID } : null;
+        var evaluation = EvaluationOf(call, deployment);
         var index = await call.ApplyAsync(new SetDeploymentHealth(deployment.ID, healthy, unhealthy, call.Now, update, evaluation));
-        await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation?.ID ?? "", ["EvalCreateIndex"] = evaluation is null ? 0 : index, ["DeploymentModifyIndex"] = index, ["RevertedJobVersion"] = null });
+        await WroteAsync(call, index, evaluation);
     }
 
     public static Task FailAsync(ApiCall call) => UpdateAsync(call, DeploymentStatus.Failed, DeploymentStatus.DescriptionFailedByUser, "can't fail terminal deployment");
@@ -152,11 +166,21 @@ internal static class JobChangesApi
         var deployment = Deployment(call);
         if (!deployment.Active) throw ServerException.Failed(refusal);
         // While it is paused, nothing is to be decided.
-        var job = status == DeploymentStatus.Paused ? null : call.State.Job(deployment.JobKey);
-        var evaluation = job is null ? null : Evaluation.For(job, EvalTrigger.DeploymentWatcher, LeaderSession.NewId(), call.Now) with { DeploymentID = deployment.ID };
+        var evaluation = status == DeploymentStatus.Paused ? null : EvaluationOf(call, deployment);
         var index = await call.ApplyAsync(new UpdateDeployment(new(deployment.ID, status, description), evaluation));
-        await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation?.ID ?? "", ["EvalCreateIndex"] = evaluation is null ? 0 : index, ["DeploymentModifyIndex"] = index, ["RevertedJobVersion"] = null });
+        await WroteAsync(call, index, evaluation);
     }
+
+    private static Evaluation? EvaluationOf(ApiCall call, Deployment deployment) => call.State.Job(deployment.JobKey) is not { } job ? null
+        : Evaluation.For(job, EvalTrigger.DeploymentWatcher, LeaderSession.NewId(), call.Now) with { DeploymentID = deployment.ID };
+
+    private static Task WroteAsync(ApiCall call, long index, Evaluation? evaluation) => call.WroteAsync(index, new JsonObject
+    {
+        ["EvalID"] = evaluation?.ID ?? "",
+        ["EvalCreateIndex"] = evaluation is null ? 0 : index,
+        ["DeploymentModifyIndex"] = index,
+        ["RevertedJobVersion"] = null,
+    });
 
     private static Deployment Deployment(ApiCall call) => call.State.Deployment(call.Uuid("deployment")) ?? throw ServerException.NotFound("deployment not found");
 

@@ -18,7 +18,8 @@ internal static class JobsApi
     {
         var state = await call.ReadAsync(s => Math.Max(s.Jobs.Index, s.JobSummaries.Index));
         var meta = call.Flag("meta");
-        await call.ListAsync(state.Jobs.All.Where(j => call.Wants(j.Namespace)), j => j.Key.ToString(), j => j.ID, j => Stubs.Of(j, JobJson.Default.Job), j => Stubs.Job(j, state, meta));
+        var jobs = state.Jobs.All.Where(j => call.Wants(j.Namespace));
+        await call.ListAsync(jobs, j => j.Key.ToString(), j => j.ID, j => Stubs.Of(j, JobJson.Default.Job), j => Stubs.Job(j, state, meta));
     }
 
     public static async Task GetAsync(ApiCall call)
@@ -34,7 +35,8 @@ internal static class JobsApi
         if (call.Parts.Count > 0 && job.ID != call.Id) throw ServerException.Invalid("Job ID does not match");
         var old = call.State.Job(job.Key);
         RefuseTransition(old, job);
-        if ((bool)body["PreserveCounts"]! && old is not null) job = Checked(job with { TaskGroups = [.. job.TaskGroups.Select(g => old.Group(g.Name) is { } was ? g with { Count = was.Count } : g)] });
+        if ((bool)body["PreserveCounts"]! && old is not null)
+            job = Checked(job with { TaskGroups = [.. job.TaskGroups.Select(g => old.Group(g.Name) is { } was ? g with { Count = was.Count } : g)] });
         await WriteAsync(call, job, (bool)body["EnforceIndex"]! ? (long)body["JobModifyIndex"]! : null, Priority((long)body["EvalPriority"]!, "EvalPriority"));
     }
 
@@ -55,7 +57,9 @@ internal static class JobsApi
 
     public static async Task DeregisterAsync(ApiCall call)
     {
-        var asked = call.Query("eval_priority") is { Length: > 0 } text ? long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw ServerException.Invalid($"eval_priority: \"{text}\" is not a number") : 0;
+        var asked = 0L;
+        if (call.Query("eval_priority") is { Length: > 0 } text && !long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out asked))
+            throw ServerException.Invalid($"eval_priority: \"{text}\" is not a number");
         var (priority, purge) = (Priority(asked, "eval_priority"), call.Flag("purge"));
         // An evaluation comes even for a job that is unknown: allocations of it may still be about.
         var job = call.State.Job(call.JobKey) ?? new Job { ID = call.Id, Namespace = call.Namespace, Priority = 50 };
@@ -153,13 +157,13 @@ internal static class JobsApi
     public static Job Read(ApiCall call, JsonObject body)
     {
         if (body["Job"] is not JsonObject json) throw ServerException.Invalid("Job must be specified");
-        if (Field(json, "ID") is not JsonValue id || id.GetValueKind() != JsonValueKind.String || ((string)id!).Length == 0) throw ServerException.Invalid("Job ID hasn't been provided");
+        if (Field(json, "ID") is not JsonValue id || id.GetValueKind() != JsonValueKind.String || ((string)id!).Length == 0)
+            throw ServerException.Invalid("Job ID hasn't been provided");
         json = (JsonObject)json.DeepClone();
         if (call.Query("namespace") is { Length: > 0 } ns && Field(json, "Namespace") is null) json["Namespace"] = ns;
         return JobReader.Read(json) switch
         {
-            JobReading.Read read when !InRegion(call, read.Job) => throw ServerException.Failed($"No path to region (\"{read.Job.Region}\"; this one is \"{call.Agent.Config.Region}\")"),
-            JobReading.Read read => read.Job,
+            JobReading.Read read => InRegion(call, read.Job) ? read.Job : throw Queries.NoPath(call, read.Job.Region),
             JobReading.Refused refused => throw Refused(refused.Complaints),
             var other => throw new InvalidOperationException(other.ToString()),
         };

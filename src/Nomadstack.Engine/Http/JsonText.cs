@@ -61,7 +61,8 @@ internal static class JsonText
         catch (JsonException)
         {
             var where = Place(text, (int)reader.BytesConsumed);
-            throw ServerException.Invalid(open.Count >= MaxDepth ? $"json: {where} is in more than {MaxDepth} lists and objects" : $"json: {where}{(Path(open) is { Length: > 0 } path ? $", in {path}," : "")} is not JSON");
+            if (open.Count >= MaxDepth) throw ServerException.Invalid($"json: {where} is in more than {MaxDepth} lists and objects");
+            throw ServerException.Invalid($"json: {where}{(Path(open) is { Length: > 0 } path ? $", in {path}," : "")} is not JSON");
         }
     }
 

@@ -35,7 +35,11 @@ internal static class MetricsApi
             case "prometheus":
                 var text = new StringBuilder();
                 foreach (var gauge in Gauges(call))
-                    text.Append(CultureInfo.InvariantCulture, $"{gauge.Name.Replace('.', '_')}{(gauge.Label.Length > 0 ? $"{{{gauge.Label}=\"{gauge.LabelValue}\"}}" : "")} {gauge.Value}\n");
+                {
+                    var label = gauge.Label.Length > 0 ? $"{{{gauge.Label}=\"{gauge.LabelValue}\"}}" : "";
+                    text.Append(CultureInfo.InvariantCulture, $"{gauge.Name.Replace('.', '_')}{label} {gauge.Value}\n");
+                }
+
                 call.Http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
                 await call.Http.Response.WriteAsync(text.ToString(), call.Cancel);
                 return;
@@ -51,7 +55,7 @@ internal static class MetricsApi
         if (call.Agent.Client is { } client)
         {
             var node = client.Agent.Node.ID;
-            foreach (var (status, count) in client.Agent.Allocations.CountBy(a => a.Report().ClientStatus).OrderBy(s => s.Key, StringComparer.Ordinal)) yield return new($"nomad.client.allocations.{status}", count, "node_id", node);
+            foreach (var (status, count) in Sorted(client.Agent.Allocations.Select(a => a.Report().ClientStatus))) yield return new($"nomad.client.allocations.{status}", count, "node_id", node);
         }
 
         if (call.Agent.Server is not { } server) yield break;
@@ -60,6 +64,8 @@ internal static class MetricsApi
         yield return new("nomad.raft.appliedIndex", raft?.Applied ?? 0);
         yield return new("nomad.nomad.heartbeat.active", state.Nodes.All.Count(n => n.Status == NodeStatus.Ready));
         yield return new("nomad.nomad.blocked_evals.total_blocked", state.Evaluations.All.Count(e => e.Status == EvalStatus.Blocked));
-        foreach (var (status, count) in state.Jobs.All.CountBy(j => j.Status).OrderBy(s => s.Key, StringComparer.Ordinal)) yield return new($"nomad.nomad.job_status.{status}", count);
+        foreach (var (status, count) in Sorted(state.Jobs.All.Select(j => j.Status))) yield return new($"nomad.nomad.job_status.{status}", count);
     }
+
+    private static IEnumerable<KeyValuePair<string, int>> Sorted(IEnumerable<string> states) => states.CountBy(s => s).OrderBy(s => s.Key, StringComparer.Ordinal);
 }

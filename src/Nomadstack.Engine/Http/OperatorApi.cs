@@ -108,7 +108,14 @@ internal static class OperatorApi
             ["StableSince"] = s.StableSince.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
         });
         return call.JsonAsync(
-            new JsonObject { ["Healthy"] = well, ["FailureTolerance"] = Math.Max(0, healthy - (voters / 2 + 1)), ["Servers"] = new JsonArray([.. list]), ["Leader"] = status.Leader ?? "", ["Voters"] = new JsonArray([.. servers.Where(s => s.Server.Suffrage == Suffrage.Voter).Select(s => (JsonNode)JsonValue.Create(s.Server.Id))]) },
+            new JsonObject
+            {
+                ["Healthy"] = well,
+                ["FailureTolerance"] = Math.Max(0, healthy - (voters / 2 + 1)),
+                ["Servers"] = new JsonArray([.. list]),
+                ["Leader"] = status.Leader ?? "",
+                ["Voters"] = new JsonArray([.. servers.Where(s => s.Server.Suffrage == Suffrage.Voter).Select(s => (JsonNode)JsonValue.Create(s.Server.Id))]),
+            },
             well ? StatusCodes.Status200OK : StatusCodes.Status429TooManyRequests);
     }
 

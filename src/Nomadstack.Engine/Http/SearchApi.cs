@@ -30,7 +30,8 @@ internal static class SearchApi
             .. s_empty.Select(name => (name, Enumerable.Empty<string>())),
         ];
         var all = context is "" or "all";
-        if (!all && tables.All(t => t.Context != context)) throw ServerException.Invalid($"context must be one of [{string.Join(' ', tables.Select(t => t.Context))}] or 'all' for all contexts; got \"{context}\"");
+        if (!all && tables.All(t => t.Context != context))
+            throw ServerException.Invalid($"context must be one of [{string.Join(' ', tables.Select(t => t.Context))}] or 'all' for all contexts; got \"{context}\"");
 
         var (matches, truncations) = (new JsonObject(), new JsonObject());
         foreach (var (name, ids) in tables.Where(t => all || t.Context == context))

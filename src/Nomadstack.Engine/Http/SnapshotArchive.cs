@@ -11,8 +11,8 @@ using Nomadstack.Engine.Raft;
 namespace Nomadstack.Engine.Http;
 
 /// <summary>
-/// A saved state in the wrapping that Nomad's tools check: a compressed archive of what it is about, the state, and the checksums of both. The state looks to them like one of Nomad's:
-/// an empty header and one record, of a type that Nomad does not know, so that <c>snapshot inspect</c> can count it.
+/// A saved state in the wrapping that Nomad's tools check: a compressed archive of what it is about, the state, and the checksums of both. The state looks to them like one of
+/// Nomad's: an empty header and one record, of a type that Nomad does not know, so that <c>snapshot inspect</c> can count it.
 /// </summary>
 internal static class SnapshotArchive
 {
@@ -69,7 +69,8 @@ internal static class SnapshotArchive
             while (tar.GetNextEntry() is { } entry)
             {
                 // A small archive may unpack to any size.
-                if (entry.Length > left) throw new InvalidDataException($"the archive unpacks to more than {MaxStateBytes} bytes, which is all that nomadstack's embedded engine restores");
+                if (entry.Length > left)
+                    throw new InvalidDataException($"the archive unpacks to more than {MaxStateBytes} bytes, which is all that nomadstack's embedded engine restores");
                 left -= (int)entry.Length;
                 var content = new byte[entry.Length];
                 entry.DataStream?.ReadExactly(content);

@@ -38,7 +38,8 @@ internal sealed class JobShape
             }
             else if (field.Kind == FieldKind.Refused)
             {
-                if ((value is JsonObject && !field.FilledIn) || !AsksForNothing(value, field.Harmless)) Complain(at, "is something that HashiCorp's Nomad does and the embedded engine does not");
+                if ((value is JsonObject && !field.FilledIn) || !AsksForNothing(value, field.Harmless))
+                    Complain(at, "is something that HashiCorp's Nomad does and the embedded engine does not");
             }
             else if (value is not null)
             {
@@ -63,7 +64,8 @@ internal sealed class JobShape
                 return value.DeepClone();
             case FieldKind.Duration when IsWhole(value):
                 // An interval is compared with and never waited for.
-                if ((long)value > s_longestWait.Ticks * TimeSpan.NanosecondsPerTick && field.Json != "Interval") Complain(at, $"is longer than {s_longestWait.TotalDays} days, the longest wait of the embedded engine");
+                if ((long)value > s_longestWait.Ticks * TimeSpan.NanosecondsPerTick && field.Json != "Interval")
+                    Complain(at, $"is longer than {s_longestWait.TotalDays} days, the longest wait of the embedded engine");
                 return value.DeepClone();
             case FieldKind.Block when value is JsonObject block:
                 return Object(block, field.Of!, at);
@@ -104,7 +106,9 @@ internal sealed class JobShape
     };
 
     private static bool IsWhole(JsonNode value) =>
-        value is JsonValue number && number.TryGetValue<JsonElement>(out var element) ? element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out _) : value.GetValueKind() == JsonValueKind.Number;
+        value is JsonValue number && number.TryGetValue<JsonElement>(out var element)
+            ? element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out _)
+            : value.GetValueKind() == JsonValueKind.Number;
 
     private static bool IsText(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String;
 

@@ -166,7 +166,8 @@ internal static partial class JobValidation
         if (constraint.LTarget.Length == 0) yield return "No LTarget provided but is required by constraint";
     }
 
-    private static string? TooLong(string text, int bytes) => Encoding.UTF8.GetByteCount(text) is var has && has > bytes ? $"has {has} bytes; the embedded engine allows {bytes}" : null;
+    private static string? TooLong(string text, int bytes) =>
+        Encoding.UTF8.GetByteCount(text) is var has && has > bytes ? $"has {has} bytes; the embedded engine allows {bytes}" : null;
 
     private static bool IsRegex(string pattern)
     {

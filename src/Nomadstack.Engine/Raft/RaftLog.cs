@@ -142,7 +142,8 @@ internal sealed class RaftLog : IDisposable
     }
 
     private static RaftDamageException Lost(string what, string promised) => new(
-        $"{what}, and {promised} had been acknowledged: what this server promised to keep is gone. Restore the folder from a backup, or, where other servers have the data, remove this server from the cluster and add it again with an empty folder. "
+        $"{what}, and {promised} had been acknowledged: what this server promised to keep is gone. Restore the folder from a backup, "
+        + "or, where other servers have the data, remove this server from the cluster and add it again with an empty folder. "
         + $"To go on with what is left, and lose the rest for good, delete the file \"{Acknowledgements.FileName}\" in the folder.");
 
     /// <param name="promised">So many bytes of it were acknowledged, if not more.</param>

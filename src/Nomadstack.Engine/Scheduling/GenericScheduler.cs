@@ -33,7 +33,8 @@ internal static class GenericScheduler
 
         var failed = new SortedDictionary<string, AllocMetric>(StringComparer.Ordinal);
         var more = queued.Values.Any(number => number > 0) && new Placer(input, draft, current).Place(result, failed);
-        return new SchedulingAttempt(draft.ToPlan(evaluation, job ?? existing.FirstOrDefault()?.Job), failed, queued, result.Desired, current is { Active: true } ? current.ID : "") { More = more };
+        var plan = draft.ToPlan(evaluation, job ?? existing.FirstOrDefault()?.Job);
+        return new SchedulingAttempt(plan, failed, queued, result.Desired, current is { Active: true } ? current.ID : "") { More = more };
     }
 
     private static Allocation InDeployment(Allocation update, Deployment? deployment)

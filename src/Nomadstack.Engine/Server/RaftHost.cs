@@ -10,7 +10,8 @@ namespace Nomadstack.Engine.Server;
 internal sealed class RaftHost(AgentConfig config, ServerState state, TimeProvider time, ILogger log) : IAsyncDisposable
 {
     private const string TornWrite =
-        "The raft log ended with {Bytes} bytes of a write that was not finished, or was damaged; they were removed. After a power cut this is usual, and nobody was told that the write had succeeded. "
+        "The raft log ended with {Bytes} bytes of a write that was not finished, or was damaged; they were removed. "
+        + "After a power cut this is usual, and nobody was told that the write had succeeded. "
         + "Without one the disk is damaged, and this server's newest changes may be lost: compare it with the others";
 
     private readonly string _folder = Path.Combine(config.DataDir, "server");

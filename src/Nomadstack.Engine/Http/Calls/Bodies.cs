@@ -80,7 +80,8 @@ internal static class Bodies
 
     public static readonly JobBlock Pause = Of(Id("DeploymentID"), new("Pause", null, Flag));
 
-    public static readonly JobBlock AllocationHealth = Of(Id("DeploymentID"), new("HealthyAllocationIDs", null, Texts), new("UnhealthyAllocationIDs", null, Texts), new("Timestamp", null, Any));
+    public static readonly JobBlock AllocationHealth = Of(
+        Id("DeploymentID"), new("HealthyAllocationIDs", null, Texts), new("UnhealthyAllocationIDs", null, Texts), new("Timestamp", null, Any));
 
     public static readonly JobBlock Restart = Of(Id("AllocID"), new("TaskName", null, Text), new("AllTasks", null, Flag));
 

@@ -58,7 +58,8 @@ internal sealed class BodyBudget
     {
         if (Interlocked.Add(ref _held, bytes) <= s_total) return;
         Interlocked.Add(ref _held, -bytes);
-        throw new ServerException(StatusCodes.Status503ServiceUnavailable, $"The calls that this agent answers just now have bodies of {s_total} bytes together, which is all it holds. Try again.");
+        throw new ServerException(StatusCodes.Status503ServiceUnavailable,
+            $"The calls that this agent answers just now have bodies of {s_total} bytes together, which is all it holds. Try again.");
     }
 
     private void GiveBack(int bytes) => Interlocked.Add(ref _held, -bytes);

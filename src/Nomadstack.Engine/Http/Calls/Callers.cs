@@ -19,7 +19,7 @@ internal sealed class Callers(AgentConfig config)
     {
         var host = request.Host.Host ?? "";
         if (host.Length > 0 && !IPAddress.TryParse(host.Trim('[', ']'), out _) && !_names.Contains(host.TrimEnd('.')))
-            throw Forbidden($"The host \"{host}\" is neither an IP address nor localhost nor a name of this agent's configuration (name, advertise). Call the agent by its address.");
+            throw Forbidden($"The host \"{host}\" is neither an IP address nor localhost nor a name of this agent's configuration. Call the agent by its address.");
         if (request.Headers.Origin.ToString() is { Length: > 0 } origin && !SameOrigin(origin, request))
             throw Forbidden($"The origin {origin} is another site's: a page in a browser may not call this API.");
         if (request.Headers["Sec-Fetch-Site"].ToString() is "cross-site" or "same-site")

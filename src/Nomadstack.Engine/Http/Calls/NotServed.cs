@@ -13,7 +13,8 @@ internal static partial class NotServed
         <body style="font-family: sans-serif; max-width: 40em; margin: 3em auto">
         <h1>nomadstack's embedded engine</h1>
         <p>This port answers Nomad's API (<code>/v1/…</code>). There is no web interface: that is HashiCorp's, and comes with HashiCorp's Nomad.</p>
-        <p>Look at the cluster with <code>nomadstack status</code> and <code>nomadstack job status</code>, or with HashiCorp's <code>nomad</code> and <code>NOMAD_ADDR</code> set to this address.</p>
+        <p>Look at the cluster with <code>nomadstack status</code> and <code>nomadstack job status</code>,
+        or with HashiCorp's <code>nomad</code> and <code>NOMAD_ADDR</code> set to this address.</p>
         </body></html>
 
         """;
@@ -22,7 +23,8 @@ internal static partial class NotServed
     {
         if (path is "/" or "/ui" || path.StartsWith("/ui/", StringComparison.Ordinal))
         {
-            if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)) throw new Server.ServerException(StatusCodes.Status405MethodNotAllowed, "Invalid method");
+            if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
+                throw new Server.ServerException(StatusCodes.Status405MethodNotAllowed, "Invalid method");
             http.Response.ContentType = "text/html; charset=utf-8";
             if (HttpMethods.IsGet(http.Request.Method)) await http.Response.WriteAsync(Page, http.RequestAborted);
             return;
@@ -34,6 +36,10 @@ internal static partial class NotServed
     }
 
     /// <summary>What <c>command/agent/http.go</c> of Nomad 2.0 registers, as far as <see cref="Routes"/> does not have it.</summary>
-    [GeneratedRegex(@"^/(\.well-known/|debug/pprof/|v1/(acl/|agent/(schedulers|keyring/|host|reload|monitor/export|pprof/)|allocation/|client/|deployment/|evaluations|job/|jobs/statuses|namespaces?|node/|operator/(license|keyring/|raft/|upgrade-check/|utilization|scheduler/)|plugins?|quotas?|quota-usages|recommendations?|scaling/|search/fuzzy|sentinel/|services?(/|$)|system/|vars?(/|$)|volumes?))", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"^/(\.well-known/|debug/pprof/|v1/(acl/|agent/(schedulers|keyring/|host|reload|monitor/export|pprof/)|allocation/|client/|deployment/|evaluations|job/|jobs/statuses|namespaces?|node/|"
+        + @"operator/(license|keyring/|raft/|upgrade-check/|utilization|scheduler/)|plugins?|quotas?|quota-usages|recommendations?|scaling/|search/fuzzy|sentinel/|services?(/|$)|system/|"
+        + @"vars?(/|$)|volumes?))",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex NomadsOwn();
 }

@@ -24,6 +24,9 @@ internal static class Queries
     /// <exception cref="ServerException">It is another region than this.</exception>
     public static void CheckRegion(ApiCall call, string? region)
     {
-        if (region is { Length: > 0 } && region != call.Agent.Config.Region) throw ServerException.Failed($"No path to region (\"{region}\"; this one is \"{call.Agent.Config.Region}\")");
+        if (region is { Length: > 0 } && region != call.Agent.Config.Region)
+            throw NoPath(call, region);
     }
+
+    public static ServerException NoPath(ApiCall call, string region) => ServerException.Failed($"No path to region (\"{region}\"; this one is \"{call.Agent.Config.Region}\")");
 }

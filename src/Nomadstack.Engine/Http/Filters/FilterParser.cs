@@ -73,14 +73,16 @@ internal sealed class FilterParser
         }
 
         var not = Takes("not");
-        Filter found = Takes("contains") ? new Filter.Contains(name, Next("a value").Text) : Takes("matches") ? new Filter.Matches(name, Pattern(Next("a pattern").Text)) : throw (Peek is { } other ? Unexpected(other) : new FilterException($"behind \"{first.Text}\" an operator is missing"));
+        Filter found = Takes("contains") ? new Filter.Contains(name, Next("a value").Text)
+            : Takes("matches") ? new Filter.Matches(name, Pattern(Next("a pattern").Text))
+            : throw (Peek is { } other ? Unexpected(other) : new FilterException($"behind \"{first.Text}\" an operator is missing"));
         return not ? new Filter.Negated(found) : found;
     }
 
     private List<string> Selector(FilterToken first)
     {
         if (first.Quoted && !first.Text.StartsWith('/')) throw new FilterException($"character {first.At + 1}: \"{first.Text}\" is a value, and a name is expected");
-        var path = first.Text.StartsWith('/') ? [.. first.Text[1..].Split('/').Select(part => part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))] : first.Text.Split('.').ToList();
+        var path = first.Text.StartsWith('/') ? first.Text[1..].Split('/').Select(Unescaped).ToList() : [.. first.Text.Split('.')];
         while (Takes("["))
         {
             path.Add(Next("a name").Text);
@@ -89,6 +91,9 @@ internal sealed class FilterParser
 
         return path;
     }
+
+    /// <summary>A part of a JSON pointer (RFC 6901).</summary>
+    private static string Unescaped(string part) => part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
 
     private static Regex Pattern(string text)
     {
