@@ -55,7 +55,8 @@ internal static class MetricsApi
         if (call.Agent.Client is { } client)
         {
             var node = client.Agent.Node.ID;
-            foreach (var (status, count) in Sorted(client.Agent.Allocations.Select(a => a.Report().ClientStatus))) yield return new($"nomad.client.allocations.{status}", count, "node_id", node);
+            foreach (var (status, count) in Sorted(client.Agent.Allocations.Select(a => a.Report().ClientStatus)))
+                yield return new($"nomad.client.allocations.{status}", count, "node_id", node);
         }
 
         if (call.Agent.Server is not { } server) yield break;

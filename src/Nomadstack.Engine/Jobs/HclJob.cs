@@ -25,6 +25,7 @@ internal sealed class HclJob
     private const string FileName = "input.hcl";
 
     private readonly List<JobComplaint> _complaints = [];
+    private int _blocks;
 
     private HclJob() { }
 
@@ -87,6 +88,13 @@ internal sealed class HclJob
     private JsonObject ReadBlock(HclBlock block, JobBlock schema)
     {
         var result = new JsonObject();
+        if (++_blocks > JobShape.MaxBlocks)
+        {
+            if (_blocks == JobShape.MaxBlocks + 1)
+                Complain(block.Header, "Too many blocks", $"It comes after {JobShape.MaxBlocks} other blocks, which is all that a job may have in the embedded engine.");
+            return result;
+        }
+
         foreach (var field in schema.Fields.Where(f => !f.Newer)) result[field.Json] = field.WhenAbsent();
         ReadLabels(block, schema, result);
         foreach (var attribute in block.Body.Attributes) ReadAttribute(attribute, schema, result);

@@ -14,7 +14,11 @@ internal sealed class JobShape
     /// <summary>Short of the longest wait of a .NET timer, which is 2^32 - 2 milliseconds.</summary>
     private static readonly TimeSpan s_longestWait = TimeSpan.FromDays(49);
 
+    /// <summary>Of one job, all kinds together. With every field that a default fills a block takes some 8 KB on its way, and so many 40 MB.</summary>
+    public const int MaxBlocks = 5000;
+
     private readonly List<JobComplaint> _complaints = [];
+    private int _blocks;
 
     private JobShape() { }
 
@@ -27,6 +31,12 @@ internal sealed class JobShape
     private JsonObject Object(JsonObject client, JobBlock schema, string path)
     {
         var result = new JsonObject();
+        if (++_blocks > MaxBlocks)
+        {
+            if (_blocks == MaxBlocks + 1) Complain(path, $"comes after {MaxBlocks} other blocks, which is all that a job may have in the embedded engine");
+            return result;
+        }
+
         foreach (var field in schema.Fields.Where(f => !f.Newer)) result[field.Json] = field.WhenAbsent();
         foreach (var (name, value) in client)
         {

@@ -36,6 +36,8 @@ public sealed class OneServerTests
             ("DELETE", "/v1/operator/raft/peer?address=1.2.3.4:5", null, 500, "address \"1.2.3.4:5\" was not found in the Raft configuration"),
             ("PUT", "/v1/operator/autopilot/configuration?cas=0", "{}", 200, "false"),
             ("PUT", "/v1/agent/force-leave?node=x", null, 200, ""),
+            ("PUT", "/v1/agent/force-leave?node=x&prune=perhaps", null, 400, "failed to parse prune field to boolean: \"perhaps\""),
+            ("GET", "/v1/agent/health?type=both", null, 400, "type: \"both\" is neither \"client\" nor \"server\""),
             ("PUT", "/v1/system/gc", null, 200, ""),
             ("PUT", "/v1/jobs", "{}", 400, "Job must be specified"),
             ("DELETE", "/v1/jobs", null, 405, "Invalid method"),

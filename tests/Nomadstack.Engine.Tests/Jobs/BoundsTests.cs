@@ -64,6 +64,18 @@ public sealed class BoundsTests
     }
 
     [Fact]
+    public void AJobOfTensOfThousandsOfBlocksIsRefusedAtTheFirstThatIsTooMany()
+    {
+        var job = Minimal();
+        for (var i = 0; i < 20_000; i++) ((JsonArray)job["TaskGroups"]!).Add((JsonNode)new JsonObject { ["Name"] = $"g{i}", ["Tasks"] = new JsonArray(new JsonObject()) });
+        // The job, two blocks of the first group, two of each of the others.
+        Refusal(job).ShouldBe("TaskGroups[2499].Tasks[0]: comes after 5000 other blocks, which is all that a job may have in the embedded engine");
+
+        var file = $"job \"j\" {{\n{string.Concat(Enumerable.Range(0, 6000).Select(i => $"group \"g{i}\" {{}}\n"))}}}";
+        HclJob.Parse(file).ShouldBeOfType<HclReading.Refused>().Text.ShouldContain("input.hcl:5001,1-14: Too many blocks");
+    }
+
+    [Fact]
     public void AKillSignalThatDoesNotExistIsRefused()
     {
         var job = Minimal();
