@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.Http;
 
 namespace Nomadstack.Engine;
 
 /// <summary>An agent's log on its standard error, a line each, in the form of Nomad's.</summary>
-internal sealed class AgentLog(string level, TimeProvider time) : ILoggerFactory
+/// <param name="tap">Who reads along may want more than the level.</param>
+internal sealed class AgentLog(string level, TimeProvider time, LogTap tap) : ILoggerFactory
 {
     private readonly Lock _gate = new();
 
@@ -17,6 +19,8 @@ internal sealed class AgentLog(string level, TimeProvider time) : ILoggerFactory
         "ERR" or "ERROR" => LogLevel.Error,
         _ => LogLevel.Information,
     };
+
+    private LogLevel TapLevel => tap.Least;
 
     public ILogger CreateLogger(string categoryName) => new Lines(this, categoryName);
 
@@ -31,6 +35,8 @@ internal sealed class AgentLog(string level, TimeProvider time) : ILoggerFactory
     {
         var name = level switch { LogLevel.Trace => "TRACE", LogLevel.Debug => "DEBUG", LogLevel.Warning => "WARN", LogLevel.Error or LogLevel.Critical => "ERROR", _ => "INFO" };
         var line = string.Create(CultureInfo.InvariantCulture, $"    {time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} [{name}] {category}: {text}");
+        tap.Write(level, line);
+        if (level < _least) return;
         lock (_gate) Console.Error.WriteLine(line);
     }
 
@@ -39,7 +45,7 @@ internal sealed class AgentLog(string level, TimeProvider time) : ILoggerFactory
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= log._least && logLevel != LogLevel.None;
+        public bool IsEnabled(LogLevel logLevel) => (logLevel >= log._least || logLevel >= log.TapLevel) && logLevel != LogLevel.None;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {

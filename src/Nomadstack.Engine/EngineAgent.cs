@@ -67,7 +67,8 @@ public static class EngineAgent
 
     private static async Task RunAgentAsync(AgentConfig config, TimeProvider time, CancellationToken cancel)
     {
-        using var loggers = new AgentLog(config.LogLevel, time);
+        var tap = new LogTap();
+        using var loggers = new AgentLog(config.LogLevel, time, tap);
         var log = loggers.CreateLogger("nomad");
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var leave = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -79,7 +80,7 @@ public static class EngineAgent
 
         await using var server = config.Server is null ? null : new NomadServer(config, time, log);
         await using var client = config.Client is null ? null : await NomadClient.StartAsync(config, time, loggers, cancel);
-        await using var api = new ApiHost(new AgentParts(config, time, server, client), log);
+        await using var api = new ApiHost(new AgentParts(config, time, server, client) { Log = tap }, log);
         await api.StartAsync(cancel);
         log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad", EngineVersion.Text);
         log.LogInformation("{Parts} of {Name}: HTTP on {Http}", server is null ? "Client" : client is null ? "Server" : "Server and client", config.Name, config.Advertise.Http);

@@ -32,6 +32,7 @@ internal sealed partial class TaskEnvironment
             ["NOMAD_TASK_DIR"] = isolated ? IsolatedLocal : folders.Local(task.Name),
             ["NOMAD_SECRETS_DIR"] = isolated ? IsolatedSecrets : folders.Secrets(task.Name),
             ["NOMAD_ALLOC_ID"] = allocation.ID,
+            ["NOMAD_SHORT_ALLOC_ID"] = allocation.ID[..Math.Min(8, allocation.ID.Length)],
             ["NOMAD_ALLOC_NAME"] = allocation.Name,
             ["NOMAD_ALLOC_INDEX"] = allocation.Number.ToString(CultureInfo.InvariantCulture),
             ["NOMAD_GROUP_NAME"] = allocation.TaskGroup,
@@ -42,6 +43,7 @@ internal sealed partial class TaskEnvironment
             ["NOMAD_NAMESPACE"] = allocation.Namespace,
             ["NOMAD_REGION"] = region,
         };
+        if (allocation.Job.ParentID.Length > 0) all["NOMAD_JOB_PARENT_ID"] = allocation.Job.ParentID;
         AddLimits(all, allocation, task);
         AddPorts(all, allocation);
         foreach (var (key, value) in allocation.Group is { } group ? allocation.Job.MetaOf(group, task) : new Dictionary<string, string>())

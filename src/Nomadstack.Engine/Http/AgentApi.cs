@@ -73,6 +73,7 @@ internal static class AgentApi
 
     public static async Task HealthAsync(ApiCall call)
     {
+        if (call.Query("type") is not (null or "client" or "server")) throw ServerException.Invalid($"type: \"{call.Query("type")}\" is neither \"client\" nor \"server\"");
         var (answer, well) = (new JsonObject(), true);
         if (call.Agent.Client is { } client && call.Query("type") is null or "client")
         {
@@ -136,7 +137,7 @@ internal static class AgentApi
     {
         var name = call.Query("node") ?? "";
         if (name.Length == 0) throw ServerException.Invalid("missing node to force leave");
-        (call.Agent.Server ?? throw Unsupported()).Members.Table.ForceLeave(name, prune: call.Query("prune") is not null);
+        (call.Agent.Server ?? throw Unsupported()).Members.Table.ForceLeave(name, prune: call.Flag("prune"));
         return call.NothingAsync();
     }
 

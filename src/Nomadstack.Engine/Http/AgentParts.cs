@@ -6,4 +6,8 @@ using Nomadstack.Engine.Server;
 namespace Nomadstack.Engine.Http;
 
 /// <summary>What one agent consists of: a server, a client, or both.</summary>
-internal sealed record AgentParts(AgentConfig Config, TimeProvider Time, NomadServer? Server, NomadClient? Client);
+internal sealed record AgentParts(AgentConfig Config, TimeProvider Time, NomadServer? Server, NomadClient? Client)
+{
+    /// <summary>What it logs.</summary>
+    public LogTap Log { get; init; } = new();
+}

@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Nomadstack.Engine.Client;
+using Nomadstack.Engine.Http.Calls;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
@@ -16,12 +17,11 @@ namespace Nomadstack.Engine.Http;
 /// <summary>One request and its answer, in the shapes that Nomad's API has everywhere.</summary>
 /// <param name="parts">What stands in the path where its pattern has a star.</param>
 /// <param name="body">Read whole before anything is decided: a call may have to be made again to another server.</param>
-internal sealed class ApiCall(HttpContext http, AgentParts agent, IReadOnlyList<string> parts, ReadOnlyMemory<byte> body)
+internal sealed class ApiCall(HttpContext http, AgentParts agent, Route route, IReadOnlyList<string> parts, ReadOnlyMemory<byte> body)
 {
     private const int UuidLength = 36;
 
-    /// <summary>Said aloud: a node without options of its own takes over those of the object it is put into.</summary>
-    private static readonly JsonNodeOptions s_exactly = new() { PropertyNameCaseInsensitive = false };
+    private JsonObject? _shaped;
 
     public AgentParts Agent => agent;
 
@@ -48,8 +48,6 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, IReadOnlyList<
     /// <summary>The first star of the path.</summary>
     public string Id => parts[0];
 
-    public string Prefix => Query("prefix") ?? "";
-
     public string Namespace => Query("namespace") is { Length: > 0 } name ? name : "default";
 
     public JobKey JobKey => new(Namespace, Id);
@@ -64,19 +62,37 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, IReadOnlyList<
     /// <exception cref="ServerException">As Nomad turns down what is no id.</exception>
     public string Uuid(string what) => Id.Length == UuidLength ? Id : throw ServerException.Failed($"{what} lookup failed: index error: UUID must be 36 characters");
 
-    /// <summary>The body as an object; an empty one for an empty body.</summary>
-    public JsonObject Body()
+    /// <summary>A flag of the query; one that is there without a value is set.</summary>
+    /// <exception cref="ServerException">It is neither true nor false.</exception>
+    public bool Flag(string name, bool absent = false) => Query(name) switch
     {
-        if (body.IsEmpty) throw ServerException.Invalid("EOF");
-        try
-        {
-            return AnyCase.Of(JsonNode.Parse(body.Span, s_exactly) as JsonObject ?? throw ServerException.Invalid("json: an object is expected"));
-        }
-        catch (JsonException e)
-        {
-            throw ServerException.Invalid(e.Message);
-        }
+        null => absent,
+        "" or "true" or "1" => true,
+        "false" or "0" => false,
+        var other => throw ServerException.Invalid($"failed to parse {name} field to boolean: \"{other}\""),
+    };
+
+    /// <summary>The body as its route describes it: every field under its own name, null or Go's zero where nothing was said.</summary>
+    /// <exception cref="ServerException">It is no object, or has what the route does not know.</exception>
+    public JsonObject Body() => _shaped ??= Shape();
+
+    /// <summary>As <see cref="Body"/>, with an empty body for an object that says nothing.</summary>
+    public JsonObject BodyIfAny() => SaysNothing ? JobShape.Of([], route.Body ?? Bodies.None).Shaped : Body();
+
+    private JsonObject Shape()
+    {
+        var (shaped, complaints) = JobShape.Of(JsonText.Object(body), route.Body ?? Bodies.None);
+        if (complaints.Count > 0) throw ServerException.Invalid(string.Join('\n', complaints));
+        Queries.CheckRegion(this, (string?)shaped["Region"]);
+        foreach (var id in new[] { "JobID", "NodeID", "DeploymentID", "AllocID" })
+            if ((string?)shaped[id] is { Length: > 0 } said && said != Id) throw ServerException.Invalid($"{id}: is \"{said}\", and the path says \"{Id}\"");
+        if ((string?)shaped[nameof(Namespace)] is { Length: > 0 } ns && ns != Namespace && Query("namespace") is not null)
+            throw ServerException.Invalid($"Namespace: is \"{ns}\" in the body and \"{Namespace}\" in the query");
+        return shaped;
     }
+
+    /// <summary>Go's clients send the word null where they have nothing to send.</summary>
+    private bool SaysNothing => body.Span.Trim(" \t\r\n"u8) is [] || body.Span.Trim(" \t\r\n"u8).SequenceEqual("null"u8);
 
     /// <summary>The state for a read. With <c>?index=</c> waits for a later one; tells in headers which it is.</summary>
     public async Task<StateSnapshot> ReadAsync(Func<StateSnapshot, long> indexOf)

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
+using Nomadstack.Engine.Http.Calls;
 using Nomadstack.Engine.Raft;
 using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
@@ -20,8 +21,6 @@ namespace Nomadstack.Engine.Http;
 /// </summary>
 internal sealed class ApiHost : IAsyncDisposable
 {
-    private const long MaxBodyBytes = 256 * 1024 * 1024;
-
     /// <summary>Enough of a connection to tell what it is: raft's begins with the length of a short greeting, in four bytes of which the last is zero.</summary>
     private const int FirstBytes = 4;
 
@@ -32,6 +31,8 @@ internal sealed class ApiHost : IAsyncDisposable
     private readonly LeaderCalls? _leader;
     private readonly ServerCalls? _servers;
     private readonly NodeCalls _nodes;
+    private readonly Callers _callers;
+    private readonly BodyBudget _bodies = new();
     private readonly WebApplication _app;
 
     public ApiHost(AgentParts agent, ILogger log)
@@ -40,6 +41,7 @@ internal sealed class ApiHost : IAsyncDisposable
         if (agent.Server is not null) _leader = new LeaderCalls(agent.Server);
         else _servers = new ServerCalls(agent.Client!, agent.Time);
         _nodes = new NodeCalls(agent, _servers);
+        _callers = new Callers(agent.Config);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure).UseShutdownTimeout(s_stopDeadline);
         _app = builder.Build();
@@ -60,7 +62,6 @@ internal sealed class ApiHost : IAsyncDisposable
     {
         var (bind, ports) = (IPAddress.Parse(_agent.Config.BindAddr), _agent.Config.Ports);
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
         kestrel.Listen(bind, ports.Http, listen => listen.Protocols = HttpProtocols.Http1);
         if (_agent.Server is null) return;
         kestrel.Listen(bind, ports.Rpc, listen =>
@@ -102,13 +103,14 @@ internal sealed class ApiHost : IAsyncDisposable
         }
         catch (Microsoft.AspNetCore.Http.BadHttpRequestException e)
         {
-            await TextAsync(http, e.StatusCode, e.Message);
+            await TextAsync(http, e.StatusCode, "The request's body did not come whole.");
         }
         catch (Exception e) when (!http.Response.HasStarted)
         {
             // A bug of ours in one call: its caller is told, and the server, which others rely on, goes on.
             _log.LogError(e, "{Method} {Path} failed", http.Request.Method, http.Request.Path);
-            await TextAsync(http, StatusCodes.Status500InternalServerError, $"rpc error: {e.Message}");
+            await TextAsync(http, StatusCodes.Status500InternalServerError,
+                $"rpc error: {http.Request.Method} {http.Request.Path} failed inside nomadstack's embedded engine. The agent's log says why; please report it.");
         }
     }
 
@@ -117,34 +119,34 @@ internal sealed class ApiHost : IAsyncDisposable
         var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var path = target.Split('?', 2)[0].Split('/');
         var betweenAgents = http.Connection.LocalPort != _agent.Config.Ports.Http;
-        var known = false;
+        var (known, unserved) = (false, false);
         foreach (var route in Routes.All)
         {
             if (route.Match(path) is not { } parts || (route.Access is Access.Rpc or Access.LocalRpc && !betweenAgents)) continue;
             known = true;
             if (!route.Allows(http.Request.Method)) continue;
-            var call = new ApiCall(http, _agent, parts, await BodyAsync(http));
+            unserved = route.Answer is null;
+            if (route.Answer is not { } answer) break;
+            _callers.Check(http.Request, route.ActsOnGet && HttpMethods.IsGet(http.Request.Method));
+            using var body = await _bodies.ReadAsync(http, route.MaxBody);
+            var call = new ApiCall(http, _agent, route, parts, body.Bytes);
+            Queries.Check(route, call);
+            if (route.Body != Bodies.Raw) call.BodyIfAny();
             await (route.Access switch
             {
-                Access.Agent => route.Answer(call),
+                Access.Agent => answer(call),
                 Access.Node => _nodes.CallAsync(route, call),
                 _ when _leader is null => _servers!.CallAsync(call),
-                Access.Local or Access.LocalRpc => route.Answer(call),
-                Access.Read when call.Query("stale") is not null => route.Answer(call),
+                Access.Local or Access.LocalRpc => answer(call),
+                Access.Read when call.Query("stale") is not null => answer(call),
                 _ => _leader.CallAsync(route, call),
             });
             return;
         }
 
-        if (known) throw new ServerException(StatusCodes.Status405MethodNotAllowed, "Invalid method");
-        http.Response.StatusCode = StatusCodes.Status404NotFound;
-    }
-
-    private static async Task<ReadOnlyMemory<byte>> BodyAsync(HttpContext http)
-    {
-        using var buffer = new MemoryStream();
-        await http.Request.Body.CopyToAsync(buffer, http.RequestAborted);
-        return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        _callers.Check(http.Request, acts: false);
+        if (known && !unserved) throw new ServerException(StatusCodes.Status405MethodNotAllowed, "Invalid method");
+        await NotServed.AnswerAsync(http, target.Split('?', 2)[0]);
     }
 
     private static async Task TextAsync(HttpContext http, int status, string text)

@@ -33,9 +33,12 @@ internal static class ClientApi
 
     public static async Task RestartAsync(ApiCall call)
     {
-        var allocation = Allocation(call);
+        var (allocation, body) = (Allocation(call), call.BodyIfAny());
+        if ((bool)body["AllTasks"]! && (string)body["TaskName"]! is { Length: > 0 }) throw ServerException.Invalid("TaskName: goes not with AllTasks");
+        if ((bool)body["AllTasks"]! && allocation.Tasks.Values.FirstOrDefault(t => t.Dead) is { } dead)
+            throw ServerException.Invalid($"AllTasks: the embedded engine does not start a task again that has ended, as \"{dead.Name}\" has; HashiCorp's Nomad does. Without it the others are restarted.");
         var restarted = 0;
-        foreach (var task in Chosen(allocation, call.RawBody.IsEmpty ? "" : Text(call, "TaskName")))
+        foreach (var task in Chosen(allocation, (string)body["TaskName"]!))
             if (await Try(() => task.RestartAsync(call.Cancel))) restarted++;
         if (restarted == 0) throw ServerException.Failed("Task not running");
         await call.JsonAsync(new JsonObject { ["Index"] = 0 });
@@ -43,9 +46,9 @@ internal static class ClientApi
 
     public static async Task SignalAsync(ApiCall call)
     {
-        var allocation = Allocation(call);
-        var signal = Text(call, "Signal");
-        foreach (var task in Chosen(allocation, Text(call, "Task")))
+        var (allocation, body) = (Allocation(call), call.Body());
+        var signal = (string)body["Signal"]!;
+        foreach (var task in Chosen(allocation, (string)body["Task"]!))
             if (!await Try(() => task.SignalAsync(signal, call.Cancel))) throw ServerException.Failed("Task not running");
         await call.JsonAsync(new JsonObject { ["Index"] = 0 });
     }
@@ -82,8 +85,6 @@ internal static class ClientApi
             throw ServerException.Failed(e.Message);
         }
     }
-
-    private static string Text(ApiCall call, string key) => call.Body()[key] is JsonValue value && value.TryGetValue<string>(out var text) ? text : "";
 
     private static JsonObject Usage(double percent, long memory, double megahertz) => new()
     {

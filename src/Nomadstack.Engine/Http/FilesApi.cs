@@ -30,12 +30,10 @@ internal static class FilesApi
     public static Task ReadAtAsync(ApiCall call)
     {
         var offset = Number(call, "offset") ?? throw ServerException.Invalid("must provide an offset");
-        var limit = Number(call, "limit");
-        return FileAsync(call, plain: true, offset, limit > 0 ? limit : null, follow: false);
+        return FileAsync(call, plain: true, offset, Limit(call), follow: false);
     }
 
-    public static Task StreamAsync(ApiCall call) =>
-        FileAsync(call, Flag(call, "plain"), Number(call, "offset") ?? 0, Number(call, "limit") is > 0 and var limit ? limit : null, follow: call.Query("follow") is not ("false" or "0"));
+    public static Task StreamAsync(ApiCall call) => FileAsync(call, call.Flag("plain"), Number(call, "offset") ?? 0, Limit(call), call.Flag("follow", absent: true));
 
     public static async Task LogsAsync(ApiCall call)
     {
@@ -47,8 +45,8 @@ internal static class FilesApi
         var runner = allocation.Tasks.GetValueOrDefault(task) ?? throw ServerException.Invalid($"unknown task name \"{task}\"");
         if (runner.State.StartedAt is null) throw ServerException.NotFound($"task \"{task}\" not started yet. No logs available");
         var files = new NumberedFiles(allocation.Folders.Logs, $"{task}.{type}.");
-        if (!Flag(call, "follow") && files.Next(-1) is null) throw ServerException.NotFound($"log entry for task \"{task}\" and log type \"{type}\" not found");
-        await SendAsync(call, Flag(call, "plain"), new FileTail(files, allocation.Folders.Root, fromEnd ? -offset : offset, fromEnd, null, Flag(call, "follow")));
+        if (!call.Flag("follow") && files.Next(-1) is null) throw ServerException.NotFound($"log entry for task \"{task}\" and log type \"{type}\" not found");
+        await SendAsync(call, call.Flag("plain"), new FileTail(files, allocation.Folders.Root, fromEnd ? -offset : offset, fromEnd, null, call.Flag("follow")));
     }
 
     private static Task FileAsync(ApiCall call, bool plain, long offset, long? limit, bool follow)
@@ -110,12 +108,8 @@ internal static class FilesApi
         _ => throw ServerException.Invalid("origin must be start or end"),
     };
 
-    private static bool Flag(ApiCall call, string name) => call.Query(name) switch
-    {
-        null or "" or "false" or "0" => false,
-        "true" or "1" => true,
-        var other => throw ServerException.Invalid($"failed to parse {name} field to boolean: \"{other}\""),
-    };
+    /// <summary>Null for all there is: HashiCorp's command line asks for that with -1.</summary>
+    private static long? Limit(ApiCall call) => call.Query("limit") == "-1" ? null : Number(call, "limit") is > 0 and var limit ? limit : null;
 
     private static long? Number(ApiCall call, string name)
     {

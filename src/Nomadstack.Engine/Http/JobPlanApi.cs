@@ -15,13 +15,14 @@ internal static class JobPlanApi
 
     public static Task PlanAsync(ApiCall call)
     {
-        var (job, warnings) = JobsApi.Read(call, call.Body());
+        var body = call.Body();
+        var job = JobsApi.Read(call, body);
         if (job.ID != call.Id) throw ServerException.Invalid("Job ID does not match");
         var (state, now) = (call.State, call.Now);
         var existing = state.Job(job.Key);
         var evaluation = Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), now);
         var (then, _) = StateChange.Apply(state, state.Index + 1, new RegisterJob(job with { SubmitTime = UnixNanoseconds.Of(now) }, evaluation, null));
-        var attempt = SchedulerRun.Attempt(new SchedulingInput(then, evaluation, now, LeaderSession.NewId, Random.Shared));
+        var attempt = SchedulerRun.Attempt(new SchedulingInput(then, evaluation, now, LeaderSession.NewId, Random.Shared) { MaxPlacements = int.MaxValue });
 
         var failed = new JsonObject();
         foreach (var (group, metric) in attempt.Failed) failed[group] = Stubs.Of(metric, StateJson.Default.AllocMetric);
@@ -33,20 +34,21 @@ internal static class JobPlanApi
             ["FailedTGAllocs"] = failed.Count > 0 ? failed : null,
             ["JobModifyIndex"] = existing?.JobModifyIndex ?? 0,
             ["CreatedEvals"] = null,
-            ["Diff"] = Diff(existing, then.Job(job.Key)!, attempt.Desired),
+            ["Diff"] = (bool)body["Diff"]! ? Diff(existing, then.Job(job.Key)!, attempt.Desired) : null,
             ["NextPeriodicLaunch"] = "0001-01-01T00:00:00Z",
-            ["Warnings"] = string.Join('\n', warnings),
+            ["Warnings"] = "",
             ["Index"] = 0,
             ["LastContact"] = 0,
             ["KnownLeader"] = false,
         });
     }
 
-    private static JsonObject Diff(Job? before, Job after, IReadOnlyDictionary<string, DesiredUpdates> desired)
+    /// <param name="desired">What the scheduler would do for it, by group; null when nobody asked.</param>
+    public static JsonObject Diff(Job? before, Job after, IReadOnlyDictionary<string, DesiredUpdates>? desired = null)
     {
         var groups = new JsonArray();
         var names = (before?.TaskGroups ?? []).Concat(after.TaskGroups).Select(g => g.Name).Distinct().Order(StringComparer.Ordinal);
-        foreach (var name in names) groups.Add((JsonNode)GroupDiff(name, before?.Group(name), after.Group(name), desired.GetValueOrDefault(name)));
+        foreach (var name in names) groups.Add((JsonNode)GroupDiff(name, before?.Group(name), after.Group(name), desired?.GetValueOrDefault(name)));
         var fields = Fields(Json(before, JobJson.Default.Job), Json(after, JobJson.Default.Job),
             "TaskGroups", "Status", "StatusDescription", "Stable", "Version", "SubmitTime", "CreateIndex", "ModifyIndex", "JobModifyIndex", "Update");
         return new JsonObject

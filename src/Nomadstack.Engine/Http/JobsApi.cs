@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Nomadstack.Engine.Http.Calls;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
@@ -15,7 +17,9 @@ internal static class JobsApi
     public static async Task ListAsync(ApiCall call)
     {
         var state = await call.ReadAsync(s => Math.Max(s.Jobs.Index, s.JobSummaries.Index));
-        await call.ListAsync(state.Jobs.All.Where(j => call.Wants(j.Namespace) && j.ID.StartsWith(call.Prefix, StringComparison.Ordinal)).Select(j => Stubs.Job(j, state)));
+        var meta = call.Flag("meta");
+        var jobs = state.Jobs.All.Where(j => call.Wants(j.Namespace));
+        await call.ListAsync(jobs, j => j.Key.ToString(), j => j.ID, j => Stubs.Of(j, JobJson.Default.Job), j => Stubs.Job(j, state, meta));
     }
 
     public static async Task GetAsync(ApiCall call)
@@ -27,32 +31,40 @@ internal static class JobsApi
     public static async Task RegisterAsync(ApiCall call)
     {
         var body = call.Body();
-        var (job, warnings) = Read(call, body);
-        RefuseTransition(call.State.Job(job.Key), job);
-        long? enforced = body["EnforceIndex"]?.GetValueKind() == JsonValueKind.True ? body["JobModifyIndex"]?.GetValueKind() == JsonValueKind.Number ? (long)body["JobModifyIndex"]! : 0 : null;
-        await WriteAsync(call, job, enforced, warnings.Count > 0 ? $"{warnings.Count} warning(s):\n\n{string.Concat(warnings.Select(w => $"* {w}\n"))}" : "");
+        var job = Read(call, body);
+        if (call.Parts.Count > 0 && job.ID != call.Id) throw ServerException.Invalid("Job ID does not match");
+        var old = call.State.Job(job.Key);
+        RefuseTransition(old, job);
+        if ((bool)body["PreserveCounts"]! && old is not null)
+            job = Checked(job with { TaskGroups = [.. job.TaskGroups.Select(g => old.Group(g.Name) is { } was ? g with { Count = was.Count } : g)] });
+        await WriteAsync(call, job, (bool)body["EnforceIndex"]! ? (long)body["JobModifyIndex"]! : null, Priority((long)body["EvalPriority"]!, "EvalPriority"));
     }
 
     /// <summary>Writes a version of a job and answers as to its registration.</summary>
-    public static async Task WriteAsync(ApiCall call, Job job, long? enforced = null, string warnings = "")
+    /// <param name="priority">Of the evaluation; null for the job's.</param>
+    public static async Task WriteAsync(ApiCall call, Job job, long? enforced = null, int? priority = null)
     {
-        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
+        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now) with { Priority = priority ?? job.Priority };
         var index = await call.ApplyAsync(new RegisterJob(job with { SubmitTime = UnixNanoseconds.Of(call.Now) }, evaluation, enforced));
         await call.WroteAsync(index, new JsonObject
         {
             ["EvalID"] = evaluation?.ID ?? "",
             ["EvalCreateIndex"] = evaluation is null ? 0 : index,
             ["JobModifyIndex"] = call.State.Job(job.Key)?.JobModifyIndex ?? index,
-            ["Warnings"] = warnings,
+            ["Warnings"] = "",
         });
     }
 
     public static async Task DeregisterAsync(ApiCall call)
     {
+        var asked = 0L;
+        if (call.Query("eval_priority") is { Length: > 0 } text && !long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out asked))
+            throw ServerException.Invalid($"eval_priority: \"{text}\" is not a number");
+        var (priority, purge) = (Priority(asked, "eval_priority"), call.Flag("purge"));
         // An evaluation comes even for a job that is unknown: allocations of it may still be about.
         var job = call.State.Job(call.JobKey) ?? new Job { ID = call.Id, Namespace = call.Namespace, Priority = 50 };
-        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobDeregister, LeaderSession.NewId(), call.Now);
-        var index = await call.ApplyAsync(new DeregisterJob(call.JobKey, call.Query("purge") is "true" or "1", evaluation));
+        var evaluation = job.IsParameterized ? null : Evaluation.For(job, EvalTrigger.JobDeregister, LeaderSession.NewId(), call.Now) with { Priority = priority ?? job.Priority };
+        var index = await call.ApplyAsync(new DeregisterJob(call.JobKey, purge, evaluation));
         await call.WroteAsync(index, new JsonObject { ["EvalID"] = evaluation?.ID ?? "", ["EvalCreateIndex"] = evaluation is null ? 0 : index, ["JobModifyIndex"] = index, ["VolumeEvalID"] = "", ["VolumeEvalIndex"] = 0 });
     }
 
@@ -61,7 +73,7 @@ internal static class JobsApi
         var state = call.State;
         var job = state.Job(call.JobKey) ?? throw ServerException.Failed(NotFound);
         if (job.IsParameterized) throw ServerException.Failed("can't evaluate parameterized job");
-        var force = !call.RawBody.IsEmpty && call.Body()["EvalOptions"] is JsonObject options && options["ForceReschedule"]?.GetValueKind() == JsonValueKind.True;
+        var force = call.BodyIfAny()["EvalOptions"] is JsonObject options && (bool)options["ForceReschedule"]!;
         var evaluation = Evaluation.For(job, EvalTrigger.JobRegister, LeaderSession.NewId(), call.Now);
         var forced = force
             ? state.AllocationsOf(job.Key).Where(a => a.ClientStatus == ClientStatus.Failed && a.DesiredStatus == DesiredStatus.Run).ToDictionary(a => a.ID, _ => new DesiredTransition { ForceReschedule = true }, StringComparer.Ordinal)
@@ -73,27 +85,31 @@ internal static class JobsApi
     public static Task ParseAsync(ApiCall call)
     {
         var body = call.Body();
-        if (body["JobHCL"]?.GetValueKind() != JsonValueKind.String) throw ServerException.Invalid("Job spec is empty");
-        var job = HclJob.Parse((string)body["JobHCL"]!) switch
+        if ((string?)body["JobHCL"] is not { Length: > 0 } text) throw ServerException.Invalid("Job spec is empty");
+        var job = HclJob.Parse(text) switch
         {
             HclReading.Read read => read.Job,
             HclReading.Refused refused => throw ServerException.Invalid(refused.Text),
             var other => throw new InvalidOperationException(other.ToString()),
         };
-        return call.JsonAsync(body["Canonicalize"]?.GetValueKind() == JsonValueKind.True ? JobReader.Canonicalize(job) : job);
+        return call.JsonAsync((bool)body["Canonicalize"]! ? JobReader.Canonicalize(job) : job);
     }
 
     public static Task ValidateAsync(ApiCall call)
     {
         if (call.Body()["Job"] is not JsonObject json) throw ServerException.Invalid("Job must be specified");
-        var reading = JobReader.Read(json);
-        var complaints = (reading as JobReading.Refused)?.Complaints.Select(c => c.ToString()).ToList() ?? [];
+        var complaints = JobReader.Read(json) switch
+        {
+            JobReading.Read read when !InRegion(call, read.Job) => ["No path to region"],
+            JobReading.Refused refused => refused.Complaints.Select(c => c.ToString()).ToList(),
+            _ => [],
+        };
         return call.JsonAsync(new JsonObject
         {
             ["DriverConfigValidated"] = true,
             ["ValidationErrors"] = complaints.Count > 0 ? new JsonArray([.. complaints.Select(c => (JsonNode)JsonValue.Create(c))]) : null,
             ["Error"] = complaints.Count > 0 ? AgentApi.Several(complaints) : "",
-            ["Warnings"] = string.Join('\n', (reading as JobReading.Read)?.Warnings ?? []),
+            ["Warnings"] = "",
         });
     }
 
@@ -132,23 +148,46 @@ internal static class JobsApi
         var state = await call.ReadAsync(s => s.JobVersions.Index);
         var versions = state.VersionsOf(call.JobKey);
         if (versions.Count == 0) throw ServerException.NotFound("job versions not found");
-        await call.JsonAsync(new JsonObject { ["Versions"] = new JsonArray([.. versions.Select(v => (JsonNode)Stubs.Of(v, JobJson.Default.Job))]), ["Diffs"] = null });
+        // Each beside the one before it; the first has none.
+        var diffs = call.Flag("diffs") ? new JsonArray([.. versions.Zip(versions.Skip(1), (after, before) => (JsonNode)JobPlanApi.Diff(before, after))]) : null;
+        await call.JsonAsync(new JsonObject { ["Versions"] = new JsonArray([.. versions.Select(v => (JsonNode)Stubs.Of(v, JobJson.Default.Job))]), ["Diffs"] = diffs });
     }
 
     /// <exception cref="ServerException">Every reason at once.</exception>
-    public static (Job Job, IReadOnlyList<string> Warnings) Read(ApiCall call, JsonObject body)
+    public static Job Read(ApiCall call, JsonObject body)
     {
         if (body["Job"] is not JsonObject json) throw ServerException.Invalid("Job must be specified");
-        if (json["ID"]?.GetValueKind() != JsonValueKind.String || ((string)json["ID"]!).Length == 0) throw ServerException.Invalid("Job ID hasn't been provided");
+        if (Field(json, "ID") is not JsonValue id || id.GetValueKind() != JsonValueKind.String || ((string)id!).Length == 0)
+            throw ServerException.Invalid("Job ID hasn't been provided");
         json = (JsonObject)json.DeepClone();
-        if (call.Query("namespace") is { Length: > 0 } ns && json["Namespace"] is null) json["Namespace"] = ns;
+        if (call.Query("namespace") is { Length: > 0 } ns && Field(json, "Namespace") is null) json["Namespace"] = ns;
         return JobReader.Read(json) switch
         {
-            JobReading.Read read => (read.Job, read.Warnings),
-            JobReading.Refused refused => throw ServerException.Failed(AgentApi.Several([.. refused.Complaints.Select(c => c.ToString())])),
+            JobReading.Read read => InRegion(call, read.Job) ? read.Job : throw Queries.NoPath(call, read.Job.Region),
+            JobReading.Refused refused => throw Refused(refused.Complaints),
             var other => throw new InvalidOperationException(other.ToString()),
         };
     }
+
+    /// <summary>Go takes the names of fields in any case.</summary>
+    private static JsonNode? Field(JsonObject json, string name) => json.FirstOrDefault(f => string.Equals(f.Key, name, StringComparison.OrdinalIgnoreCase)).Value;
+
+    /// <summary>A job that was changed and not read.</summary>
+    /// <exception cref="ServerException">It may not be as it is now.</exception>
+    public static Job Checked(Job job) => JobValidation.Complaints(job) is { Count: > 0 } complaints ? throw Refused(complaints) : job;
+
+    /// <summary>Null when none was asked for.</summary>
+    public static int? Priority(long asked, string field) => asked switch
+    {
+        0 => null,
+        >= JobValidation.MinPriority and <= JobValidation.MaxPriority => (int)asked,
+        _ => throw ServerException.Invalid($"{field}: priority must be between [{JobValidation.MinPriority}, {JobValidation.MaxPriority}]"),
+    };
+
+    private static ServerException Refused(IReadOnlyList<JobComplaint> complaints) => ServerException.Failed(AgentApi.Several([.. complaints.Select(c => c.ToString())]));
+
+    /// <summary>Jobs that name no region say "global".</summary>
+    private static bool InRegion(ApiCall call, Job job) => job.Region is "global" || job.Region == call.Agent.Config.Region;
 
     private static void RefuseTransition(Job? old, Job job)
     {

@@ -13,7 +13,7 @@ internal sealed class NodeCalls(AgentParts agent, ServerCalls? servers)
     {
         if (agent.Client is not null && (call.IsForwarded || IsOurs(call)))
         {
-            await route.Answer(call);
+            await route.Answer!(call);
         }
         else if (call.IsForwarded)
         {

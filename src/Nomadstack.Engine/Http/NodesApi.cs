@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using Nomadstack.Engine.Http.Calls;
 using Nomadstack.Engine.Scheduling;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
@@ -15,7 +15,8 @@ internal static class NodesApi
     public static async Task ListAsync(ApiCall call)
     {
         var state = await call.ReadAsync(s => s.Nodes.Index);
-        await call.ListAsync(state.Nodes.All.Where(n => n.ID.StartsWith(call.Prefix, StringComparison.Ordinal)).Select(Stubs.Node));
+        var (resources, system) = (call.Flag("resources"), call.Flag("os"));
+        await call.ListAsync(state.Nodes.All, n => n.ID, n => n.ID, Stubs.WholeNode, n => Stubs.Node(n, resources, system));
     }
 
     public static async Task GetAsync(ApiCall call)
@@ -37,16 +38,16 @@ internal static class NodesApi
         DrainStrategy? drain = null;
         if (body["DrainSpec"] is JsonObject spec)
         {
-            var deadline = spec["Deadline"]?.GetValueKind() == JsonValueKind.Number ? TimeSpan.FromTicks((long)spec["Deadline"]! / TimeSpan.NanosecondsPerTick) : TimeSpan.Zero;
+            var nanoseconds = (long)spec["Deadline"]!;
             // A nanosecond less than zero is shorter than a tick.
-            if (spec["Deadline"]?.GetValueKind() == JsonValueKind.Number && (long)spec["Deadline"]! < 0 && deadline == TimeSpan.Zero) deadline = TimeSpan.FromTicks(-1);
-            drain = DrainStrategy.Start(deadline, spec["IgnoreSystemJobs"]?.GetValueKind() == JsonValueKind.True, now);
+            var deadline = nanoseconds is < 0 and > -TimeSpan.NanosecondsPerTick ? TimeSpan.FromTicks(-1) : TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
+            drain = DrainStrategy.Start(deadline, (bool)spec["IgnoreSystemJobs"]!, now);
             // A drain that is changed began when it began.
             if (node.DrainStrategy is { } under) drain = drain with { StartedAt = under.StartedAt };
         }
 
-        var eligible = drain is null && body["MarkEligible"]?.GetValueKind() == JsonValueKind.True;
-        var meta = body["Meta"] is JsonObject given ? given.ToDictionary(p => p.Key, p => (string?)p.Value ?? "", StringComparer.Ordinal) : null;
+        var eligible = drain is null && (bool)body["MarkEligible"]!;
+        var meta = body["Meta"] is JsonObject given ? given.ToDictionary(p => p.Key, p => (string)p.Value!, StringComparer.Ordinal) : null;
         var evaluations = eligible && node.SchedulingEligibility == NodeEligibility.Ineligible ? Evaluate(call, node) : [];
         var said = NodeEvent.Of(NodeEvent.Drain, drain is null ? "Node drain disabled" : "Node drain strategy set", now);
         var index = await call.ApplyAsync(new UpdateNodeDrain(node.ID, drain, eligible, Completed: false, now, said, meta, evaluations));
@@ -56,7 +57,7 @@ internal static class NodesApi
     public static async Task EligibilityAsync(ApiCall call)
     {
         var (node, body) = (Known(call), call.Body());
-        var wanted = body["Eligibility"]?.GetValueKind() == JsonValueKind.String ? (string)body["Eligibility"]! : "";
+        var wanted = (string)body["Eligibility"]!;
         if (wanted.Length == 0) throw ServerException.Invalid("Node ID hasn't been provided");
         var changes = wanted != node.SchedulingEligibility;
         var evaluations = changes && wanted == NodeEligibility.Eligible ? Evaluate(call, node) : [];

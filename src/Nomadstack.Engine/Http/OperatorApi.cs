@@ -108,7 +108,14 @@ internal static class OperatorApi
             ["StableSince"] = s.StableSince.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
         });
         return call.JsonAsync(
-            new JsonObject { ["Healthy"] = well, ["FailureTolerance"] = Math.Max(0, healthy - (voters / 2 + 1)), ["Servers"] = new JsonArray([.. list]) },
+            new JsonObject
+            {
+                ["Healthy"] = well,
+                ["FailureTolerance"] = Math.Max(0, healthy - (voters / 2 + 1)),
+                ["Servers"] = new JsonArray([.. list]),
+                ["Leader"] = status.Leader ?? "",
+                ["Voters"] = new JsonArray([.. servers.Where(s => s.Server.Suffrage == Suffrage.Voter).Select(s => (JsonNode)JsonValue.Create(s.Server.Id))]),
+            },
             well ? StatusCodes.Status200OK : StatusCodes.Status429TooManyRequests);
     }
 
@@ -125,12 +132,12 @@ internal static class OperatorApi
 
     public static async Task RestoreSnapshotAsync(ApiCall call)
     {
-        byte[] saved;
+        ReadOnlyMemory<byte> saved;
         try
         {
             saved = SnapshotArchive.Read(call.RawBody);
             // Refused here it costs a message; in the log it would stop every server.
-            new StateStore().Restore(new MemoryStream(saved));
+            new StateStore().Restore(new MemoryStream(saved.ToArray()));
         }
         catch (Exception e) when (e is InvalidDataException or JsonException or EndOfStreamException)
         {

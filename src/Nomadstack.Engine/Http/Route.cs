@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Engine.Http.Calls;
+using Nomadstack.Engine.Jobs;
+
 namespace Nomadstack.Engine.Http;
 
 internal enum Access
@@ -23,15 +26,26 @@ internal enum Access
 
     /// <summary>As <see cref="Local"/>, and only between agents.</summary>
     LocalRpc,
+
+    /// <summary>Nomad answers it and this engine does not; it stands here because a pattern of another call would take it.</summary>
+    NotServed,
 }
 
 /// <summary>One call of the API.</summary>
 /// <param name="Methods">Separated by a bar.</param>
 /// <param name="Pattern">A star stands for one part of the path.</param>
-internal sealed record Route(string Methods, string Pattern, Access Access, Func<ApiCall, Task> Answer)
+/// <param name="Query">The parameters it knows beside those of every call, separated by spaces.</param>
+/// <param name="Body">What its body may hold; null for nothing.</param>
+/// <param name="MaxBody">In bytes.</param>
+internal sealed record Route(string Methods, string Pattern, Access Access, Func<ApiCall, Task>? Answer, string Query = "", JobBlock? Body = null, int MaxBody = BodyBudget.Small)
 {
     private readonly string[] _pattern = Pattern.Split('/');
     private readonly string[] _methods = Methods.Split('|');
+
+    public IReadOnlyList<string> Parameters { get; } = Query.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Whether a GET does what a PUT does: HashiCorp's client collects garbage by GET.</summary>
+    public bool ActsOnGet { get; init; }
 
     public bool Allows(string method) => _methods.Contains(method);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Compression;
@@ -9,13 +10,28 @@ using Nomadstack.Engine.Raft;
 
 namespace Nomadstack.Engine.Http;
 
-/// <summary>A saved state in the wrapping that Nomad's tools check: a compressed archive of what it is about, the state, and the checksums of both.</summary>
+/// <summary>
+/// A saved state in the wrapping that Nomad's tools check: a compressed archive of what it is about, the state, and the checksums of both. The state looks to them like one of
+/// Nomad's: an empty header and one record, of a type that Nomad does not know, so that <c>snapshot inspect</c> can count it.
+/// </summary>
 internal static class SnapshotArchive
 {
+    /// <summary>Of the state, unpacked.</summary>
+    public const int MaxStateBytes = 128 * 1024 * 1024;
+
+    /// <summary>MessagePack's empty map and its word for bytes of a 32-bit length; between them Nomad's type of a record, one that it has not.</summary>
+    private const byte EmptyMap = 0x80, OurRecord = 0xFE, Bytes32 = 0xC6;
+
+    private const int PrefixBytes = 7;
+
     private const string Meta = "meta.json", State = "state.bin", Sums = "SHA256SUMS";
 
-    public static byte[] Write(long index, RaftStatus? raft, byte[] state, DateTimeOffset at)
+    public static byte[] Write(long index, RaftStatus? raft, byte[] saved, DateTimeOffset at)
     {
+        var state = new byte[PrefixBytes + saved.Length];
+        (state[0], state[1], state[2]) = (EmptyMap, OurRecord, Bytes32);
+        BinaryPrimitives.WriteInt32BigEndian(state.AsSpan(3), saved.Length);
+        saved.CopyTo(state, PrefixBytes);
         var servers = (raft?.Configuration ?? RaftConfiguration.Empty).Servers.Select(s => (JsonNode)new JsonObject { ["Suffrage"] = s.Suffrage == Suffrage.Voter ? 0 : 1, ["ID"] = s.Id, ["Address"] = s.Address });
         var meta = Encoding.UTF8.GetBytes(new JsonObject
         {
@@ -43,17 +59,22 @@ internal static class SnapshotArchive
 
     /// <returns>The state.</returns>
     /// <exception cref="InvalidDataException">No archive, or one that was damaged.</exception>
-    public static byte[] Read(ReadOnlyMemory<byte> archive)
+    public static ReadOnlyMemory<byte> Read(ReadOnlyMemory<byte> archive)
     {
+        var left = MaxStateBytes;
         var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);
         using (var gzip = new GZipStream(new MemoryStream(archive.ToArray()), CompressionMode.Decompress))
         using (var tar = new TarReader(gzip))
         {
             while (tar.GetNextEntry() is { } entry)
             {
-                using var content = new MemoryStream();
-                entry.DataStream?.CopyTo(content);
-                files[entry.Name] = content.ToArray();
+                // A small archive may unpack to any size.
+                if (entry.Length > left)
+                    throw new InvalidDataException($"the archive unpacks to more than {MaxStateBytes} bytes, which is all that nomadstack's embedded engine restores");
+                left -= (int)entry.Length;
+                var content = new byte[entry.Length];
+                entry.DataStream?.ReadExactly(content);
+                files[entry.Name] = content;
             }
         }
 
@@ -62,7 +83,8 @@ internal static class SnapshotArchive
         var sums = Encoding.UTF8.GetString(files[Sums]);
         foreach (var name in new[] { Meta, State })
             if (!sums.Contains($"{Hex(files[name])}  {name}", StringComparison.Ordinal)) throw new InvalidDataException($"hash check failed for \"{name}\"");
-        return files[State];
+        // Release 0.1.0 wrote the state as it is; it begins with a brace.
+        return files[State] is [EmptyMap, OurRecord, Bytes32, ..] and { Length: >= PrefixBytes } state ? state.AsMemory(PrefixBytes) : files[State];
     }
 
     /// <summary>For the header with which a client checks what arrived.</summary>

@@ -10,7 +10,15 @@ namespace Nomadstack.Engine.Http;
 /// <summary>Rows as lists and single reads show them.</summary>
 internal static class Stubs
 {
-    public static JsonObject Job(Job job, StateSnapshot state) => new()
+    /// <param name="meta">Whether its metadata is wanted too.</param>
+    public static JsonObject Job(Job job, StateSnapshot state, bool meta)
+    {
+        var stub = Job(job, state);
+        if (meta) stub["Meta"] = job.Meta is { } all ? new JsonObject(all.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))) : null;
+        return stub;
+    }
+
+    private static JsonObject Job(Job job, StateSnapshot state) => new()
     {
         ["ID"] = job.ID,
         ["ParentID"] = job.ParentID,
@@ -39,13 +47,17 @@ internal static class Stubs
         return summary with { Children = new(children.GetValueOrDefault(JobStatus.Pending), children.GetValueOrDefault(JobStatus.Running), children.GetValueOrDefault(JobStatus.Dead)) };
     }
 
-    public static JsonObject Node(Node node)
+    /// <param name="resources">Whether what it has is wanted too.</param>
+    /// <param name="system">Whether the name of its operating system is.</param>
+    public static JsonObject Node(Node node, bool resources, bool system)
     {
         var stub = Of(node, StateJson.Default.Node);
-        foreach (var detail in new[] { "SecretID", "Attributes", "NodeResources", "ReservedResources", "Links", "Meta", "DrainStrategy", "Events", "HTTPAddr", "TLSEnabled", "StatusUpdatedAt" }) stub.Remove(detail);
+        if (!resources) foreach (var detail in new[] { "NodeResources", "ReservedResources" }) stub.Remove(detail);
+        foreach (var detail in new[] { "SecretID", "Attributes", "Links", "Meta", "DrainStrategy", "Events", "HTTPAddr", "TLSEnabled", "StatusUpdatedAt" }) stub.Remove(detail);
         stub["Address"] = node.HTTPAddr.Length > 0 && node.HTTPAddr.Contains(':') ? HostPort.Split(node.HTTPAddr).Host : node.HTTPAddr;
         stub["Version"] = node.Attributes.GetValueOrDefault("nomad.version", "");
         stub["Drain"] = node.DrainStrategy is not null;
+        if (system) stub["Attributes"] = new JsonObject { ["os.name"] = node.Attributes.GetValueOrDefault("os.name", "") };
         return stub;
     }
 
@@ -75,11 +87,13 @@ internal static class Stubs
         new() { ["CPU"] = cpu, ["Cores"] = 0, ["MemoryMB"] = memory, ["MemoryMaxMB"] = 0, ["DiskMB"] = disk, ["IOPS"] = 0, ["Networks"] = networks?.DeepClone(), ["Devices"] = null };
 
     /// <param name="resources">Whether what it was allocated is wanted too.</param>
-    public static JsonObject Allocation(Allocation allocation, bool resources)
+    /// <param name="tasks">Whether the states of its tasks are.</param>
+    public static JsonObject Allocation(Allocation allocation, bool resources, bool tasks = true)
     {
         var stub = Of(allocation with { Job = null! }, StateJson.Default.Allocation);
         foreach (var detail in new[] { "Metrics", "PreviousAllocation", "NextAllocation", "DeploymentID", "AllocModifyIndex" }) stub.Remove(detail);
         if (!resources) stub.Remove("AllocatedResources");
+        if (!tasks) stub.Remove("TaskStates");
         stub["DeploymentID"] = allocation.DeploymentID;
         stub["JobType"] = allocation.Job.Type;
         stub["JobVersion"] = allocation.Job.Version;

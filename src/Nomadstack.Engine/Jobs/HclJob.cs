@@ -25,6 +25,7 @@ internal sealed class HclJob
     private const string FileName = "input.hcl";
 
     private readonly List<JobComplaint> _complaints = [];
+    private int _blocks;
 
     private HclJob() { }
 
@@ -87,6 +88,13 @@ internal sealed class HclJob
     private JsonObject ReadBlock(HclBlock block, JobBlock schema)
     {
         var result = new JsonObject();
+        if (++_blocks > JobShape.MaxBlocks)
+        {
+            if (_blocks == JobShape.MaxBlocks + 1)
+                Complain(block.Header, "Too many blocks", $"It comes after {JobShape.MaxBlocks} other blocks, which is all that a job may have in the embedded engine.");
+            return result;
+        }
+
         foreach (var field in schema.Fields.Where(f => !f.Newer)) result[field.Json] = field.WhenAbsent();
         ReadLabels(block, schema, result);
         foreach (var attribute in block.Body.Attributes) ReadAttribute(attribute, schema, result);
@@ -143,10 +151,10 @@ internal sealed class HclJob
         var field = schema.ByHcl(block.Type);
         switch (field?.Kind)
         {
-            case FieldKind.Block or FieldKind.Map or FieldKind.MapOfTexts or FieldKind.Config when result[field.Json] is not null:
+            case FieldKind.Block or FieldKind.Map or FieldKind.Config when result[field.Json] is not null:
                 Complain(block.Header, $"Duplicate {block.Type} block", $"Only one {block.Type} block is allowed.");
                 break;
-            case FieldKind.Block or FieldKind.Map or FieldKind.MapOfTexts or FieldKind.Config:
+            case FieldKind.Block or FieldKind.Map or FieldKind.Config:
                 result[field.Json] = Content(block, field);
                 break;
             case FieldKind.Blocks or FieldKind.Ports or FieldKind.Constraints:
@@ -165,7 +173,6 @@ internal sealed class HclJob
     {
         FieldKind.Constraints => ReadConstraint(block),
         FieldKind.Map => ReadMap(block, value => HclValues.Text(value)),
-        FieldKind.MapOfTexts => ReadMap(block, HclValues.Texts),
         FieldKind.Config => ReadConfig(block),
         _ => ReadBlock(block, field.Of!),
     };

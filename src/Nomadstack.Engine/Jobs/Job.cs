@@ -34,6 +34,10 @@ internal sealed record Job
 
     public bool Dispatched { get; init; }
 
+    /// <summary>What the caller gave to the dispatch, so that the same dispatch does not happen twice; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? DispatchIdempotencyToken { get; init; }
+
     /// <summary>A template, which never has allocations.</summary>
     [JsonIgnore]
     public bool IsParameterized => ParameterizedJob is not null && !Dispatched;
@@ -64,10 +68,11 @@ internal sealed record Job
 
     public TaskGroup? Group(string name) => TaskGroups.FirstOrDefault(g => g.Name == name);
 
-    /// <summary>The metadata of a task with its group's and its job's; the nearer wins.</summary>
+    /// <summary>The metadata of a task with its group's and its job's; the nearer wins. What a dispatch may give and did not is there, and empty.</summary>
     public IReadOnlyDictionary<string, string> MetaOf(TaskGroup group, JobTask task)
     {
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var key in ParameterizedJob?.MetaOptional ?? []) all[key] = "";
         foreach (var meta in new[] { Meta, group.Meta, task.Meta })
             foreach (var (key, value) in meta ?? new Dictionary<string, string>()) all[key] = value;
         return all;

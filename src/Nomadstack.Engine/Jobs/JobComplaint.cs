@@ -13,8 +13,7 @@ internal abstract record JobReading
 {
     private JobReading() { }
 
-    /// <param name="Warnings">What the embedded engine keeps but does not do; told at registration.</param>
-    internal sealed record Read(Job Job, IReadOnlyList<string> Warnings) : JobReading;
+    internal sealed record Read(Job Job) : JobReading;
 
     internal sealed record Refused(IReadOnlyList<JobComplaint> Complaints) : JobReading
     {

@@ -23,6 +23,8 @@ internal static class JobDefaults
         Default(job, "Region", "global");
         Default(job, "Type", JobType.Service);
         Default(job, "Priority", 50);
+        // As Nomad since 1.6; before, a job without datacenters was refused.
+        if (job["Datacenters"] is not JsonArray { Count: > 0 }) job["Datacenters"] = new JsonArray("*");
         foreach (var name in new[] { "Stop", "AllAtOnce", "Stable" }) Default(job, name, false);
         foreach (var name in new[] { "Version", "CreateIndex", "ModifyIndex", "JobModifyIndex" }) Default(job, name, 0);
 
@@ -53,11 +55,10 @@ internal static class JobDefaults
         if (group["Migrate"] is JsonObject migrate) FillMigrate(migrate);
 
         FillRestart(Block(group, "RestartPolicy"), type);
-        foreach (var task in Objects(group, "Tasks")) FillTask(task, group, job);
-        foreach (var service in Objects(group, "Services")) FillService(service, $"{(string?)job["Name"]}-{(string?)group["Name"]}");
+        foreach (var task in Objects(group, "Tasks")) FillTask(task, group);
     }
 
-    private static void FillTask(JsonObject task, JsonObject group, JsonObject job)
+    private static void FillTask(JsonObject task, JsonObject group)
     {
         var resources = Block(task, "Resources", "DiskMB", "MemoryMaxMB", "Networks", "Devices", "IOPS");
         Default(resources, "Cores", 0);
@@ -68,8 +69,6 @@ internal static class JobDefaults
         Default(logs, "MaxFiles", 10);
         Default(logs, "MaxFileSizeMB", 10);
         Inherit(task, group, "RestartPolicy");
-        foreach (var service in Objects(task, "Services"))
-            FillService(service, $"{(string?)job["Name"]}-{(string?)group["Name"]}-{(string?)task["Name"]}");
     }
 
     private static void FillUpdate(JsonObject update)
@@ -118,22 +117,8 @@ internal static class JobDefaults
         Default(restart, "Mode", "fail");
     }
 
-    private static void FillService(JsonObject service, string name)
-    {
-        if (IsEmpty(service["Name"])) service["Name"] = name;
-        if (IsEmpty(service["AddressMode"])) service["AddressMode"] = "auto";
-        if (IsEmpty(service["OnUpdate"])) service["OnUpdate"] = "require_healthy";
-        foreach (var check in Objects(service, "Checks"))
-        {
-            Inherit(check, service, "CheckRestart", keepZero: false);
-            if (check["CheckRestart"] is JsonObject restart) Default(restart, "Grace", Second);
-            if (IsEmpty(check["OnUpdate"])) check["OnUpdate"] = service["OnUpdate"]?.DeepClone();
-        }
-    }
-
     /// <summary>What the owner above says, where this one says nothing: block by block and field by field.</summary>
-    /// <param name="keepZero">Whether a zero here is an answer; otherwise it counts as silence.</param>
-    private static void Inherit(JsonObject owner, JsonObject above, string name, string? from = null, bool when = true, bool keepZero = true)
+    private static void Inherit(JsonObject owner, JsonObject above, string name, string? from = null, bool when = true)
     {
         if (above[from ?? name] is not JsonObject inherited || (owner[name] is null && !when)) return;
         if (owner[name] is not JsonObject own)
@@ -143,14 +128,12 @@ internal static class JobDefaults
         }
 
         foreach (var (field, value) in inherited)
-            if (own[field] is null || (!keepZero && IsZero(own[field]))) own[field] = value?.DeepClone();
+            if (own[field] is null) own[field] = value?.DeepClone();
     }
 
     private static bool IsSet(JsonNode? update) => update is JsonObject block && block.Any(entry => entry.Value is not null && !IsZero(entry.Value));
 
     private static bool IsZero(JsonNode? value) => value?.ToJsonString() is null or "0" or "false" or "\"\"";
-
-    private static bool IsEmpty(JsonNode? value) => value is null || (string?)value == "";
 
     private static void Default(JsonObject owner, string name, JsonNode? value)
     {

@@ -16,9 +16,6 @@ internal enum FieldKind
     /// <summary>Text by text: a block or an attribute in HCL.</summary>
     Map,
 
-    /// <summary>Lists of text by text, as the headers of a check.</summary>
-    MapOfTexts,
-
     /// <summary>A driver's own configuration: kept as it is, for the driver to judge.</summary>
     Config,
     Block,
@@ -32,6 +29,9 @@ internal enum FieldKind
 
     /// <summary>Set by servers, and taken over from JSON as it is.</summary>
     Server,
+
+    /// <summary>Of any kind: somebody else looks at it, or nobody needs to.</summary>
+    Any,
 
     /// <summary>Nomad has it, this engine does not: only a value that asks for nothing passes.</summary>
     Refused,
@@ -50,6 +50,9 @@ internal sealed record JobField(string Json, string? Hcl, FieldKind Kind, bool N
 
     /// <summary>For a refused field: values that ask for nothing beside Go's zero values.</summary>
     public IReadOnlyList<string> Harmless { get; init; } = [];
+
+    /// <summary>For a refused block: clients send it also where the job file has none. Any other block asks for something by being there.</summary>
+    public bool FilledIn { get; init; }
 
     public JsonNode? WhenAbsent() => (Zero ?? Kind) switch
     {

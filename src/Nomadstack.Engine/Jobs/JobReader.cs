@@ -17,7 +17,7 @@ internal static class JobReader
     /// <param name="client">The job itself, without the envelope it was sent in.</param>
     public static JobReading Read(JsonObject client)
     {
-        var (json, complaints) = JobShape.Of(client);
+        var (json, complaints) = JobShape.Of(client, JobSchema.Job);
         if (complaints.Count > 0) return new JobReading.Refused(complaints);
         JobDefaults.Fill(json);
         StoredShape(json);
@@ -34,7 +34,7 @@ internal static class JobReader
         }
 
         var invalid = JobValidation.Complaints(job);
-        return invalid.Count > 0 ? new JobReading.Refused(invalid) : new JobReading.Read(job, JobValidation.Warnings(job));
+        return invalid.Count > 0 ? new JobReading.Refused(invalid) : new JobReading.Read(job);
     }
 
     /// <summary>How a server keeps a job, where that differs from what it was sent.</summary>
@@ -50,17 +50,17 @@ internal static class JobReader
         };
         NullWhenEmpty(job, "Constraints", "Meta");
         if (job["ParameterizedJob"] is JsonObject parameterized && (string?)parameterized["Payload"] is "") parameterized["Payload"] = ParameterizedJob.Optional;
+        job["TaskGroups"] ??= new JsonArray();
         foreach (var group in Objects(job["TaskGroups"]))
         {
-            NullWhenEmpty(group, "Constraints", "Meta", "Networks", "Services");
+            group["Tasks"] ??= new JsonArray();
+            NullWhenEmpty(group, "Constraints", "Meta", "Networks");
             foreach (var network in Objects(group["Networks"])) StoredNetwork(network);
-            foreach (var service in Objects(group["Services"])) StoredService(service);
             foreach (var task in Objects(group["Tasks"]))
             {
-                NullWhenEmpty(task, "Constraints", "Meta", "Env", "Config", "Services");
+                NullWhenEmpty(task, "Constraints", "Meta", "Env", "Config");
                 var resources = (JsonObject)task["Resources"]!;
                 foreach (var field in new[] { "Cores", "DiskMB", "IOPS", "MemoryMaxMB" }) resources[field] ??= 0;
-                foreach (var service in Objects(task["Services"])) StoredService(service);
             }
         }
     }
@@ -71,19 +71,6 @@ internal static class JobReader
         NullWhenEmpty(network, "DynamicPorts", "ReservedPorts");
         foreach (var port in Objects(network["DynamicPorts"]).Concat(Objects(network["ReservedPorts"])))
             if ((string?)port["HostNetwork"] is null or "") port["HostNetwork"] = NetworkResource.DefaultHostNetwork;
-    }
-
-    private static void StoredService(JsonObject service)
-    {
-        service.Remove("Id");
-        service.Remove("CheckRestart");
-        service["Namespace"] ??= "default";
-        NullWhenEmpty(service, "Tags", "CanaryTags", "Checks", "Meta", "CanaryMeta");
-        foreach (var check in Objects(service["Checks"]))
-        {
-            check.Remove("Id");
-            if ((string?)check["Name"] is null or "") check["Name"] = $"service: \"{(string?)service["Name"]}\" check";
-        }
     }
 
     private static void NullWhenEmpty(JsonObject owner, params ReadOnlySpan<string> names)

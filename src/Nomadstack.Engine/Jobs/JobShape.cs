@@ -6,24 +6,37 @@ namespace Nomadstack.Engine.Jobs;
 
 /// <summary>
 /// Brings a client's JSON into the one shape we go on with: every field under its own name, null or zero where the client said nothing.
-/// A field that this engine does not know passes only when it asks for nothing; otherwise it is refused by its path.
+/// A field that this engine does not know passes only when it asks for nothing; otherwise it is refused by its path. An empty block asks for something:
+/// whoever writes <c>identity {}</c> gets an identity from Nomad.
 /// </summary>
 internal sealed class JobShape
 {
+    /// <summary>Short of the longest wait of a .NET timer, which is 2^32 - 2 milliseconds.</summary>
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromDays(49);
+
+    /// <summary>Of one job, all kinds together. With every field that a default fills a block takes some 8 KB on its way, and so many 40 MB.</summary>
+    public const int MaxBlocks = 5000;
+
     private readonly List<JobComplaint> _complaints = [];
+    private int _blocks;
 
     private JobShape() { }
 
-    public static (JsonObject Job, IReadOnlyList<JobComplaint> Complaints) Of(JsonObject client)
+    public static (JsonObject Shaped, IReadOnlyList<JobComplaint> Complaints) Of(JsonObject client, JobBlock schema)
     {
         var shape = new JobShape();
-        var job = shape.Object(client, JobSchema.Job, "");
-        return (job, shape._complaints);
+        return (shape.Object(client, schema, ""), shape._complaints);
     }
 
     private JsonObject Object(JsonObject client, JobBlock schema, string path)
     {
         var result = new JsonObject();
+        if (++_blocks > MaxBlocks)
+        {
+            if (_blocks == MaxBlocks + 1) Complain(path, $"comes after {MaxBlocks} other blocks, which is all that a job may have in the embedded engine");
+            return result;
+        }
+
         foreach (var field in schema.Fields.Where(f => !f.Newer)) result[field.Json] = field.WhenAbsent();
         foreach (var (name, value) in client)
         {
@@ -31,11 +44,12 @@ internal sealed class JobShape
             var field = schema.ByJson(name);
             if (field is null)
             {
-                if (!AsksForNothing(value, [])) Complain(at, "is not known to the embedded engine");
+                if (value is JsonObject || !AsksForNothing(value, [])) Complain(at, "is not known to the embedded engine");
             }
             else if (field.Kind == FieldKind.Refused)
             {
-                if (!AsksForNothing(value, field.Harmless)) Complain(at, "is something that HashiCorp's Nomad does and the embedded engine does not");
+                if ((value is JsonObject && !field.FilledIn) || !AsksForNothing(value, field.Harmless))
+                    Complain(at, "is something that HashiCorp's Nomad does and the embedded engine does not");
             }
             else if (value is not null)
             {
@@ -50,13 +64,18 @@ internal sealed class JobShape
     {
         switch (field.Kind)
         {
-            case FieldKind.Server or FieldKind.Config:
+            case FieldKind.Server or FieldKind.Any:
+            case FieldKind.Config when value is JsonObject:
             case FieldKind.Text when value.GetValueKind() == JsonValueKind.String:
             case FieldKind.Flag when value.GetValueKind() is JsonValueKind.True or JsonValueKind.False:
-            case FieldKind.Number or FieldKind.Duration when value is JsonValue number && number.TryGetValue<JsonElement>(out var element) ? element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out _) : value.GetValueKind() == JsonValueKind.Number:
+            case FieldKind.Number when IsWhole(value):
             case FieldKind.Texts when value is JsonArray texts && texts.All(IsText):
             case FieldKind.Map when value is JsonObject map && map.All(entry => IsText(entry.Value)):
-            case FieldKind.MapOfTexts when value is JsonObject lists && lists.All(entry => entry.Value is JsonArray texts && texts.All(IsText)):
+                return value.DeepClone();
+            case FieldKind.Duration when IsWhole(value):
+                // An interval is compared with and never waited for.
+                if ((long)value > s_longestWait.Ticks * TimeSpan.NanosecondsPerTick && field.Json != "Interval")
+                    Complain(at, $"is longer than {s_longestWait.TotalDays} days, the longest wait of the embedded engine");
                 return value.DeepClone();
             case FieldKind.Block when value is JsonObject block:
                 return Object(block, field.Of!, at);
@@ -96,6 +115,11 @@ internal sealed class JobShape
         },
     };
 
+    private static bool IsWhole(JsonNode value) =>
+        value is JsonValue number && number.TryGetValue<JsonElement>(out var element)
+            ? element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out _)
+            : value.GetValueKind() == JsonValueKind.Number;
+
     private static bool IsText(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String;
 
     private static string Described(FieldKind kind) => kind switch
@@ -105,8 +129,8 @@ internal sealed class JobShape
         FieldKind.Flag => "true or false",
         FieldKind.Duration => "a whole number of nanoseconds",
         FieldKind.Texts => "a list of strings",
-        FieldKind.Map or FieldKind.MapOfTexts => "a map of strings",
-        FieldKind.Block => "an object",
+        FieldKind.Map => "a map of strings",
+        FieldKind.Block or FieldKind.Config => "an object",
         _ => "a list of objects",
     };
 

@@ -14,7 +14,6 @@ internal sealed record JobTask
     public JsonElement? Config { get; init; }
 
     public IReadOnlyDictionary<string, string>? Env { get; init; }
-    public IReadOnlyList<JsonElement>? Services { get; init; }
     public IReadOnlyList<Constraint>? Constraints { get; init; }
     public Resources Resources { get; init; } = new();
     public RestartPolicy RestartPolicy { get; init; } = new();
@@ -26,6 +25,7 @@ internal sealed record JobTask
     public LogConfig LogConfig { get; init; } = new();
     public string KillSignal { get; init; } = "";
 
+    public IReadOnlyList<string>? Services { get; }
     public string User { get; } = "";
     public string? Vault { get; }
     public IReadOnlyList<string>? Templates { get; }

@@ -8,6 +8,9 @@ internal static class JobType
     public const string Batch = "batch";
     public const string System = "system";
 
+    /// <summary>Nomad's since 1.2; not one of ours.</summary>
+    public const string SysBatch = "sysbatch";
+
     public static readonly IReadOnlyList<string> All = [Service, Batch, System];
 }
 

@@ -22,7 +22,7 @@ internal static partial class JobValidation
         if (policy.Mode is not (RestartPolicy.ModeDelay or RestartPolicy.ModeFail)) yield return $"Unsupported restart mode: \"{policy.Mode}\"";
         if (policy.Attempts == 0 && policy.Mode != RestartPolicy.ModeFail) yield return $"Restart policy \"{policy.Mode}\" with {policy.Attempts} attempts is ambiguous";
         if (policy.Interval < RestartMinInterval) yield return $"Interval can not be less than {Format(RestartMinInterval)} (got {Format(policy.Interval)})";
-        if (policy.Attempts * policy.Delay > policy.Interval)
+        if (Times(policy.Attempts, policy.Delay) > policy.Interval)
             yield return $"Nomad can't restart the TaskGroup {policy.Attempts} times in an interval of {Format(policy.Interval)} with a delay of {Format(policy.Delay)}";
     }
 
@@ -54,17 +54,21 @@ internal static partial class JobValidation
     /// <summary>How long the attempts take when each fails at once: the last one's delay is what Nomad counts, once the ceiling is reached their sum.</summary>
     private static TimeSpan NeededFor(ReschedulePolicy policy)
     {
-        if (policy.DelayFunction == ReschedulePolicy.Constant) return policy.Attempts * policy.Delay;
+        if (policy.DelayFunction == ReschedulePolicy.Constant) return Times(policy.Attempts, policy.Delay);
         var (needed, previous, current) = (TimeSpan.Zero, TimeSpan.Zero, policy.Delay);
         for (var i = 0; i < policy.Attempts && needed <= policy.Interval; i++)
         {
-            needed = current >= policy.MaxDelay ? needed + policy.MaxDelay : current;
+            // From here on they are all alike; there may be two thousand million.
+            if (current >= policy.MaxDelay) return Times(policy.Attempts - i, policy.MaxDelay) is var rest && rest < TimeSpan.MaxValue - needed ? needed + rest : TimeSpan.MaxValue;
+            needed = current;
             var next = policy.DelayFunction == ReschedulePolicy.Exponential ? current + current : current + previous;
             (previous, current) = (current, next < policy.MaxDelay ? next : policy.MaxDelay);
         }
 
         return needed;
     }
+
+    private static TimeSpan Times(int number, TimeSpan span) => new((long)Int128.Clamp((Int128)number * span.Ticks, -TimeSpan.MaxValue.Ticks, TimeSpan.MaxValue.Ticks));
 
     private static IEnumerable<string> OfUpdate(UpdateStrategy update)
     {

@@ -1,33 +1,28 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Engine.Jobs;
 
 /// <summary>What makes a complete job unreasonable. Says it in Nomad's words, since people search for them.</summary>
 internal static partial class JobValidation
 {
-    private const int MinPriority = 1;
-    private const int MaxPriority = 100;
+    public const int MinPriority = 1;
+    public const int MaxPriority = 100;
+
+    /// <summary>Nomad's default for <c>job_max_count</c>.</summary>
+    public const int MaxCount = 50_000;
+
+    /// <summary>In UTF-8. In a URL a byte may take three, and the line of a request must be shorter than Kestrel's 8 KiB.</summary>
+    private const int MaxIdBytes = 2048;
+
+    /// <summary>A name becomes part of a file's, of which Linux allows 255 bytes; some are left for what comes behind it.</summary>
+    private const int MaxNameBytes = 224;
 
     /// <summary>All of them at once; empty when the job may be registered.</summary>
     public static IReadOnlyList<JobComplaint> Complaints(Job job) => [.. OfJob(job).Select(what => new JobComplaint("", what))];
-
-    /// <summary>What is kept in the job but not done.</summary>
-    public static IReadOnlyList<string> Warnings(Job job)
-    {
-        var warnings = new List<string>();
-        foreach (var group in job.TaskGroups)
-        {
-            var services = (group.Services?.Count ?? 0) + group.Tasks.Sum(t => t.Services?.Count ?? 0);
-            if (services > 0)
-                warnings.Add($"Group \"{group.Name}\" has warnings: {services} service(s) are kept in the job, but the embedded engine registers no services and runs no checks");
-            if (services > 0 && group.Update is { HealthCheck: HealthChecks.Checks })
-                warnings.Add($"Group \"{group.Name}\" has warnings: health_check \"checks\" goes by task states alone in the embedded engine");
-        }
-
-        return warnings;
-    }
 
     private static IEnumerable<string> OfJob(Job job)
     {
@@ -35,15 +30,19 @@ internal static partial class JobValidation
         if (job.ID.Length == 0) yield return "Missing job ID";
         else if (job.ID.Contains(' ')) yield return "Job ID contains a space";
         else if (job.ID.Contains('\0')) yield return "Job ID contains a null character";
+        if (TooLong(job.ID, MaxIdBytes) is { } longId) yield return $"Job ID {longId}";
         if (job.Name.Length == 0) yield return "Missing job name";
         else if (job.Name.Contains('\0')) yield return "Job Name contains a null character";
+        if (TooLong(job.Name, MaxIdBytes) is { } longName) yield return $"Job Name {longName}";
         if (job.Namespace != "default") yield return $"job \"{job.ID}\" is in nonexistent namespace \"{job.Namespace}\"";
         if (job.Type.Length == 0) yield return "Missing job type";
+        else if (job.Type == JobType.SysBatch) yield return "job type \"sysbatch\" is something that HashiCorp's Nomad does and the embedded engine does not";
         else if (!JobType.All.Contains(job.Type)) yield return $"Invalid job type: \"{job.Type}\"";
         if (job.Priority is < MinPriority or > MaxPriority) yield return $"Job priority must be between [{MinPriority}, {MaxPriority}]";
         if (job.Datacenters.Count == 0) yield return "Missing job datacenters";
         if (job.Datacenters.Any(d => d.Length == 0)) yield return "Job datacenter must be non-empty string";
         if (job.TaskGroups.Count == 0) yield return "Missing job task groups";
+        if (job.TaskGroups.Sum(g => (long)g.Count) is > MaxCount and var total) yield return $"total count was greater than job_max_count: {total} > {MaxCount}";
         foreach (var complaint in OfConstraints(job.Constraints)) yield return complaint;
         foreach (var complaint in Repeated(job.TaskGroups.Select(g => g.Name), "Job task group", "group")) yield return complaint;
         foreach (var group in job.TaskGroups)
@@ -69,6 +68,7 @@ internal static partial class JobValidation
     private static IEnumerable<string> OfGroup(TaskGroup group, Job job)
     {
         if (group.Name.Contains('\0')) yield return "Task group name contains null character";
+        if (TooLong(group.Name, MaxNameBytes) is { } longName) yield return $"Task group name {longName}";
         if (group.Count < 0) yield return "Task group count can't be negative";
         if (group.Tasks.Count == 0) yield return "Missing tasks for task group";
         foreach (var complaint in OfConstraints(group.Constraints)) yield return complaint;
@@ -101,7 +101,9 @@ internal static partial class JobValidation
         // Its name becomes a folder.
         if (task.Name.IndexOfAny(['/', '\\']) >= 0 || task.Name is "." or "..") yield return "Task name cannot include slashes";
         else if (task.Name.Contains('\0')) yield return "Task name cannot include null characters";
+        if (TooLong(task.Name, MaxNameBytes) is { } longName) yield return $"Task name {longName}";
         if (task.Driver.Length == 0) yield return "Missing task driver";
+        if (task.KillSignal.Length > 0 && SignalNames.Number(task.KillSignal) is null) yield return $"kill_signal: \"{task.KillSignal}\" is not a signal";
         if (task.KillTimeout < TimeSpan.Zero) yield return "KillTimeout must be a positive value";
         if (task.Resources.CPU < 1) yield return $"minimum CPU value is 1; got {task.Resources.CPU}";
         if (task.Resources.MemoryMB < 10) yield return $"minimum MemoryMB value is 10; got {task.Resources.MemoryMB}";
@@ -163,6 +165,9 @@ internal static partial class JobValidation
 
         if (constraint.LTarget.Length == 0) yield return "No LTarget provided but is required by constraint";
     }
+
+    private static string? TooLong(string text, int bytes) =>
+        Encoding.UTF8.GetByteCount(text) is var has && has > bytes ? $"has {has} bytes; the embedded engine allows {bytes}" : null;
 
     private static bool IsRegex(string pattern)
     {

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Text.Json;
-
 namespace Nomadstack.Engine.Jobs;
 
 /// <summary>Tasks that are placed together on one node, <see cref="Count"/> times.</summary>
@@ -21,9 +19,7 @@ internal sealed record TaskGroup
     public IReadOnlyDictionary<string, string>? Meta { get; init; }
     public IReadOnlyList<NetworkResource>? Networks { get; init; }
 
-    /// <summary>Kept for readers of the job; the embedded engine registers no services.</summary>
-    public IReadOnlyList<JsonElement>? Services { get; init; }
-
+    public IReadOnlyList<string>? Services { get; }
     public ConsulBlock Consul { get; } = ConsulBlock.None;
     public IReadOnlyList<string>? Affinities { get; }
     public IReadOnlyList<string>? Spreads { get; }

@@ -12,7 +12,7 @@ internal sealed class RaftDamageException(string message) : Exception(message);
 /// </summary>
 /// <remarks>
 /// A frame that is not whole, with no whole one behind it, is what a power cut leaves of a batch that nobody was told of: it is cut off.
-/// With a whole frame behind it, it had been acknowledged, and the log is refused.
+/// With a whole frame behind it, it had been acknowledged, and so it had when <see cref="Acknowledgements"/> say it: then the log is refused.
 /// One caller at a time. After a failed write or fsync nobody knows what the disk holds: the log refuses to go on until it is opened anew.
 /// </remarks>
 internal sealed class RaftLog : IDisposable
@@ -30,6 +30,7 @@ internal sealed class RaftLog : IDisposable
 
     private readonly IRaftFiles _files;
     private readonly long _segmentBytes;
+    private readonly Acknowledgements _acknowledged;
 
     /// <summary>Older segments, and the highest index each of them holds.</summary>
     private readonly List<(long Number, long Highest)> _older = [];
@@ -38,7 +39,7 @@ internal sealed class RaftLog : IDisposable
     private long _highest;
     private bool _broken;
 
-    private RaftLog(IRaftFiles files, long segmentBytes) => (_files, _segmentBytes) = (files, segmentBytes);
+    private RaftLog(IRaftFiles files, long segmentBytes) => (_files, _segmentBytes, _acknowledged) = (files, segmentBytes, new(files));
 
     public HardState HardState { get; private set; } = new(0, null);
 
@@ -53,7 +54,9 @@ internal sealed class RaftLog : IDisposable
         var log = new RaftLog(files, segmentBytes);
         entries = [];
         var numbers = files.List().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal)).Select(NumberOf).Order().ToList();
-        foreach (var number in numbers) log.Replay(number, isLast: number == numbers[^1], entries);
+        var promised = log._acknowledged.Read() ?? default;
+        if (numbers.LastOrDefault() < promised.Segment) throw Lost($"{NameOf(promised.Segment)} is missing", $"{promised.Bytes} bytes of it");
+        foreach (var number in numbers) log.Replay(number, isLast: number == numbers[^1], number == promised.Segment ? promised.Bytes : 0, entries);
         return log;
     }
 
@@ -81,6 +84,7 @@ internal sealed class RaftLog : IDisposable
             if (_file is null || _file.Length >= _segmentBytes) Roll();
             _file!.Append(Frame.Wrap(writer.Written, _number, _file.Length));
             _file.Sync();
+            _acknowledged.Write(_number, _file.Length);
             HardState = batch.HardState ?? HardState;
             if (batch.Entries.Count > 0) _highest = Math.Max(_highest, batch.Entries[^1].Index);
         }
@@ -89,7 +93,11 @@ internal sealed class RaftLog : IDisposable
         _broken = false;
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _acknowledged.Dispose();
+    }
 
     private static string NameOf(long number) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{number:d10}");
 
@@ -110,6 +118,7 @@ internal sealed class RaftLog : IDisposable
     {
         if (_file is not null) _older.Add((_number, _highest));
         _file?.Dispose();
+        _acknowledged.Dispose();
         _file = _files.Create(NameOf(++_number));
         _highest = 0;
         var writer = new WireWriter();
@@ -132,7 +141,13 @@ internal sealed class RaftLog : IDisposable
         }
     }
 
-    private void Replay(long number, bool isLast, List<LogEntry> entries)
+    private static RaftDamageException Lost(string what, string promised) => new(
+        $"{what}, and {promised} had been acknowledged: what this server promised to keep is gone. Restore the folder from a backup, "
+        + "or, where other servers have the data, remove this server from the cluster and add it again with an empty folder. "
+        + $"To go on with what is left, and lose the rest for good, delete the file \"{Acknowledgements.FileName}\" in the folder.");
+
+    /// <param name="promised">So many bytes of it were acknowledged, if not more.</param>
+    private void Replay(long number, bool isLast, long promised, List<LogEntry> entries)
     {
         var name = NameOf(number);
         if (_number != 0 && number != _number + 1) throw new RaftDamageException($"{NameOf(_number + 1)} is missing, although {name} and the segments before it exist. Restore the folder from a backup, or remove this server from the cluster and add it again with an empty folder.");
@@ -147,6 +162,7 @@ internal sealed class RaftLog : IDisposable
             offset += Frame.HeaderBytes + frame.Length;
         }
 
+        if (offset < promised) throw Lost($"{name} {(offset < content.Length ? "is damaged at" : "ends at")} byte {offset}", $"{promised} bytes");
         if (offset < content.Length || offset == 0)
         {
             if (!isLast || Frame.Find(content, number, offset) is not null)

@@ -63,7 +63,7 @@ internal sealed partial class RaftNode : IAsyncDisposable
     public static RaftNode Start(string id, IRaftFiles files, RaftOptions options, IStateMachine machine, IRaftTransport transport, TimeProvider time, ILogger log)
     {
         var storage = RaftStorage.Open(files, options, out var recovered);
-        if (storage.Log.TornBytes > 0) log.LogWarning("The raft log ended with {Bytes} bytes of an unfinished write, which was never acknowledged; they were removed", storage.Log.TornBytes);
+        if (storage.Log.TornBytes > 0) log.LogWarning("The raft log ended with {Bytes} bytes of an unfinished write; they were removed", storage.Log.TornBytes);
         if (recovered.Snapshot is { } snapshot) machine.Restore(storage.Snapshots.Load(snapshot));
         var node = new RaftNode(id, storage, recovered, options, machine, transport, time, log);
         node.Completion = Task.Run(node.RunAsync);

@@ -17,7 +17,12 @@ internal sealed class PeerHttp : IDisposable
         ActivityHeadersPropagator = null,
     }));
 
-    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel) => _invoker.SendAsync(request, cancel);
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel)
+    {
+        // Whatever name the other agent is reached by, this one it takes: a browser can be made to believe any name but this.
+        request.Headers.Host = "localhost";
+        return _invoker.SendAsync(request, cancel);
+    }
 
     public void Dispose() => _invoker.Dispose();
 }

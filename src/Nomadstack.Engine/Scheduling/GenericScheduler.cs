@@ -32,8 +32,9 @@ internal static class GenericScheduler
         foreach (var placing in result.Replace.Concat(result.Place)) queued[placing.Group.Name]++;
 
         var failed = new SortedDictionary<string, AllocMetric>(StringComparer.Ordinal);
-        if (queued.Values.Any(number => number > 0)) new Placer(input, draft, current).Place(result, failed);
-        return new SchedulingAttempt(draft.ToPlan(evaluation, job ?? existing.FirstOrDefault()?.Job), failed, queued, result.Desired, current is { Active: true } ? current.ID : "");
+        var more = queued.Values.Any(number => number > 0) && new Placer(input, draft, current).Place(result, failed);
+        var plan = draft.ToPlan(evaluation, job ?? existing.FirstOrDefault()?.Job);
+        return new SchedulingAttempt(plan, failed, queued, result.Desired, current is { Active: true } ? current.ID : "") { More = more };
     }
 
     private static Allocation InDeployment(Allocation update, Deployment? deployment)
@@ -46,9 +47,11 @@ internal static class GenericScheduler
     {
         private readonly NodeSelector _selector = new(input.Job!, draft, input.Random);
 
-        public void Place(Reconciliation wanted, SortedDictionary<string, AllocMetric> failed)
+        /// <returns>Whether some were left for the next plan.</returns>
+        public bool Place(Reconciliation wanted, SortedDictionary<string, AllocMetric> failed)
         {
             var (nodes, available) = input.ReadyNodes();
+            var (placed, more) = (0, false);
             // Replacements first: what they give up counts for the others.
             foreach (var (placing, replaces) in wanted.Replace.Select(p => (p, true)).Concat(wanted.Place.Select(p => (p, false))))
             {
@@ -58,17 +61,27 @@ internal static class GenericScheduler
                     continue;
                 }
 
+                // What takes another's place is not put off: its predecessor stops with this plan.
+                if (placed >= input.MaxPlacements && (replaces || placing.Previous is null))
+                {
+                    more = true;
+                    continue;
+                }
+
                 if (replaces) draft.Stop(placing.Previous!, StopReason.Updating);
                 var (selection, metrics) = _selector.Select(placing.Group, nodes, available, placing.Previous, Rescheduling.NodesToAvoid(placing.Previous));
                 if (selection is not null)
                 {
                     draft.Place(Placed(placing, selection, metrics));
+                    placed++;
                     continue;
                 }
 
                 failed[placing.Group.Name] = metrics;
                 if (replaces) draft.UndoStop(placing.Previous!);
             }
+
+            return more;
         }
 
         private Allocation Placed(Placing placing, Selection selection, AllocMetric metrics) =>

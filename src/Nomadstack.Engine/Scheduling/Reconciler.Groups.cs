@@ -12,6 +12,8 @@ internal sealed partial class Reconciler
     /// <summary>Whether, as far as this group goes, the deployment is done.</summary>
     private bool ComputeGroup(TaskGroup group, List<Allocation> all)
     {
+        // A state of before there was a limit may hold a job that asks for thousands of millions.
+        if (group.Count > JobValidation.MaxCount) group = group with { Count = JobValidation.MaxCount };
         var desired = new DesiredUpdates();
         var inDeployment = _deployment?.TaskGroups.ContainsKey(group.Name) ?? false;
         if (Batch)

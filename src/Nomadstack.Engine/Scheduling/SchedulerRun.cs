@@ -33,9 +33,9 @@ internal sealed class SchedulerRun(Func<Plan, CancellationToken, Task<PlanResult
             attempt = Attempt(new SchedulingInput(state, evaluation, time.GetUtcNow(), newId, random));
             if (attempt.Plan.IsNoOp) return Settled(evaluation, state, attempt, attempt.Queued);
             var result = await submit(attempt.Plan, cancel);
-            if (result.RefreshIndex == 0) return Settled(evaluation, state, attempt, Remaining(attempt, result));
+            if (result.RefreshIndex == 0 && !attempt.More) return Settled(evaluation, state, attempt, Remaining(attempt, result));
             left = result.MadeProgress ? AttemptsOf(evaluation.Type) : left - 1;
-            state = await stateAt(result.RefreshIndex, cancel);
+            state = await stateAt(Math.Max(result.RefreshIndex, state.Index + 1), cancel);
         }
 
         // Others were always faster. Somebody looks again when they are done.

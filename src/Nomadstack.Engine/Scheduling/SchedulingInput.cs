@@ -9,7 +9,12 @@ namespace Nomadstack.Engine.Scheduling;
 /// <param name="Random">Decides between nodes that are equally good, and where the search for a port begins.</param>
 internal sealed record SchedulingInput(StateSnapshot State, Evaluation Evaluation, DateTimeOffset Now, Func<string> NewId, Random Random)
 {
+    /// <summary>In one plan. An allocation with its tasks stays far below the 16 KiB that so many may each have in an entry of the raft log (16 MiB).</summary>
+    private const int PerPlan = 1024;
+
     public Job? Job { get; } = State.Job(Evaluation.JobKey);
+
+    public int MaxPlacements { get; init; } = PerPlan;
 
     /// <summary>Ready nodes of the job's datacenters in an order of chance, and how many each datacenter has.</summary>
     public (IReadOnlyList<Node> Nodes, IReadOnlyDictionary<string, int> ByDatacenter) ReadyNodes()
@@ -48,4 +53,8 @@ internal sealed record SchedulingInput(StateSnapshot State, Evaluation Evaluatio
 /// <param name="Failed">By group: why something of it could not be placed. Empty when everything has its place.</param>
 /// <param name="Queued">By group: how many the plan places or would have liked to.</param>
 /// <param name="NextEvaluation">Goes on with a rolling update after its stagger; only system jobs have it.</param>
-internal sealed record SchedulingAttempt(Plan Plan, IReadOnlyDictionary<string, AllocMetric> Failed, IReadOnlyDictionary<string, int> Queued, IReadOnlyDictionary<string, DesiredUpdates> Desired, string DeploymentID, Evaluation? NextEvaluation = null);
+internal sealed record SchedulingAttempt(Plan Plan, IReadOnlyDictionary<string, AllocMetric> Failed, IReadOnlyDictionary<string, int> Queued, IReadOnlyDictionary<string, DesiredUpdates> Desired, string DeploymentID, Evaluation? NextEvaluation = null)
+{
+    /// <summary>There was more to place than one plan may hold: another follows at once.</summary>
+    public bool More { get; init; }
+}

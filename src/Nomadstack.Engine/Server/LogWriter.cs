@@ -13,7 +13,8 @@ internal sealed class LogWriter(RaftHost raft)
     public Task<long> ApplyAsync(Command command, CancellationToken cancel) => WriteAsync(command.ToBytes(), cancel);
 
     /// <summary>Replaces the state by a saved one.</summary>
-    public Task<long> RestoreAsync(ReadOnlyMemory<byte> saved, CancellationToken cancel) => WriteAsync(ServerState.RestoreEntry(saved.Span), cancel);
+    public Task<long> RestoreAsync(ReadOnlyMemory<byte> saved, CancellationToken cancel) =>
+        WriteAsync(ServerState.RestoreEntry(saved.Span, new RaftOptions().MaxCommandBytes), cancel);
 
     /// <summary>As <see cref="ApplyAsync"/>, for a command of which it is no failure that the state refuses it.</summary>
     /// <returns>Whether it was taken, and its index.</returns>

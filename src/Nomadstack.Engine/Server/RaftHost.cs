@@ -9,6 +9,11 @@ namespace Nomadstack.Engine.Server;
 /// <summary>This server's raft: its identity, its folder, how it began. The node runs once it is known whether this server begins a cluster or waits to be taken in.</summary>
 internal sealed class RaftHost(AgentConfig config, ServerState state, TimeProvider time, ILogger log) : IAsyncDisposable
 {
+    private const string TornWrite =
+        "The raft log ended with {Bytes} bytes of a write that was not finished, or was damaged; they were removed. "
+        + "After a power cut this is usual, and nobody was told that the write had succeeded. "
+        + "Without one the disk is damaged, and this server's newest changes may be lost: compare it with the others";
+
     private readonly string _folder = Path.Combine(config.DataDir, "server");
     private readonly TaskCompletionSource<RaftNode> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TcpRaftTransport? _transport;
@@ -40,6 +45,7 @@ internal sealed class RaftHost(AgentConfig config, ServerState state, TimeProvid
         Id = ReadOrMakeId(Path.Combine(_folder, "node-id"));
         Recover(Path.Combine(_folder, "raft"));
         using var storage = RaftStorage.Open(Files, Options, out var recovered);
+        if (storage.Log.TornBytes > 0) log.LogWarning(TornWrite, storage.Log.TornBytes);
         InRaft = !recovered.IsBlank;
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.IO.Compression;
 using Nomadstack.Engine.Raft;
 using Nomadstack.Engine.State;
 
@@ -9,6 +10,9 @@ internal sealed class ServerState(TimeProvider time) : IStateMachine
 {
     /// <summary>The first byte of an entry that replaces the state; a command begins with a brace.</summary>
     private const byte RestoreMark = 1;
+
+    /// <summary>As <see cref="RestoreMark"/>, packed by gzip. Release 0.1.0 does not read it, and refused a state of that size.</summary>
+    private const byte PackedRestoreMark = 2;
 
     private static readonly TimeSpan s_sampleEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_sampleFor = TimeSpan.FromDays(3);
@@ -27,7 +31,15 @@ internal sealed class ServerState(TimeProvider time) : IStateMachine
     public event Action? Replaced;
 
     /// <summary>The entry that puts a saved state in the place of what there is.</summary>
-    public static byte[] RestoreEntry(ReadOnlySpan<byte> saved) => [RestoreMark, .. saved];
+    /// <param name="limit">Of an entry, in bytes; a state that is longer is packed, and may then be longer still.</param>
+    public static byte[] RestoreEntry(ReadOnlySpan<byte> saved, int limit)
+    {
+        if (saved.Length < limit) return [RestoreMark, .. saved];
+        using var packed = new MemoryStream();
+        packed.WriteByte(PackedRestoreMark);
+        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true)) gzip.Write(saved);
+        return packed.ToArray();
+    }
 
     public static byte[] Save(StateSnapshot snapshot)
     {
@@ -39,10 +51,11 @@ internal sealed class ServerState(TimeProvider time) : IStateMachine
     public object? Apply(long index, long term, ReadOnlyMemory<byte> command)
     {
         Sample(index);
-        if (command.Span is [RestoreMark, ..])
+        if (command.Span is [RestoreMark or PackedRestoreMark, ..])
         {
             using var saved = new MemoryStream(command[1..].ToArray());
-            Store.RestoreAt(index, saved);
+            using Stream state = command.Span[0] == PackedRestoreMark ? new GZipStream(saved, CompressionMode.Decompress) : saved;
+            Store.RestoreAt(index, state);
             Replaced?.Invoke();
             return new Applied.Done(index);
         }

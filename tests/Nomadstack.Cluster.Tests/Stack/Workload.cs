@@ -41,7 +41,7 @@ internal static class Workload
             "TaskGroups":[{"Name":"none","Count":1,"Tasks":[{"Name":"none","Driver":"raw_exec","Config":{"command":"/bin/true"}}]}]}}'
           status=none
           if exec 3<>"/dev/tcp/$1/4646"; then
-            printf 'PUT /v1/jobs HTTP/1.1\r\nHost: nomad\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
+            printf 'PUT /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
             read -t 7 -r _ status _ <&3
             exec 3>&-
           fi 2>/dev/null

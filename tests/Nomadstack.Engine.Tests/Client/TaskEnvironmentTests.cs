@@ -34,6 +34,26 @@ public sealed class TaskEnvironmentTests
     }
 
     [Fact]
+    public void A_dispatched_task_is_told_its_parent_and_every_task_its_short_id()
+    {
+        var all = Environment(change: a => a with { ID = "0123456789abcdef", Job = a.Job with { ParentID = "template" } }).Variables;
+
+        (all["NOMAD_SHORT_ALLOC_ID"], all["NOMAD_JOB_PARENT_ID"]).ShouldBe(("01234567", "template"));
+        Environment().Variables.ContainsKey("NOMAD_JOB_PARENT_ID").ShouldBeFalse();
+    }
+
+    [Fact]
+    public void The_mark_of_the_client_itself_is_not_handed_on()
+    {
+        System.Environment.SetEnvironmentVariable("NOMADSTACK_PROCESS", "/data:nomad-client");
+        System.Environment.SetEnvironmentVariable("NOMADSTACK_TEST_OTHER", "yes");
+        var host = new TaskSite(new ClientOptions { StateDir = "", AllocDir = "", Version = "" }, null!, () => null!, Task.CompletedTask, TimeProvider.System, new Random(1)).HostEnvironment().Select(e => e.Key).ToList();
+
+        host.ShouldNotContain("NOMADSTACK_PROCESS");
+        host.ShouldContain("NOMADSTACK_TEST_OTHER");
+    }
+
+    [Fact]
     public void Ports_have_their_address_under_names_that_a_shell_can_read()
     {
         var all = Environment().Variables;
@@ -88,7 +108,7 @@ public sealed class TaskEnvironmentTests
     public void A_text_that_names_nothing_is_refused(string text, string complaint) =>
         Should.Throw<FormatException>(() => ConfigTemplate.Evaluate(text, Environment())).Message.ShouldBe(complaint);
 
-    private static TaskEnvironment Environment(bool isolated = false)
+    private static TaskEnvironment Environment(bool isolated = false, Func<Allocation, Allocation>? change = null)
     {
         var job = Specimens.Job(job: j => j["Meta"] = new JsonObject { ["owner"] = "job", ["a-b"] = "x" }, task: t =>
         {
@@ -114,6 +134,6 @@ public sealed class TaskEnvironmentTests
             Attributes = new Dictionary<string, string> { ["kernel.name"] = "linux", ["cpu.arch"] = "amd64" },
             Meta = new Dictionary<string, string> { ["rack"] = "r1" },
         };
-        return TaskEnvironment.For(node, "global", allocation, job.Group("g")!.Task("t")!, new AllocDir("/a/1"), isolated, s_host);
+        return TaskEnvironment.For(node, "global", change is null ? allocation : change(allocation), job.Group("g")!.Task("t")!, new AllocDir("/a/1"), isolated, s_host);
     }
 }

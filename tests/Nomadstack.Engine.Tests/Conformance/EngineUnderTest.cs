@@ -28,6 +28,8 @@ public abstract class EngineUnderTest : IAsyncLifetime
 
     public bool IsOurs => this is EmbeddedEngine;
 
+    internal Uri Address => _address;
+
     internal string RpcAddress { get; private set; } = "";
 
     protected abstract string Log { get; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
+using Nomadstack.Engine.Tests.Conformance;
 using Nomadstack.Engine.Tests.Server;
 using Shouldly;
 using Xunit;
@@ -94,9 +95,59 @@ public sealed class HashiCorpCliTests
         }
     }
 
-    private static async Task<(int Code, string Text)> RunAsync(string program, Uri address, string[] arguments)
+    [SkippableFact]
+    public async Task WhatItAsksBesideTheOrdinaryIsAnsweredOrSaidByName()
     {
-        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var program = Find();
+        Skip.If(program is null, "No HashiCorp nomad here: put one on the PATH or name it in NOMADSTACK_NOMAD.");
+        var engine = new EmbeddedEngine();
+        await engine.InitializeAsync();
+        var folder = Directory.CreateTempSubdirectory("nomadstack-cli-").FullName;
+        try
+        {
+            Task<(int Code, string Text)> Nomad(params string[] arguments) => RunAsync(program!, engine.Address, arguments, folder);
+            var file = Path.Combine(folder, "talk.nomad");
+            // Without datacenters: in all of them.
+            await File.WriteAllTextAsync(file, Hcl.Replace("  datacenters = [\"dc1\"]\n", "", StringComparison.Ordinal).Replace("/bin/sleep", "/bin/sh", StringComparison.Ordinal).Replace("[\"60\"]", "[\"-c\", \"echo one; echo two; echo three; exec sleep 600\"]", StringComparison.Ordinal));
+            var run = await Nomad("job", "run", file);
+            run.Code.ShouldBe(0, run.Text);
+            await engine.EventuallyAsync("both run", async () => (await engine.GetAsync("/v1/job/web/allocations")).AsArray().Count(a => (string)a!["ClientStatus"]! == "running") == 2);
+            var allocation = (string)(await engine.GetAsync("/v1/job/web/allocations"))[0]!["ID"]!;
+
+            (await Nomad("status", "we")).Text.ShouldContain("ID            = web");
+            (await Nomad("status", allocation[..8])).Text.ShouldContain("Client Status");
+            await engine.EventuallyAsync("it has talked", async () => (await Nomad("alloc", "logs", allocation)).Text.Contains("three", StringComparison.Ordinal));
+            var tail = await Nomad("alloc", "fs", "-tail", "-n", "2", allocation, "alloc/logs/t.stdout.0");
+            tail.ShouldBe((0, "two\nthree\n"));
+            (await Nomad("operator", "metrics")).Text.ShouldContain("nomad.nomad.job_status.running");
+            var snapshot = Path.Combine(folder, "state.snap");
+            (await Nomad("operator", "snapshot", "save", snapshot)).Code.ShouldBe(0);
+            (await Nomad("operator", "snapshot", "inspect", snapshot)).Text.ShouldContain("Index");
+            (await Nomad("job", "history", "-p", "web")).Code.ShouldBe(0);
+
+            (await Nomad("node", "status", "-region", "europe")).Text.ShouldContain("No path to region");
+            foreach (var command in new[] { "namespace list", "volume status", "plugin status", "acl policy list", "scaling policy list", "operator keyring -list", "system reconcile summaries" })
+            {
+                var refused = await Nomad(command.Split(' '));
+                (refused.Code, refused.Text.Contains("nomadstack's embedded engine does not answer", StringComparison.Ordinal)).ShouldBe((1, true), $"{command}: {refused.Text}");
+            }
+
+            // The file that it writes for beginners: all of what is not here, in one message.
+            (await Nomad("job", "init")).Code.ShouldBe(0);
+            var example = await Nomad("job", "run", "example.nomad");
+            example.Code.ShouldBe(1);
+            example.Text.ShouldContain("TaskGroups[0].Services: is something that HashiCorp's Nomad does and the embedded engine does not");
+        }
+        finally
+        {
+            await engine.DisposeAsync();
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static async Task<(int Code, string Text)> RunAsync(string program, Uri address, string[] arguments, string? folder = null)
+    {
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         start.Environment["NOMAD_ADDR"] = address.ToString().TrimEnd('/');
         using var process = Process.Start(start)!;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Nomadstack.Engine.Raft;
 using Nomadstack.Engine.Tests.Server;
 using Shouldly;
 using Xunit;
@@ -35,14 +36,16 @@ public sealed class OneServerTests
             ("DELETE", "/v1/operator/raft/peer?address=1.2.3.4:5", null, 500, "address \"1.2.3.4:5\" was not found in the Raft configuration"),
             ("PUT", "/v1/operator/autopilot/configuration?cas=0", "{}", 200, "false"),
             ("PUT", "/v1/agent/force-leave?node=x", null, 200, ""),
+            ("PUT", "/v1/agent/force-leave?node=x&prune=perhaps", null, 400, "failed to parse prune field to boolean: \"perhaps\""),
+            ("GET", "/v1/agent/health?type=both", null, 400, "type: \"both\" is neither \"client\" nor \"server\""),
             ("PUT", "/v1/system/gc", null, 200, ""),
             ("PUT", "/v1/jobs", "{}", 400, "Job must be specified"),
             ("DELETE", "/v1/jobs", null, 405, "Invalid method"),
             ("GET", "/v1/nodes?index=x", null, 400, "Invalid index"),
             ("GET", "/v1/nodes?index=1&wait=x", null, 400, "Invalid wait time"),
             ("GET", "/v1/regions", null, 200, "[\"global\"]"),
-            ("GET", "/v1/nothing", null, 404, ""),
-            ("POST", "/rpc/members", "{}", 404, ""),
+            ("GET", "/v1/nothing", null, 404, "Neither nomadstack's embedded engine nor HashiCorp's Nomad has /v1/nothing."),
+            ("POST", "/rpc/members", "{}", 404, "Neither nomadstack's embedded engine nor HashiCorp's Nomad has /rpc/members."),
         })
             (await agent.SendAsync(method, path, body)).ShouldBe((status, text), $"{method} {path}");
         (await agent.SendAsync("PUT", "/v1/jobs", "{\"Job\":{\"ID\":\"a\"}}")).Status.ShouldBe(500);
@@ -141,25 +144,31 @@ public sealed class OneServerTests
     }
 
     [Fact]
-    public async Task ASnapshotBringsBackWhatWasSavedAndIndexesGoOn()
+    public async Task AServerWhoseLogWasCutOffDoesNotStartAndOneThatLostPowerTells()
+    {
+        await using var cluster = await AgentCluster.OneAsync();
+        await cluster.Agents["s1"].JsonAsync("PUT", "/v1/jobs", JobsOf.Service("web"));
+        await cluster.StopAsync("s1");
+        var raft = Path.Combine(cluster.DataDir("s1"), "server", "raft");
+        var log = Directory.EnumerateFiles(raft, "log-*").Order(StringComparer.Ordinal).Last();
+        var whole = await File.ReadAllBytesAsync(log);
+        await File.WriteAllBytesAsync(log, whole[..^1]);
+
+        (await Should.ThrowAsync<RaftDamageException>(() => cluster.StartAsync("s1"))).Message.ShouldContain("bytes had been acknowledged");
+
+        // A write that was not finished, behind everything that was acknowledged.
+        await File.WriteAllBytesAsync(log, [.. whole, 1, 2, 3]);
+        (await cluster.StartAsync("s1")).Log.ShouldContain("Warning: The raft log ended with 3 bytes of a write that was not finished");
+    }
+
+    [Fact]
+    public async Task AutopilotNamesTheLeaderAndTheVoters()
     {
         await using var cluster = await AgentCluster.OneAsync();
         var agent = cluster.Agents["s1"];
-        await agent.JsonAsync("PUT", "/v1/jobs", JobsOf.Service("kept"));
-        using var saved = await agent.Http.GetAsync("/v1/operator/snapshot");
-        var archive = await saved.Content.ReadAsByteArrayAsync();
-        var later = (await agent.JsonAsync("PUT", "/v1/jobs", JobsOf.Service("lost")))!;
-
-        using (var restored = await agent.Http.PutAsync("/v1/operator/snapshot", new ByteArrayContent(archive))) restored.EnsureSuccessStatusCode();
-
-        (await agent.GetAsync("/v1/jobs"))!.AsArray().Select(j => (string?)j!["ID"]).ShouldBe(["kept"]);
-        using var jobs = await agent.Http.GetAsync("/v1/jobs");
-        long.Parse(jobs.Headers.GetValues("X-Nomad-Index").Single()).ShouldBeGreaterThan((long)later["JobModifyIndex"]!);
-        var broken = archive.ToArray();
-        // In the midst of the state: the last bytes may be no more than the padding of an archive that was read already.
-        broken[broken.Length / 2] ^= 1;
-        using var refused = await agent.Http.PutAsync("/v1/operator/snapshot", new ByteArrayContent(broken));
-        ((int)refused.StatusCode).ShouldBe(500);
+        var health = (await agent.GetAsync("/v1/operator/autopilot/health"))!;
+        ((string)health["Leader"]!).ShouldBe(agent.Server.Raft.Id);
+        health["Voters"]!.AsArray().Select(v => (string)v!).ShouldBe([agent.Server.Raft.Id]);
     }
 
     [Fact]

@@ -101,34 +101,6 @@ internal static class JobFiles
 
             meta = { "dotted.key" = "x", other : "y" }
 
-            service {
-              name = "front"
-              port = "http"
-              tags = ["a", "b-${NOMAD_ALLOC_ID}"]
-              meta { version = 2 }
-              check {
-                type     = "http"
-                path     = "/health"
-                interval = "10s"
-                timeout  = "2s"
-                header {
-                  Accept = ["text/plain", "*/*"]
-                }
-                check_restart {
-                  limit = 3
-                  grace = "30s"
-                }
-              }
-              check {
-                type     = "tcp"
-                interval = "1m30s"
-                timeout  = "1.5s"
-              }
-              check_restart { limit = 5 }
-            }
-
-            service { port = "admin" }
-
             task "server" {
               driver = "raw_exec"
 
@@ -169,8 +141,6 @@ internal static class JobFiles
                 COUNT = 5
                 RATIO = 0.5
               }
-
-              service { name = "sidecar" }
 
               meta { inner = "1" }
 

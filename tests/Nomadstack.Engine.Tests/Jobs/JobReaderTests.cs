@@ -11,6 +11,10 @@ public sealed class JobReaderTests
 {
     [Theory]
     [InlineData("\"Flavour\":\"mint\"", "Flavour: is not known to the embedded engine")]
+    [InlineData("\"Flavour\":{\"Mint\":false}", "Flavour: is not known to the embedded engine")]
+    [InlineData("\"Periodic\":{}", "Periodic: is something")]
+    [InlineData("\"UI\":{\"Description\":\"\"}", "UI: is something")]
+    [InlineData("\"Type\":\"sysbatch\"", "job type \"sysbatch\" is something that HashiCorp's Nomad does and the embedded engine does not")]
     [InlineData("\"Periodic\":{\"Enabled\":true}", "Periodic: is something that HashiCorp's Nomad does and the embedded engine does not")]
     [InlineData("\"Affinities\":[{\"LTarget\":\"x\"}]", "Affinities: is something")]
     [InlineData("\"Update\":{\"Canary\":1}", "Update.Canary: is something")]
@@ -28,7 +32,7 @@ public sealed class JobReaderTests
 
     [Theory]
     [InlineData("\"Flavour\":null")]
-    [InlineData("\"Flavour\":{\"Mint\":false,\"Drops\":[]}")]
+    [InlineData("\"Flavour\":false,\"Drops\":[]")]
     [InlineData("\"Multiregion\":null,\"Spreads\":[],\"ConsulToken\":\"\",\"Dispatched\":false")]
     [InlineData("\"NodePool\":\"default\"")]
     [InlineData("\"Update\":{\"Canary\":0,\"AutoRevert\":false}")]
@@ -37,20 +41,6 @@ public sealed class JobReaderTests
     [Fact]
     public void TakesNamesInAnyCaseAsGoDoes() =>
         JobReader.Read(Minimal("\"priority\":7")).ShouldBeOfType<JobReading.Read>().Job.Priority.ShouldBe(7);
-
-    [Fact]
-    public void KeepsServicesAndSaysThatNobodyRegistersThem()
-    {
-        var json = Minimal("\"Priority\":50");
-        json["TaskGroups"]![0]!["Services"] = new JsonArray(new JsonObject { ["Name"] = "web", ["Provider"] = "nomad", ["Checks"] = new JsonArray(new JsonObject { ["Type"] = "tcp", ["Interval"] = 1_000_000_000 }) });
-
-        var read = JobReader.Read(json).ShouldBeOfType<JobReading.Read>();
-
-        read.Warnings.ShouldContain(w => w.Contains("registers no services"));
-        var kept = read.Job.TaskGroups[0].Services!.Single();
-        kept.GetProperty("Provider").GetString().ShouldBe("nomad");
-        kept.GetProperty("Checks")[0].GetProperty("Interval").GetInt64().ShouldBe(1_000_000_000);
-    }
 
     [Fact]
     public void GivesAGroupWhatTheJobSaysAndTheGroupDoesNot()

@@ -48,6 +48,7 @@ public sealed class RaftLogTests
         for (var length = acknowledged; length < whole.Length; length++)
         {
             _disk.Overwrite(First, whole[..length]);
+            _disk.Overwrite(Acknowledgements.FileName, _said);
             using (var log = Open(out var entries))
             {
                 entries.Count.ShouldBe(2, $"{length} of {whole.Length} bytes");
@@ -73,6 +74,52 @@ public sealed class RaftLogTests
                 using var log = Open(out var entries);
                 entries.Count.ShouldBe(2, $"byte {at} of {whole.Length}");
             }
+        }
+    }
+
+    [Fact]
+    public void AnAcknowledgedEndThatIsCutOffOrDamagedIsRefusedAndLeftAlone()
+    {
+        var (whole, acknowledged) = TwoBatches();
+        _disk.Overwrite(Acknowledgements.FileName, _bothSaid);
+        for (var at = acknowledged; at < whole.Length; at++)
+        {
+            foreach (var broken in (byte[][])[whole[..at], Flipped(whole, at)])
+            {
+                _disk.Overwrite(First, broken);
+                var refusal = Should.Throw<RaftDamageException>(() => Open(out _), $"byte {at} of {whole.Length}").Message;
+                refusal.ShouldContain($"{First} {(broken.Length > acknowledged ? "is damaged at" : "ends at")} byte {acknowledged}, and {whole.Length} bytes had been acknowledged");
+                _disk.ContentOf(First).ShouldBe(broken);
+            }
+        }
+
+        // What an operator does who gives the rest up.
+        _disk.Delete(Acknowledgements.FileName);
+        using var log = Open(out var entries);
+        entries.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void ALastSegmentThatIsGoneIsRefused()
+    {
+        using (var log = Open(out _, segmentBytes: 100))
+            for (var i = 1; i <= 10; i++) log.Append(new(null, null, [Entry(i, 1)], 0));
+        var last = _disk.List().Where(n => n.StartsWith("log-", StringComparison.Ordinal)).Order().Last();
+        _disk.Delete(last);
+
+        Should.Throw<RaftDamageException>(() => Open(out _)).Message.ShouldContain($"{last} is missing");
+    }
+
+    [Fact]
+    public void WhatSaysHowMuchWasAcknowledgedMayItselfBeDamaged()
+    {
+        var (whole, _) = TwoBatches();
+        for (var at = 0; at < _bothSaid.Length; at++)
+        {
+            _disk.Overwrite(First, whole);
+            _disk.Overwrite(Acknowledgements.FileName, Flipped(_bothSaid, at));
+            using var log = Open(out var entries);
+            entries.Count.ShouldBe(3, $"byte {at}");
         }
     }
 
@@ -218,12 +265,18 @@ public sealed class RaftLogTests
     }
 
     /// <summary>A log of two frames behind the segment's own, and where the second begins: until its fsync nobody was told of it.</summary>
+    /// <summary>What the log says was acknowledged: of the first batch, and of both.</summary>
+    private byte[] _said = [], _bothSaid = [];
+
     private (byte[] Whole, int Acknowledged) TwoBatches()
     {
         using var log = Open(out _);
         log.Append(new(new(1, "s1"), null, [Entry(1, 1), Entry(2, 1)], 0));
-        var acknowledged = _disk.ContentOf(First).Length;
+        var (acknowledged, said) = (_disk.ContentOf(First).Length, _disk.ContentOf(Acknowledgements.FileName));
         log.Append(new(new(2, "s2"), null, [Entry(3, 2)], 0));
+        _bothSaid = _disk.ContentOf(Acknowledgements.FileName);
+        // As after a power cut in the second.
+        _disk.Overwrite(Acknowledgements.FileName, _said = said);
         return (_disk.ContentOf(First), acknowledged);
     }
 

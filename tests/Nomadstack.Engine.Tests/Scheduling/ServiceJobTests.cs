@@ -27,6 +27,31 @@ public sealed class ServiceJobTests
     }
 
     [Fact]
+    public void ALargeCountIsPlacedInSeveralPlansOfOneEvaluation()
+    {
+        for (var i = 0; i < 10; i++) _cluster.Add(Specimens.Node($"n{i}", cpu: 40_000, memory: 400_000));
+
+        _cluster.Run(Specimens.Job(count: 2500));
+
+        _cluster.State.AllocationsOf(new("default", "web")).CountBy(a => a.CreateIndex).OrderBy(p => p.Key).Select(p => p.Value).ShouldBe([1024, 1024, 452]);
+        _cluster.State.AllocationsOf(new("default", "web")).Select(a => a.Name).Distinct().Count().ShouldBe(2500);
+        var evaluation = _cluster.State.EvaluationsOf(new("default", "web")).First(e => e.TriggeredBy == EvalTrigger.JobRegister);
+        (evaluation.Status, evaluation.QueuedAllocations!["g"], evaluation.BlockedEval).ShouldBe((EvalStatus.Complete, 0, ""));
+    }
+
+    [Fact]
+    public void AJobOfBeforeThereWasALimitIsPlacedAsFarAsThatGoes()
+    {
+        _cluster.Add(Specimens.Node("a"));
+
+        var job = Specimens.Job();
+        _cluster.Run(job with { TaskGroups = [job.TaskGroups[0] with { Count = 2_000_000_000 }] });
+
+        _cluster.Live().Count.ShouldBeGreaterThan(1);
+        _cluster.State.EvaluationsOf(new("default", "web")).ShouldContain(e => e.Status == EvalStatus.Blocked);
+    }
+
+    [Fact]
     public void StopsTheHighestNumbersWhenTheCountGoesDownAndFillsTheLowestWhenItGoesUp()
     {
         _cluster.Add(Specimens.Node("a"), Specimens.Node("b"));

@@ -108,11 +108,14 @@ internal sealed class RunningAgent : IAsyncDisposable
     public RunningAgent(AgentConfig config)
     {
         Server = new NomadServer(config, TimeProvider.System, _log);
-        _api = new ApiHost(new AgentParts(config, TimeProvider.System, Server, null), _log);
+        _api = new ApiHost(new AgentParts(config, TimeProvider.System, Server, null) { Log = Tap }, _log);
         Http = new HttpClient { BaseAddress = new Uri($"http://{config.Advertise.Http}"), Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public NomadServer Server { get; }
+
+    /// <summary>What others read along of its log.</summary>
+    public LogTap Tap { get; } = new();
 
     public HttpClient Http { get; }
 

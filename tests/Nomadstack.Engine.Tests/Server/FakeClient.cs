@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Engine.Client;
+using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Tests.Server;
 
-/// <summary>A client without tasks: whatever it is given runs at once and is healthy, and ends when it should stop.</summary>
+/// <summary>A client without tasks: whatever it is given runs at once and is healthy, unless that is for an operator to say, and ends when it should stop.</summary>
 internal sealed class FakeClient : IAsyncDisposable
 {
     private readonly RemoteServers _servers;
@@ -81,6 +82,6 @@ internal sealed class FakeClient : IAsyncDisposable
         if (allocation.ClientStatus == wanted) return null;
         var dead = wanted == ClientStatus.Complete;
         var states = allocation.Group!.Tasks.ToDictionary(t => t.Name, _ => new TaskState { State = dead ? TaskState.Dead : TaskState.Running, StartedAt = DateTimeOffset.UtcNow, FinishedAt = dead ? DateTimeOffset.UtcNow : null, Events = [] });
-        return new ClientUpdate(allocation.ID, wanted, "", states, allocation.DeploymentID.Length > 0 && !dead ? new AllocDeploymentStatus { Healthy = true, Timestamp = DateTimeOffset.UtcNow } : null);
+        return new ClientUpdate(allocation.ID, wanted, "", states, allocation.DeploymentID.Length > 0 && !dead && allocation.Group.Update?.HealthCheck != HealthChecks.Manual ? new AllocDeploymentStatus { Healthy = true, Timestamp = DateTimeOffset.UtcNow } : null);
     }
 }

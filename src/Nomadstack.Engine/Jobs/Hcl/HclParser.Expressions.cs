@@ -91,6 +91,7 @@ internal sealed partial class HclParser
             if (_source.Current == '.')
             {
                 _source.Take();
+                while (_source.Current == ' ') _source.Take();
                 if (char.IsAsciiDigit(_source.Current)) ReadNumber();
                 else if (TakeIdentifier() is null)
                     throw new HclSyntaxException(_source.Here, "Invalid attribute name", "An attribute name is required after a dot.");

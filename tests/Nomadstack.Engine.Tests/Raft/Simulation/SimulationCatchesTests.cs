@@ -12,17 +12,17 @@ public sealed class SimulationCatchesTests(ITestOutputHelper output)
     [Theory]
     [InlineData(Mutation.AcknowledgesBeforeFsync)]
     [InlineData(Mutation.DiskLies)]
-    // Two leaders of one term need much to come together. From seed 1 it takes 217 runs.
-    [InlineData(Mutation.ForgetsItsVote, true, 201)]
+    // Two leaders of one term need much to come together, and a storm.
+    [InlineData(Mutation.ForgetsItsVote, true)]
     [InlineData(Mutation.VotesForAnyLog)]
     [InlineData(Mutation.CommitsEarlierTermsByCounting)]
     [InlineData(Mutation.AppliesTwice)]
     [InlineData(Mutation.ReadsWithoutRound)]
     [InlineData(Mutation.ForgetsToSyncTheFolder)]
     [InlineData(Mutation.CompactsBeforeTheSnapshotIsDurable)]
-    public void TheSimulationCatches(Mutation mutation, bool storm = false, int first = 1)
+    public void TheSimulationCatches(Mutation mutation, bool storm = false)
     {
-        for (var seed = first; seed < first + Seeds; seed++)
+        for (var seed = 1; seed <= Seeds; seed++)
         {
             try
             {
