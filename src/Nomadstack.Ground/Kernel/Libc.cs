@@ -52,7 +52,7 @@ internal static partial class Libc
     public static partial int INotifyRemove(int fd, int watch);
 
     public const int F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032;
-    public const short POLLERR = 8;
+    public const short POLLOUT = 4, POLLERR = 8;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollFd

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Cli;
 
@@ -24,6 +25,8 @@ internal sealed partial record ProgramImage(string Program, IReadOnlyList<string
         // execvp looks a bare name up in PATH.
         _ = ExecVp(Program, argv);
         var error = Marshal.GetLastPInvokeError();
+        if (error == Libc.ENOENT && Interpreter.Missing(Program) is { } loader)
+            throw new ProblemException(new("program/not-run", $"{Program} cannot be run.", $"It is started through {loader}, which is not on this machine.", "Install what provides that file, or use a build for this system."));
         throw new ProblemException(new("program/not-run", $"{Program} cannot be run.", Marshal.GetPInvokeErrorMessage(error).TrimEnd('.') + string.Create(CultureInfo.InvariantCulture, $" (errno {error})."), "Install it again where the agent expects it, or restart the agent so that it looks for it anew."));
     }
 

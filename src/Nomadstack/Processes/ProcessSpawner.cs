@@ -126,7 +126,8 @@ internal sealed class ProcessSpawner(string dataFolder)
 
         void Check(int error)
         {
-            if (error != 0) throw NotStarted(spec, Marshal.GetPInvokeErrorMessage(error) + ".");
+            if (error == 0) return;
+            throw NotStarted(spec, error == Libc.ENOENT && Interpreter.Missing(spec.Executable) is { } loader ? $"It is started through {loader}, which is not on this machine." : Marshal.GetPInvokeErrorMessage(error) + ".");
         }
     }
 

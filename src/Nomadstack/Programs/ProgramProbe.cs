@@ -2,6 +2,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Programs;
 
@@ -49,7 +50,7 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
         }
         catch (Win32Exception e)
         {
-            return new ProgramFinding.Unusable(ProgramProblems.NotExecutable(product, program, e.Message + "."));
+            return new ProgramFinding.Unusable(Interpreter.Missing(program) is { } loader ? LoaderProblems.Missing(product, program, loader) : ProgramProblems.NotExecutable(product, program, e.Message + "."));
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
