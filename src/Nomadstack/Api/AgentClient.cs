@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
+using Nomadstack.Ground.Kernel;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Api;
@@ -32,6 +33,9 @@ internal sealed class AgentClient : IDisposable
             Timeout = Timeout.InfiniteTimeSpan,
         };
     }
+
+    /// <summary>Who listens at the other end.</summary>
+    internal Func<Socket, PeerCredentials> PeerOf { private get; init; } = PeerCredentials.Of;
 
     public Task<StatusDocument> StatusAsync(CancellationToken cancel) => GetAsync("status", ApiJson.Default.StatusDocument, cancel);
 
@@ -80,6 +84,9 @@ internal sealed class AgentClient : IDisposable
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(_paths.AgentSocket), cancel);
+            var peer = PeerOf(socket);
+            // Before a word is said: what answers could be anybody's, and some of what we say is secret.
+            if (!peer.MayBeTrusted) throw new ProblemException(SocketProblems.NotOurs(_paths.AgentSocket, peer));
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -120,6 +127,10 @@ internal sealed class AgentClient : IDisposable
         try
         {
             response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, both.Token);
+        }
+        catch (HttpRequestException e) when (e.InnerException is ProblemException)
+        {
+            throw e.InnerException;
         }
         catch (HttpRequestException e)
         {

@@ -43,7 +43,7 @@ internal sealed class UpCommand : Command
         var progress = new ProgressWriter(_here);
         var view = new UpView(_here, agent, progress, options.DataDir, parse.GetValue(_global.Json));
         // Its own thread of work: a daemon that fails at once must not throw here, and one that is slow to start must not hold us up.
-        var daemon = Task.Run(() => _here.Daemon(options with { Fetching = view.Fetching }, true, killDaemon.Token), CancellationToken.None);
+        var daemon = Task.Run(() => _here.Daemon(options with { Fetching = view.Fetching, Waiting = view.Waiting }, true, killDaemon.Token), CancellationToken.None);
         var end = ExitCode.Done;
         try
         {

@@ -47,6 +47,11 @@ internal sealed record DoctorFacts(
     /// <summary>Version 2's tree is there with all that Nomad wants of it, and cannot be changed by us.</summary>
     public bool CgroupsClosed { get; init; }
 
+    /// <summary>Names of the variables in this command's environment that name a proxy.</summary>
+    public IReadOnlyList<string> Proxies { get; init; } = [];
+
+    private static readonly string[] s_proxyVariables = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
     /// <summary>Long enough for a busy agent, short enough for a person who waits.</summary>
     private static readonly TimeSpan s_agentDeadline = TimeSpan.FromSeconds(5);
 
@@ -86,6 +91,7 @@ internal sealed record DoctorFacts(
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
             CgroupsClosed = Limits.CgroupsClosed(),
+            Proxies = [.. s_proxyVariables.Where(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))],
         };
     }
 

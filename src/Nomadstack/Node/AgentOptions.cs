@@ -40,6 +40,9 @@ internal sealed record AgentOptions(
     /// <summary>Told of a download before the agent can answer for itself.</summary>
     public Action<FetchProgress>? Fetching { get; init; }
 
+    /// <summary>Told what the start waits for before the agent can answer for itself; nothing when that has come.</summary>
+    public Action<string>? Waiting { get; init; }
+
     /// <summary>The given plan with the asked-for ports in their places.</summary>
     public PortPlan PortsOver(PortPlan plan) => Ports.Aggregate(plan, (sofar, port) => PortNames.All[port.Key](sofar, port.Value));
 }

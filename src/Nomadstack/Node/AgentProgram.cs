@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Collections.Concurrent;
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -46,6 +47,7 @@ internal static class AgentProgram
         using var owner = DataFolderLock.Take(paths.Data);
         using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time)], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
         var recorded = ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists);
+        await AddressWait.ForRecordedAsync(paths, options.Bind, recorded, Waiting, time, cancel);
         var node = NodeIdentity.ReadOrMint(paths, options, recorded, alone: up);
         var membership = new Membership(paths, node, time);
         membership.Load();
@@ -63,6 +65,8 @@ internal static class AgentProgram
         parts.Operations.Load();
         parts.Host.Load();
         await using var life = new Lifetime(time, logs.CreateLogger<Lifetime>(), cancel);
+        if (!IPAddress.IsLoopback(IPAddress.Parse(node.Address)))
+            logs.CreateLogger<Daemon>().LogWarning("Whoever reaches {Address} over the network can run programs on this machine: the cluster has no access control yet. Let only its own nodes reach it.", node.Address);
         var stop = new StopRequest();
         var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), stop, life);
@@ -94,6 +98,12 @@ internal static class AgentProgram
             await parts.Clients.DetachAsync();
             // Before the watcher goes: none of them may take its end for the end of a process.
             await Task.WhenAll(supervised.Select(process => process.DetachAsync()));
+        }
+
+        void Waiting(string what)
+        {
+            options.Waiting?.Invoke(what);
+            if (what.Length > 0) logs.CreateLogger<Daemon>().LogWarning("{What}", what);
         }
 
         SupervisedProcess Supervise(string name, Func<CancellationToken, Task>? beforeRestart, Action<ProcessEvent>? onEvent)
@@ -145,7 +155,7 @@ internal static class AgentProgram
         builder.WebHost.UseKestrelCore();
         // The agent handles signals itself.
         builder.Services.AddSingleton<IHostLifetime, PeerHost.NoLifetime>();
-        builder.Services.AddRoutingCore().RestrictUnixSockets();
+        builder.Services.AddRoutingCore().KeepUnixSockets(TimeProvider.System);
         driver.AddServices(builder.Services);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

@@ -9,14 +9,15 @@ internal static class Folders
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    /// <exception cref="ProblemException"><c>storage/unwritable</c>.</exception>
+    /// <exception cref="ProblemException"><c>storage/unwritable</c>, <c>agent/run-folder</c>.</exception>
     public static void Create(NodePaths paths)
     {
         foreach (var folder in (ReadOnlySpan<string>)[paths.Data, paths.Run, paths.Log, paths.Operations, paths.Processes, paths.Lifelines])
         {
             try
             {
-                if (!Directory.Exists(folder)) Directory.CreateDirectory(folder, OwnerOnly);
+                if (folder == paths.Run) RunFolder.Prepare(folder);
+                else if (!Directory.Exists(folder)) Directory.CreateDirectory(folder, OwnerOnly);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -10,7 +10,9 @@ namespace Nomadstack.Node;
 internal static class NodeIdentity
 {
     /// <param name="holdsServers">Whether a server is recorded in the data folder: its raft peers know it by its address.</param>
-    /// <param name="alone">Whether a cluster of this machine alone is good enough where no address leads further: <c>up</c> works without a network.</param>
+    /// <param name="alone">
+    /// Whether a cluster of this machine alone is meant unless an address is given: <c>up</c> makes one that runs whatever anybody asks of it, and that is nobody else's business.
+    /// </param>
     /// <exception cref="ProblemException"><c>node/address-changed</c>, or what the file's own reading found.</exception>
     public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool holdsServers, bool alone)
     {
@@ -20,7 +22,7 @@ internal static class NodeIdentity
             {
                 Id = Guid.NewGuid().ToString(),
                 Name = options.Name ?? HostName(),
-                Address = options.Bind ?? Guess(alone && options.Join is null),
+                Address = options.Bind ?? (alone && options.Join is null ? IPAddress.Loopback.ToString() : Guess()),
                 Ports = options.PortsOver(new()),
             };
         }
@@ -28,7 +30,9 @@ internal static class NodeIdentity
         // Before it belongs to a cluster a node is nobody yet: a join that was refused for its name is tried again under another.
         var member = File.Exists(paths.ClusterFile);
         // A machine that came back under another address is not told apart by its options, but by what it has.
-        var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess(alone: false) : node.Address);
+        var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess() : node.Address);
+        // Another spelling is no other address.
+        if (HostPort.SameAddress(address, node.Address)) address = node.Address;
         var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? (member ? node.Name : HostName()) };
         if (asked == node) return node;
         if (asked.Name != node.Name && member)
@@ -47,8 +51,7 @@ internal static class NodeIdentity
 
     private static string HostName() => Dns.GetHostName().Split('.')[0];
 
-    private static string Guess(bool alone) =>
+    private static string Guess() =>
         AddressGuess.Default()?.Address.ToString()
-        ?? (alone ? IPAddress.Loopback.ToString() : null)
         ?? throw new ProblemException(new("node/no-address", "This machine has no address that others could reach.", "It has no default route, so no interface stands out.", "Say which address to use: --bind IP (`nomadstack up` takes 127.0.0.1, for a cluster of this machine alone)."));
 }

@@ -47,7 +47,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         {
             if (string.Equals(other.Name, asked.Name, StringComparison.OrdinalIgnoreCase))
                 throw new ProblemException(new("join/duplicate-name", $"The cluster has a node named {other.Name} already.", $"It is at {other.Address} and has the id {other.Id}; names are unique in a cluster.", $"Give this node another name, or, if the other one is gone for good, run `nomadstack node remove {other.Name}` first."));
-            if (other.Address == asked.Address && other.Ports.Peers == asked.Ports.Peers)
+            if (HostPort.SameAddress(other.Address, asked.Address) && other.Ports.Peers == asked.Ports.Peers)
                 throw new ProblemException(new("join/address-in-use", $"The cluster has a node at {asked.Address} already.", $"{other.Name} ({other.Id}) recorded the same address and port {other.Ports.Peers}.", $"Give this node its own address with --bind, or, if the other one is gone for good, run `nomadstack node remove {other.Name}` first."));
         }
 
@@ -64,7 +64,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
     private async Task CheckNotLiveElsewhereAsync(ClusterDocument document, NodeEntry asked, CancellationToken cancel)
     {
         if (!document.Nodes.TryGetValue(asked.Id, out var held) || held.Removed || asked.Id == membership.Node.Id) return;
-        if (held.Address == asked.Address && held.Ports.Peers == asked.Ports.Peers) return;
+        if (HostPort.SameAddress(held.Address, asked.Address) && held.Ports.Peers == asked.Ports.Peers) return;
         if (await client.TryAskAsync(held.Address, held.Ports.Peers, cancel) is { } answer && answer.NodeId == asked.Id)
             throw Cloned(held, $"an agent with it answers at {held.Address} now");
     }

@@ -30,6 +30,9 @@ internal sealed class Peering : IAsyncDisposable
 
     public AntiEntropy Sync { get; }
 
+    /// <summary>Connections to the peer port without a certificate, now.</summary>
+    internal int StrangersNow => _host.StrangersNow;
+
     public SecretStore Secrets { get; }
 
     /// <summary>Whether a live agent elsewhere claims to be this node; before <see cref="StartAsync"/>, and before this node says anything of itself.</summary>

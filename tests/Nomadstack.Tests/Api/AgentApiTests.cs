@@ -116,6 +116,54 @@ public sealed class AgentApiTests
     }
 
     [Fact]
+    public async Task NothingIsSaidToAnotherUsersProcess()
+    {
+        await using var host = await AgentHost.StartAsync();
+        using var client = new AgentClient(host.Paths, TimeProvider.System) { PeerOf = _ => new(77, 65534) };
+
+        var problem = (await Should.ThrowAsync<ProblemException>(() => client.CreateTokenAsync(null, default))).Problem;
+
+        problem.Code.ShouldBe("agent/not-ours");
+        problem.Why.ShouldContain("65534");
+        host.Agent.Asked.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task ARunFolderThatIsSweptAwayIsThereAgainWithinASecond()
+    {
+        await using var host = await AgentHost.StartAsync();
+        using var before = new AgentClient(host.Paths, TimeProvider.System);
+        await before.StatusAsync(default);
+
+        for (var sweep = 0; sweep < 3; sweep++)
+        {
+            Directory.Delete(host.Paths.Run, recursive: true);
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            // What was connected stays so.
+            await before.StatusAsync(default);
+            // Twice the time it has, for a machine that is busy.
+            while (!File.Exists(host.Paths.AgentSocket) && clock.Elapsed < TimeSpan.FromSeconds(2)) await Task.Delay(20);
+            using var after = new AgentClient(host.Paths, TimeProvider.System);
+            (await after.StatusAsync(default)).Schema.ShouldBe(1);
+            File.GetUnixFileMode(host.Paths.AgentSocket).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+    }
+
+    [Fact]
+    public async Task ASocketThatSomebodyPutInItsPlaceIsReplaced()
+    {
+        await using var host = await AgentHost.StartAsync();
+        File.Delete(host.Paths.AgentSocket);
+        await File.WriteAllTextAsync(host.Paths.AgentSocket, "");
+        using var client = new AgentClient(host.Paths, TimeProvider.System);
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+
+        while (new FileInfo(host.Paths.AgentSocket) is { Exists: true } entry && entry.UnixFileMode != (UnixFileMode.UserRead | UnixFileMode.UserWrite) && clock.Elapsed < TimeSpan.FromSeconds(2)) await Task.Delay(20);
+
+        (await client.StatusAsync(default)).Schema.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task NoAgentIsAProblemThatNamesTheSocketAndAWayOut()
     {
         var paths = new NodePaths("/nonexistent/nomadstack-test");

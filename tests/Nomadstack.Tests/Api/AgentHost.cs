@@ -36,7 +36,7 @@ internal sealed class AgentHost : IAsyncDisposable
         paths ??= new NodePaths(Directory.CreateTempSubdirectory("nomadstack-test-").FullName);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.RestrictUnixSockets();
+        builder.Services.KeepUnixSockets(TimeProvider.System);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.ListenAgentSocket(paths.AgentSocket);

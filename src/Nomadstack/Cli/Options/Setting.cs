@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Options;
 
@@ -16,7 +17,7 @@ internal static class Setting
         Of(here, name, placeholder, description, null, text => (string?)text);
 
     public static Option<string?> Address(Surroundings here, string name, string placeholder, string description) =>
-        Of(here, name, placeholder, description, null, text => IPAddress.TryParse(text, out _) ? (string?)text : throw new FormatException("is no IP address"));
+        Of(here, name, placeholder, description, null, text => IPAddress.TryParse(text, out _) ? (string?)HostPort.Canonical(text) : throw new FormatException("is no IP address"));
 
     public static Option<string> OneOf(Surroundings here, string name, string description, string fallback, params string[] words)
     {
