@@ -28,7 +28,7 @@ internal static class PluginFile
         var content = Encoding.UTF8.GetBytes(Script(lifelineFolder));
         try
         {
-            Directory.CreateDirectory(pluginFolder);
+            DurableFolders.Create(pluginFolder);
             if (File.Exists(target) && File.ReadAllBytes(target).AsSpan().SequenceEqual(content) && File.GetUnixFileMode(target) == Executable) return;
             // Beside the plugin folder, not in it.
             var temp = Path.TrimEndingDirectorySeparator(pluginFolder) + ".tmp";

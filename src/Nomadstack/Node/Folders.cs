@@ -7,8 +7,6 @@ namespace Nomadstack.Node;
 /// <summary>Makes the folders of a node, readable by their owner alone.</summary>
 internal static class Folders
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     /// <exception cref="ProblemException"><c>storage/unwritable</c>, <c>agent/run-folder</c>.</exception>
     public static void Create(NodePaths paths)
     {
@@ -17,7 +15,7 @@ internal static class Folders
             try
             {
                 if (folder == paths.Run) RunFolder.Prepare(folder);
-                else if (!Directory.Exists(folder)) Directory.CreateDirectory(folder, OwnerOnly);
+                else DurableFolders.Create(folder, DurableFolders.OwnerOnly);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -44,6 +44,7 @@ internal sealed class Maintenance(DaemonParts parts)
         if (parts.Clients.Scheduler.Runs) await RememberIndexAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
         foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and is removed", folder, Retirement.Kept.TotalDays);
+        if (Context.Membership.Prune()) _log.LogInformation("Tokens that ended more than {Tokens} days ago and nodes that were removed more than {Nodes} days ago are forgotten", Pruning.TokenKept.TotalDays, Pruning.RemovedKept.TotalDays);
         MemoryAtRest.Release();
     }
 
@@ -54,7 +55,10 @@ internal sealed class Maintenance(DaemonParts parts)
         var own = parts.Host.Server(row.Name)?.Instance.Endpoint;
         if (own is null && _round % RoundsBetweenAsking != 0) return;
         var server = own ?? (KnownServer.Of(Context.Membership.Current, row.Name).Where(s => s.IsClaimed).MinBy(_ => Random.Shared.Next()) is { } other ? Context.Endpoints.Of(row, other) : null);
-        if (server is not null && await parts.Scheduler.Server(server).StandingAsync(cancel) is { HasLeader: true } standing)
-            parts.Gate.Remember(standing.AppliedIndex, registered: true);
+        if (server is null) return;
+        var seen = await parts.Scheduler.Server(server).StandingAsync(cancel);
+        // A server of another node that does not answer says nothing of the rest.
+        if (seen is not null || own is not null) parts.Status.Leaders.Note(row.Name, seen is { HasLeader: true });
+        if (seen is { HasLeader: true } standing) parts.Gate.Remember(standing.AppliedIndex, registered: true);
     }
 }

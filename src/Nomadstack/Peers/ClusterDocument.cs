@@ -90,6 +90,14 @@ internal sealed record NodeEntry
     /// <summary>True once an operator removed the node; its certificate is refused from then on.</summary>
     public bool Removed { get; set; }
 
+    /// <summary>When that was; null from an agent that does not tell. A removal is remembered for <see cref="Pruning.RemovedKept"/> after it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? RemovedAt { get; set; }
+
+    /// <summary>Id of the token it was let in by; null where nobody wrote that down.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? JoinedWith { get; set; }
+
     /// <summary><see cref="NodeKind"/> its key was certified for; null where its agent does not sign, as those of release 0.1.0 do not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Kind { get; set; }
@@ -133,6 +141,10 @@ internal sealed record TokenEntry
     public DateTimeOffset? ExpiresAt { get; set; }
     public bool Revoked { get; set; }
     public long Incarnation { get; set; } = 1;
+
+    /// <summary>How many nodes it lets in; null for any number.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Uses { get; set; }
 
     /// <summary>By a server node. Null from an agent of release 0.1.0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

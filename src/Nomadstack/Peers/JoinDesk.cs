@@ -8,7 +8,7 @@ namespace Nomadstack.Peers;
 /// Answers a node that wants to join: checks the token, then that nobody else is that node, then enters it.
 /// A refusal changes nothing; the same request again gets the same answer, so a joiner that crashed may ask anew.
 /// </summary>
-/// <remarks>Names and addresses are compared with what this node knows. Two nodes of one name that join through two members within the second it takes to spread are both entered.</remarks>
+/// <remarks>A token's uses are counted by the nodes it let in, as far as this node knows them. Names and addresses are compared with what this node knows. Two nodes of one name that join through two members within the second it takes to spread are both entered.</remarks>
 internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client, TimeProvider time)
 {
     /// <summary>Certificates and tokens stop making sense when clocks differ by more.</summary>
@@ -23,10 +23,14 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         CheckToken(document, request, now);
         CheckClock(request.Clock, now);
         var node = ReadNode(request.Node);
-        var asked = node with { KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
+        var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);
-        var admitted = membership.Admit(latest => Decide(latest, asked));
+        var admitted = membership.Admit(latest =>
+        {
+            CheckUses(latest, asked);
+            return Decide(latest, asked);
+        });
         return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), pki.RevealCaKey(), FirstView(membership.Current ?? document, admitted),
             NodeKind.Server, pki.Prove(asked.Id, NodeKind.Server, request.PublicKey));
     }
@@ -57,7 +61,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (held.KeyPin.Length > 0 && held.KeyPin != asked.KeyPin) throw Cloned(held, "it joined with another key");
         if (asked.Kind is null && held.Kind is not null)
             throw new ProblemException(new("join/older-release", $"Node {held.Name} ran a newer release when it was last heard.", "It signed what it said, and release 0.1.0 does not: nobody would believe it.", $"Run the newer release there again, or run `nomadstack node remove {held.Name}` and join it anew."));
-        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind };
+        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind, JoinedWith = asked.JoinedWith };
         return Entries.SayTheSame(next, held) ? held : next with { Incarnation = held.Incarnation + 1 };
     }
 
@@ -80,6 +84,15 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
             throw new ProblemException(new("join/revoked", $"Token {token.Id} was revoked.", "An operator took it back.", "Make another with `nomadstack token create`."));
         if (token.ExpiresAt <= now)
             throw new ProblemException(new("join/expired", $"Token {token.Id} has expired.", $"It was good until {token.ExpiresAt:u}; now it is {now:u}.", "Make another with `nomadstack token create`."));
+    }
+
+    /// <summary>A node that asks again, as after a crash, is none more.</summary>
+    private static void CheckUses(ClusterDocument document, NodeEntry asked)
+    {
+        if (document.Tokens.GetValueOrDefault(asked.JoinedWith!) is not { Uses: { } most } token) return;
+        var others = document.Nodes.Values.Count(n => n.JoinedWith == token.Id && n.Id != asked.Id);
+        if (others >= most)
+            throw new ProblemException(new("join/used-up", $"Token {token.Id} was used already.", $"It lets {(most == 1 ? "one node" : $"{most} nodes")} in, and has.", "Make another with `nomadstack token create`, for more nodes with --uses."));
     }
 
     /// <exception cref="ProblemException"><c>join/clock-skew</c>.</exception>

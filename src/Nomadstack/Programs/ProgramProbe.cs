@@ -26,6 +26,8 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
         if (!File.Exists(program)) return new ProgramFinding.Missing(ProgramProblems.NotThere(product, program));
         if (!IsExecutable(program)) return new ProgramFinding.Unusable(ProgramProblems.NotExecutable(product, program, "No execute permission is set on it."));
 
+        // Before anything of it runs.
+        if (await Task.Run(() => ProgramSums.Complaint(program), cancel) is { } damage) return new ProgramFinding.Unusable(LoaderProblems.Damaged(product, program, damage));
         return await AskAsync(product, product.Name, program, [], deadline, cancel);
     }
 

@@ -30,6 +30,9 @@ internal static class Setting
         Of(here, name, string.Join('|', numbers), description, fallback, text =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && numbers.Contains(n) ? n : throw new FormatException("is none of " + string.Join(", ", numbers)));
 
+    public static Option<int?> Number(Surroundings here, string name, string placeholder, string description) =>
+        Of(here, name, placeholder, description, null, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? (int?)n : throw new FormatException("is no whole number above zero"));
+
     public static Option<TimeSpan?> Span(Surroundings here, string name, string description) =>
         Of(here, name, "TIME", description, null, text => Duration.TryParse(text, out var span) ? (TimeSpan?)span : throw new FormatException("is no span of time; write it as 120s, 2m or 1h30m"));
 
