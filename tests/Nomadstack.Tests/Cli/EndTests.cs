@@ -49,6 +49,26 @@ public sealed class EndTests : IDisposable
     }
 
     [Fact]
+    public async Task AProcessThatIsKilledLeavesNothingInTheFolderForTemporaryFiles()
+    {
+        var temporary = Directory.CreateDirectory(Path.Combine(_folder.Path, "tmp")).FullName;
+        var data = Path.Combine(_folder.Path, "data");
+        using var process = Built.Start($"TMPDIR={temporary} exec $nomadstack agent --engine embedded --bind 127.83.1.{Environment.ProcessId % 250 + 1} --data-dir {data} 2>/dev/null", _folder.Path);
+        using var deadline = new CancellationTokenSource(Built.Deadline);
+        while (AgentPresence.HolderOf(new(data)) is null)
+        {
+            process.HasExited.ShouldBeFalse();
+            deadline.IsCancellationRequested.ShouldBeFalse();
+            await Task.Delay(50);
+        }
+
+        process.Kill();
+        await process.WaitForExitAsync();
+
+        Directory.EnumerateFileSystemEntries(temporary).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task ASecondSignalEndsAnAgentThatDoesNotGiveWay()
     {
         using var first = new CancellationTokenSource();
