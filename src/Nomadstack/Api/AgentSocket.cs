@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Api;
@@ -32,9 +34,9 @@ internal static class AgentSocket
     }
 
     /// <summary>Gives every unix socket of this Kestrel mode 0600 before it accepts its first connection, and keeps it there however often it is swept away.</summary>
-    public static IServiceCollection KeepUnixSockets(this IServiceCollection services, TimeProvider time) =>
+    public static IServiceCollection KeepUnixSockets(this IServiceCollection services, TimeProvider time, ILoggerFactory logs) =>
         services
-            .AddSingleton<IConnectionListenerFactory>(all => ActivatorUtilities.CreateInstance<KeptListenerFactory>(all, time))
+            .AddSingleton<IConnectionListenerFactory>(all => new KeptListenerFactory(all.GetRequiredService<IOptions<SocketTransportOptions>>(), logs, time))
             .Configure<SocketTransportOptions>(options => options.CreateBoundListenSocket = endpoint =>
             {
                 var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);

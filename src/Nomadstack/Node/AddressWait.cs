@@ -11,7 +11,7 @@ namespace Nomadstack.Node;
 /// </summary>
 internal static class AddressWait
 {
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(250);
 
     /// <summary>A DHCP client has given up by then (dhclient.conf(5): timeout). A node without servers may then go by another address, as it always could.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -79,7 +79,7 @@ internal static class AgentProgram
 
         var driverSocket = DriverSocket.Of(paths);
         await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, driverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
-        await using var web = BuildWeb(paths, driver, driverSocket, service);
+        await using var web = BuildWeb(paths, driver, driverSocket, service, logs);
         await web.StartAsync(life.Ending);
         driver.Start();
         try
@@ -149,13 +149,13 @@ internal static class AgentProgram
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }
 
-    private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service)
+    private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service, ILoggerFactory logs)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
         // The agent handles signals itself.
         builder.Services.AddSingleton<IHostLifetime, PeerHost.NoLifetime>();
-        builder.Services.AddRoutingCore().KeepUnixSockets(TimeProvider.System);
+        builder.Services.AddRoutingCore().KeepUnixSockets(TimeProvider.System, logs);
         driver.AddServices(builder.Services);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

@@ -14,7 +14,7 @@ internal sealed class Strangers(Func<IPAddress, bool> isMembers, TimeProvider ti
 {
     public const int AtOnce = 128, FromOneAddress = 32;
 
-    /// <summary>A join waits for a durable write on a disk that may be busy, and for nothing else.</summary>
+    /// <summary>A node that asks to join gives up after eight seconds (<see cref="Joining"/>).</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<IPAddress, int> _connected = [];
