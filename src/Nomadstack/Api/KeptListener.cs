@@ -139,9 +139,9 @@ internal sealed partial class KeptListener : IConnectionListener
         Interlocked.Exchange(ref _renewed, next).SetResult();
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The socket {Name} was removed and is bound anew")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The socket {Name} was removed or changed and is bound anew")]
     private partial void LogRenewed(string name);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The socket {Name} was removed and cannot be bound anew yet: {Why}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The socket {Name} was removed or changed and cannot be bound anew yet: {Why}")]
     private partial void LogFailed(string name, string why);
 }

@@ -44,7 +44,7 @@ internal sealed class Maintenance(DaemonParts parts)
         if (parts.Clients.Scheduler.Runs) await RememberIndexAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
         foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and is removed", folder, Retirement.Kept.TotalDays);
-        if (Context.Membership.Prune()) _log.LogInformation("Tokens that ended more than {Tokens} days ago and nodes that were removed more than {Nodes} days ago are forgotten", Pruning.TokenKept.TotalDays, Pruning.RemovedKept.TotalDays);
+        Context.Membership.Prune();
         MemoryAtRest.Release();
     }
 

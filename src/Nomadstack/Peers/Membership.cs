@@ -212,8 +212,16 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     });
 
     /// <summary>Forgets tokens that are long over and nodes that were removed long ago.</summary>
-    /// <returns>Whether there were any.</returns>
-    public bool Prune() => Change(current => current is null ? null : Pruning.Of(current, time.GetUtcNow(), node.Id, IsMixed(current)));
+    /// <returns>Whether anything changed.</returns>
+    public bool Prune() => Change(current => current is null ? null : Pruning.Of(Dated(current), time.GetUtcNow(), node.Id, IsMixed(current)));
+
+    /// <summary>Removals that release 0.1.0 wrote down without their time begin to grow old today.</summary>
+    private ClusterDocument Dated(ClusterDocument document)
+    {
+        if (IsMixed(document) || Signer is not { IsServer: true } signer) return document;
+        return document.Nodes.Values.Where(n => n is { Removed: true, RemovedAt: null }).ToList()
+            .Aggregate(document, (now, removed) => With(now, signer.Sign(removed with { RemovedAt = time.GetUtcNow(), Incarnation = removed.Incarnation + 1, Signed = null })));
+    }
 
     private static bool IsMixed(ClusterDocument document) => document.Nodes.Values.Any(n => n.IsReleased);
 

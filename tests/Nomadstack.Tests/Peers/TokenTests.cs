@@ -108,6 +108,25 @@ public sealed class TokenTests
     }
 
     [Fact]
+    public async Task ARemovalWithoutATimeGrowsOldFromTheFirstLookOn()
+    {
+        var time = new MovableTime();
+        await using var a = await FirstAsync(time);
+        var old = new NodeEntry { Id = Guid.NewGuid().ToString(), Name = "n2", Address = "127.0.0.2", Removed = true };
+        a.Membership.Admit(_ => old);
+
+        a.Membership.Prune().ShouldBeTrue();
+        a.Membership.Current!.Nodes[old.Id].Removed.ShouldBeTrue();
+        a.Membership.Current!.Nodes[old.Id].RemovedAt.ShouldNotBeNull();
+        a.Membership.Current!.Nodes[old.Id].Signed.ShouldNotBeNull();
+        a.Membership.Prune().ShouldBeFalse("once is enough");
+
+        time.Shift = TimeSpan.FromDays(401);
+        a.Membership.Prune().ShouldBeTrue();
+        a.Membership.Current!.Nodes.Keys.ShouldBe([a.File.Id]);
+    }
+
+    [Fact]
     public async Task NothingIsForgottenWhereAnAgentOfTheFirstReleaseWouldBringItBack()
     {
         var time = new MovableTime();
