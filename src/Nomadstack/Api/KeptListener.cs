@@ -13,7 +13,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Api;
 
 /// <summary>Kestrel's own transport for unix sockets, but for <see cref="KeptListener"/>.</summary>
-internal sealed class KeptListenerFactory(IOptions<SocketTransportOptions> options, ILoggerFactory logs, TimeProvider time) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class KeptListenerFactory(IOptions<SocketTransportOptions> options, ILoggerFactory logs, TimeProvider time)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     private readonly SocketTransportFactory _sockets = new(options, logs);
 

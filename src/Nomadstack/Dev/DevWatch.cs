@@ -11,13 +11,22 @@ namespace Nomadstack.Dev;
 /// </summary>
 /// <param name="kill">Ends a node's agent; false when it does not run.</param>
 /// <param name="ends">How often a node's agent has ended.</param>
-internal sealed class DevWatch(DevRoom room, Func<DevNode, CancellationToken, Task> ask, Func<DevNode, bool> kill, Func<DevNode, int> ends, Func<DevNode, string> lastWords, TimeProvider time)
+internal sealed class DevWatch(
+    DevRoom room,
+    Func<DevNode, CancellationToken, Task> ask,
+    Func<DevNode, bool> kill,
+    Func<DevNode, int> ends,
+    Func<DevNode, string> lastWords,
+    TimeProvider time)
 {
     /// <summary>Between two questions, and how long an answer may take.</summary>
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(2), s_answer = TimeSpan.FromSeconds(10);
 
     /// <summary>As long as a command waits for an agent before it calls it stuck (<see cref="AgentClient"/>).</summary>
     internal static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
+
+    /// <summary>As many questions as fit into <see cref="Silence"/> when none is answered.</summary>
+    private const int FewestUnanswered = 5;
 
     private readonly ConcurrentQueue<string> _news = new();
 
@@ -32,22 +41,23 @@ internal sealed class DevWatch(DevRoom room, Func<DevNode, CancellationToken, Ta
 
     private async Task WatchAsync(DevNode node, CancellationToken cancel)
     {
-        var (answered, told) = (time.GetTimestamp(), ends(node));
+        var (answered, unanswered, told) = (time.GetTimestamp(), 0, ends(node));
         try
         {
             while (true)
             {
                 await Task.Delay(s_between, time, cancel);
-                var silent = await AnswersAsync(node, cancel) ? TimeSpan.Zero : time.GetElapsedTime(answered);
-                // One that has no power, or waits for its next start, has nothing to say.
-                if (silent == TimeSpan.Zero || !node.HasPower) answered = time.GetTimestamp();
+                var answers = await AnswersAsync(node, cancel);
                 var now = ends(node);
                 if (now != told && node.HasPower) _news.Enqueue($"{node.Name}: its agent ended and is started again. Its last words: {lastWords(node).ReplaceLineEndings(" / ")}");
-                if (now != told) answered = time.GetTimestamp();
+                unanswered++;
+                // One that has no power, or has just ended and waits for its next start, has nothing to say.
+                if (answers || now != told || !node.HasPower) (answered, unanswered) = (time.GetTimestamp(), 0);
                 told = now;
-                if (silent < Silence || !kill(node)) continue;
+                // Several questions, so that a machine that held us up as well is not mistaken for an agent that is stuck.
+                if (unanswered < FewestUnanswered || time.GetElapsedTime(answered) < Silence || !kill(node)) continue;
                 _news.Enqueue($"{node.Name}: its agent has said nothing for {Silence.TotalSeconds:0} s and is started again; what it runs goes on");
-                (answered, told) = (time.GetTimestamp(), told + 1);
+                (answered, unanswered, told) = (time.GetTimestamp(), 0, told + 1);
             }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)

@@ -21,10 +21,12 @@ internal static class AddressWait
     public static Task ForRecordedAsync(NodePaths paths, string? bind, bool holdsServers, Action<string> tell, TimeProvider time, CancellationToken cancel) =>
         ForRecordedAsync(paths, bind, holdsServers, address => AddressGuess.InterfaceOf(address) is not null, () => AddressGuess.Default() is not null, tell, time, cancel);
 
-    internal static async Task ForRecordedAsync(NodePaths paths, string? bind, bool holdsServers, Func<string, bool> isHere, Func<bool> hasAnother, Action<string> tell, TimeProvider time, CancellationToken cancel)
+    internal static async Task ForRecordedAsync(
+        NodePaths paths, string? bind, bool holdsServers, Func<string, bool> isHere, Func<bool> hasAnother, Action<string> tell, TimeProvider time, CancellationToken cancel)
     {
         // Who is no member yet is known by nothing, and what was typed otherwise is judged as it is.
-        if (!File.Exists(paths.ClusterFile) || NodeFile.At(paths).Read() is not { Address: var address } || (bind is not null && !HostPort.SameAddress(bind, address)) || isHere(address)) return;
+        if (!File.Exists(paths.ClusterFile) || NodeFile.At(paths).Read() is not { Address: var address }) return;
+        if ((bind is not null && !HostPort.SameAddress(bind, address)) || isHere(address)) return;
         tell($"wait for the address {address}, which this machine does not have yet and this node is known by in its cluster");
         var started = time.GetTimestamp();
         while (!isHere(address))

@@ -65,8 +65,8 @@ internal static class AgentProgram
         parts.Operations.Load();
         parts.Host.Load();
         await using var life = new Lifetime(time, logs.CreateLogger<Lifetime>(), cancel);
-        if (!IPAddress.IsLoopback(IPAddress.Parse(node.Address)))
-            logs.CreateLogger<Daemon>().LogWarning("Whoever reaches {Address} over the network can run programs on this machine: the cluster has no access control yet. Let only its own nodes reach it.", node.Address);
+        const string Open = "Whoever reaches {Address} over the network can run programs on this machine: the cluster has no access control yet. Let only its own nodes reach it.";
+        if (!IPAddress.IsLoopback(IPAddress.Parse(node.Address))) logs.CreateLogger<Daemon>().LogWarning(Open, node.Address);
         var stop = new StopRequest();
         var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, new DrainOperation(context, parts.Jobs), stop, life);

@@ -10,11 +10,13 @@ internal static class RunFolder
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const int ForOthers = 0x3F;
 
-    /// <exception cref="ProblemException"><c>agent/run-folder</c>, or the system's own refusal as an <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.</exception>
+    /// <exception cref="ProblemException"><c>agent/run-folder</c>.</exception>
+    /// <exception cref="IOException">It cannot be made; so with <see cref="UnauthorizedAccessException"/>.</exception>
     public static void Prepare(string folder)
     {
         // The one above as well where anybody may write to the one above that.
-        if (Path.GetDirectoryName(folder) is { } above && above.StartsWith(Path.GetTempPath(), StringComparison.Ordinal) && Path.GetFileName(above).StartsWith("nomadstack-", StringComparison.Ordinal)) PrepareOne(above);
+        var above = Path.GetDirectoryName(folder) ?? "/";
+        if (above.StartsWith(Path.GetTempPath(), StringComparison.Ordinal) && Path.GetFileName(above).StartsWith("nomadstack-", StringComparison.Ordinal)) PrepareOne(above);
         PrepareOne(folder);
     }
 

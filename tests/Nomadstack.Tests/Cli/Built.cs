@@ -31,7 +31,8 @@ internal static class Built
     /// <param name="folder">Its data folder, and above its run folder.</param>
     public static Process Start(string line, string folder)
     {
-        var start = new ProcessStartInfo("/bin/sh", ["-c", line]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = "/" };
+        var start = new ProcessStartInfo("/bin/sh", ["-c", line]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.WorkingDirectory = "/";
         start.Environment["nomadstack"] = Program;
         start.Environment["NOMADSTACK_DATA_DIR"] = folder;
         start.Environment["XDG_RUNTIME_DIR"] = folder;

@@ -24,7 +24,8 @@ public sealed class EndTests : IDisposable
     {
         var paths = new NodePaths(Path.Combine(_folder.Path, "data"));
         // What is written to a terminal that is gone fails, as it does to a full disk.
-        using var up = Built.Start($"exec $nomadstack up --engine embedded --no-consul --bind 127.83.0.{Environment.ProcessId % 250 + 1} --servers 1 --data-dir {paths.Data} >/dev/full 2>/dev/full", _folder.Path);
+        var address = $"127.83.0.{Environment.ProcessId % 250 + 1}";
+        using var up = Built.Start($"exec $nomadstack up --engine embedded --no-consul --bind {address} --servers 1 --data-dir {paths.Data} >/dev/full 2>/dev/full", _folder.Path);
         try
         {
             using var agent = new AgentClient(paths, TimeProvider.System);

@@ -64,8 +64,11 @@ internal sealed class StandardStream : Stream
     }
 
     /// <summary>Each line at once, in the terminal's encoding.</summary>
-    public TextWriter Writer() =>
-        TextWriter.Synchronized(new StreamWriter(this, Console.OutputEncoding is UTF8Encoding ? new UTF8Encoding(encoderShouldEmitUTF8Identifier: false) : Console.OutputEncoding) { AutoFlush = true });
+    public TextWriter Writer()
+    {
+        var encoding = Console.OutputEncoding is UTF8Encoding ? new UTF8Encoding(encoderShouldEmitUTF8Identifier: false) : Console.OutputEncoding;
+        return TextWriter.Synchronized(new StreamWriter(this, encoding) { AutoFlush = true });
+    }
 
     public override void Flush()
     {
