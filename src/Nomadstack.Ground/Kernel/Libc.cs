@@ -11,6 +11,15 @@ internal static partial class Libc
     /// <summary>One of the few numbers that differ between architectures (arch/arm64/include/uapi/asm/fcntl.h).</summary>
     public static readonly int O_DIRECTORY = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x4000 : 0x10000;
 
+    public const int AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100;
+
+    /// <summary>Every field that a struct stat has too.</summary>
+    public const uint STATX_BASIC_STATS = 0x7ff;
+
+    /// <summary>Unlike stat it fills the same 256 bytes on every processor.</summary>
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static unsafe partial int StatX(int folder, string path, int flags, uint mask, byte* buffer);
+
     public const int LOCK_EX = 2, LOCK_NB = 4;
     public const int EINTR = 4, EAGAIN = 11, ENXIO = 6, EPIPE = 32, ESRCH = 3, ENOSPC = 28, EROFS = 30, EACCES = 13, EPERM = 1, EEXIST = 17, EINVAL = 22;
     public const int FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2;
@@ -56,7 +65,7 @@ internal static partial class Libc
     public static partial int INotifyRemove(int fd, int watch);
 
     public const int F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032;
-    public const short POLLERR = 8;
+    public const short POLLOUT = 4, POLLERR = 8;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollFd

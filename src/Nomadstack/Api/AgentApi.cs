@@ -36,7 +36,7 @@ internal static class AgentApi
         v1.MapPost("/tokens", Answer(json.TokenCreated, async http =>
         {
             var request = await ReadAsync(http, json.TokenRequest, new());
-            return await agent.CreateTokenAsync(request.TimeToLiveSeconds is { } s ? TimeSpan.FromSeconds(s) : null, http.RequestAborted);
+            return await agent.CreateTokenAsync(request.TimeToLiveSeconds is { } s ? TimeSpan.FromSeconds(s) : null, request.Uses, http.RequestAborted);
         }));
         v1.MapDelete("/tokens/{id}", Do(http => agent.RevokeTokenAsync(Named(http, "id"), http.RequestAborted)));
 

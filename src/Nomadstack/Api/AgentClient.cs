@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
+using Nomadstack.Ground.Kernel;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Api;
@@ -33,6 +34,9 @@ internal sealed class AgentClient : IDisposable
         };
     }
 
+    /// <summary>Who listens at the other end.</summary>
+    internal Func<Socket, PeerCredentials> PeerOf { private get; init; } = PeerCredentials.Of;
+
     public Task<StatusDocument> StatusAsync(CancellationToken cancel) => GetAsync("status", ApiJson.Default.StatusDocument, cancel);
 
     public Task<Operation> BootstrapAsync(BootstrapRequest request, CancellationToken cancel) =>
@@ -43,8 +47,8 @@ internal sealed class AgentClient : IDisposable
     public Task<Operation> OperationAsync(string id, CancellationToken cancel) =>
         GetAsync("operations/" + Uri.EscapeDataString(id), ApiJson.Default.Operation, cancel);
 
-    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, CancellationToken cancel) =>
-        PostAsync("tokens", new TokenRequest(timeToLive?.TotalSeconds), ApiJson.Default.TokenRequest, ApiJson.Default.TokenCreated, cancel);
+    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel) =>
+        PostAsync("tokens", new TokenRequest(timeToLive?.TotalSeconds, uses), ApiJson.Default.TokenRequest, ApiJson.Default.TokenCreated, cancel);
 
     public Task<IReadOnlyList<TokenStatus>> TokensAsync(CancellationToken cancel) => GetAsync("tokens", ApiJson.Default.Tokens, cancel);
 
@@ -86,6 +90,9 @@ internal sealed class AgentClient : IDisposable
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(_paths.AgentSocket), cancel);
+            var peer = PeerOf(socket);
+            // Before a word is said: what answers could be anybody's, and some of what we say is secret.
+            if (!peer.MayBeTrusted) throw new ProblemException(SocketProblems.NotOurs(_paths.AgentSocket, peer));
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -126,6 +133,10 @@ internal sealed class AgentClient : IDisposable
         try
         {
             response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, both.Token);
+        }
+        catch (HttpRequestException e) when (e.InnerException is ProblemException)
+        {
+            throw e.InnerException;
         }
         catch (HttpRequestException e)
         {

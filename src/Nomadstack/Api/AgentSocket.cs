@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Api;
 
-/// <summary>Kestrel on unix sockets that only the agent's own user can open: the folder has mode 0700, the socket 0600.</summary>
+/// <summary>
+/// Kestrel on unix sockets that nobody but the agent's own user can open: the folder is 0700, the socket 0600, and whoever connects is looked at
+/// (<see cref="KeptListener"/>).
+/// </summary>
 internal static class AgentSocket
 {
-    private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>
@@ -18,9 +24,7 @@ internal static class AgentSocket
     /// </summary>
     public static void ListenAgentSocket(this KestrelServerOptions kestrel, string path, Action<ListenOptions>? configure = null)
     {
-        var folder = Path.GetDirectoryName(path)!;
-        Directory.CreateDirectory(folder, OwnerFolder);
-        File.SetUnixFileMode(folder, OwnerFolder);
+        RunFolder.Prepare(Path.GetDirectoryName(path)!);
         File.Delete(path);
         kestrel.ListenUnixSocket(path, listen =>
         {
@@ -29,12 +33,14 @@ internal static class AgentSocket
         });
     }
 
-    /// <summary>Sets every unix socket of this Kestrel to mode 0600 before it accepts its first connection.</summary>
-    public static IServiceCollection RestrictUnixSockets(this IServiceCollection services) =>
-        services.Configure<SocketTransportOptions>(options => options.CreateBoundListenSocket = endpoint =>
-        {
-            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            if (endpoint is UnixDomainSocketEndPoint unix) File.SetUnixFileMode(unix.ToString(), OwnerFile);
-            return socket;
-        });
+    /// <summary>Gives every unix socket of this Kestrel mode 0600 before it accepts its first connection, and keeps it there however often it is swept away.</summary>
+    public static IServiceCollection KeepUnixSockets(this IServiceCollection services, TimeProvider time, ILoggerFactory logs) =>
+        services
+            .AddSingleton<IConnectionListenerFactory>(all => new KeptListenerFactory(all.GetRequiredService<IOptions<SocketTransportOptions>>(), logs, time))
+            .Configure<SocketTransportOptions>(options => options.CreateBoundListenSocket = endpoint =>
+            {
+                var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+                if (endpoint is UnixDomainSocketEndPoint unix) File.SetUnixFileMode(unix.ToString(), OwnerFile);
+                return socket;
+            });
 }

@@ -15,7 +15,7 @@ internal interface IAgentService
 
     Operation? Operation(string id);
 
-    Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, CancellationToken cancel);
+    Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel);
 
     IReadOnlyList<TokenStatus> Tokens();
 
@@ -45,7 +45,9 @@ internal sealed record DrainRequest(bool Disable = false, double DeadlineSeconds
 /// <param name="Token">The whole token, shown once.</param>
 internal sealed record TokenCreated(string Id, string Token, DateTimeOffset? ExpiresAt);
 
-internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked);
+/// <param name="Uses">How many nodes it lets in; null for any number.</param>
+/// <param name="Used">How many it has let in, as far as this node knows.</param>
+internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, int? Uses = null, int Used = 0);
 
 /// <summary>How this node reaches the products of its cluster, by product.</summary>
 internal sealed record Endpoints(IReadOnlyDictionary<string, ProductEndpoint> Products)

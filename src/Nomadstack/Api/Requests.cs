@@ -2,8 +2,9 @@
 namespace Nomadstack.Api;
 
 /// <summary>Asks for a join token.</summary>
-/// <param name="TimeToLiveSeconds">How long the token is valid; null for the agent's default.</param>
-internal sealed record TokenRequest(double? TimeToLiveSeconds = null);
+/// <param name="TimeToLiveSeconds">How long it may be used; null for the agent's default.</param>
+/// <param name="Uses">How many nodes it lets in; null for any number.</param>
+internal sealed record TokenRequest(double? TimeToLiveSeconds = null, int? Uses = null);
 
 /// <summary>What <c>nomadstack version --json</c> prints.</summary>
 /// <param name="Commit">The commit it was built from; empty when unknown.</param>

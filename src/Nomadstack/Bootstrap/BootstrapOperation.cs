@@ -170,7 +170,7 @@ internal sealed class BootstrapOperation(
         foreach (var (record, instance) in host.Servers)
         {
             if (await instance.ObserveAsync(cancel) is not { HasLeader: true } view) return false;
-            if (view.Members.Any(m => m.RaftId != record.RaftId && m.Address == instance.Site.Address)) return false;
+            if (view.Members.Any(m => m.RaftId != record.RaftId && HostPort.SameAddress(m.Address, instance.Site.Address))) return false;
             if (await GossipNamesBootstrapAsync(instance, cancel)) return false;
         }
 

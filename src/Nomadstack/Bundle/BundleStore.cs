@@ -34,8 +34,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         if (Noted(State)?.Current == Path.GetFileName(target) && IsAsRecorded(target, bundle.Index)) return target;
         try
         {
-            if (!Directory.Exists(paths.Data)) Directory.CreateDirectory(paths.Data, OwnerOnly);
-            Directory.CreateDirectory(Root, OwnerOnly);
+            DurableFolders.Create(Root, OwnerOnly);
             if (Mount.Of(Path.GetFullPath(Root), await File.ReadAllTextAsync("/proc/self/mountinfo", cancel)) is { NoExec: true } mount)
                 throw new ProblemException(BundleProblems.NoExec(Root, mount.Point));
             using var alone = await LockAsync(cancel);

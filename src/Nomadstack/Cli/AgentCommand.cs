@@ -4,7 +4,10 @@ using Nomadstack.Cli.Options;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack agent</c>: the daemon. Ctrl-C and SIGTERM end only the agent. Its processes go on; the next start adopts them.</summary>
+/// <summary>
+/// <c>nomadstack agent</c>: the daemon. Ctrl-C and SIGTERM end the agent alone; its processes go on and are adopted at the next start. A second one does not wait for
+/// what is under way: whatever the agent has begun is on disk, as it would be after a power cut.
+/// </summary>
 internal sealed class AgentCommand : Command
 {
     public AgentCommand(Surroundings here, GlobalOptions global)
@@ -15,7 +18,13 @@ internal sealed class AgentCommand : Command
         {
             try
             {
-                return await here.Daemon(node.Read(parse), false, cancel);
+                var options = node.Read(parse);
+                // Its own thread of work: one that never gives way must not keep the second signal from us.
+                return await Task.Run(() => here.Daemon(options, false, cancel), CancellationToken.None).WaitAsync(here.HardStop);
+            }
+            catch (OperationCanceledException) when (here.HardStop.IsCancellationRequested)
+            {
+                return ExitCode.Interrupted;
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {

@@ -26,6 +26,12 @@ internal static class CliProblems
         "This node is not a member of a cluster.",
         "Make a cluster with `nomadstack bootstrap`, or join one.");
 
+    public static Problem NoLoader(string program, string loader) => new(
+        "program/not-run",
+        $"{program} cannot be run.",
+        $"It needs {loader}, which is not on this machine.",
+        "Install the package that has that file, or use a build for this system.");
+
     public static Problem NotRun(string program, string why, int errno) => new(
         "program/not-run",
         $"{program} cannot be run.",

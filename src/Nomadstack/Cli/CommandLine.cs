@@ -28,13 +28,19 @@ internal static class CommandLine
         if (parse.Errors.Count > 0) return WrongUsage(parse, here, parse.Errors.All(e => e.SymbolResult != parse.GetResult(global.Json)) && parse.GetValue(global.Json));
         try
         {
-            return await parse.InvokeAsync(
+            var code = await parse.InvokeAsync(
                 new InvocationConfiguration { Output = here.Out, Error = here.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null },
                 cancel);
+            // What was asked for may be done, but whoever waits for the answer does not have it.
+            return code == ExitCode.Done && here.OutLost() is { } why ? Answer.Problem(here, OutputProblems.NotWritten(why), json: false) : code;
         }
         catch (ProblemException e)
         {
             return Answer.Problem(here, InRoom(e.Problem, global.FolderPaths(parse)), parse.GetValue(global.Json));
+        }
+        catch (Exception e) when (Trouble.IsOfTheMachine(e))
+        {
+            return Answer.Problem(here, OutputProblems.OfTheMachine(e), parse.GetValue(global.Json));
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {

@@ -4,7 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace Nomadstack.Cli;
 
-/// <summary>Ctrl-C and SIGTERM as tokens: the first asks for an orderly end, the second ends at once.</summary>
+/// <summary>
+/// Ctrl-C and SIGTERM as tokens: the first asks to end well, a second one to end now. The end of the terminal asks to end well, however often it is told: the kernel
+/// and the shell both tell it, and nobody means "now" by that.
+/// </summary>
 internal sealed class Interrupts : IDisposable
 {
     private readonly CancellationTokenSource _soft = new();
@@ -15,8 +18,8 @@ internal sealed class Interrupts : IDisposable
     {
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt));
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt));
-        // A handler would undo nohup, which makes us ignore the end of the terminal.
-        if (!HangupIsIgnored()) _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, Interrupt));
+        // A handler would undo nohup: whoever had us ignore the end of the terminal meant it.
+        if (!HangupIsIgnored()) _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, HangUp));
     }
 
     public CancellationToken Soft => _soft.Token;
@@ -35,6 +38,12 @@ internal sealed class Interrupts : IDisposable
         var mask = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("SigIgn:", StringComparison.Ordinal));
         // SIGHUP is signal 1, the lowest bit.
         return mask is not null && ulong.TryParse(mask["SigIgn:".Length..].Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits) && (bits & 1) != 0;
+    }
+
+    private void HangUp(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        _soft.Cancel();
     }
 
     private void Interrupt(PosixSignalContext signal)

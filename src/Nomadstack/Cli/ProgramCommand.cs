@@ -41,8 +41,17 @@ internal sealed class ProgramCommand : Command
             var isSet = !string.IsNullOrEmpty(here.Variable(variable));
             if (!isSet && address is null)
                 throw new ProblemException(CliProblems.NoCluster(product));
-            return here.Become(new ProgramImage(program[0], [.. program.Skip(1), .. parse.GetValue(_arguments) ?? []], isSet ? new Dictionary<string, string>() : new() { [variable] = address! }));
+            return here.Become(new ProgramImage(program[0], [.. program.Skip(1), .. parse.GetValue(_arguments) ?? []], isSet ? new Dictionary<string, string>() : new(PastProxies(here, address!)) { [variable] = address! }));
         });
+    }
+
+    /// <summary>No cluster of ours is asked through a proxy. Both spellings, for programs differ in which they read first.</summary>
+    private static Dictionary<string, string> PastProxies(Surroundings here, string address)
+    {
+        if (string.IsNullOrEmpty(here.Variable("HTTP_PROXY")) && string.IsNullOrEmpty(here.Variable("http_proxy"))) return [];
+        var already = here.Variable("NO_PROXY") ?? here.Variable("no_proxy");
+        var all = string.IsNullOrEmpty(already) ? new Uri(address).Host : $"{already},{new Uri(address).Host}";
+        return new() { ["NO_PROXY"] = all, ["no_proxy"] = all };
     }
 
     /// <summary>One for each product that the stack runs.</summary>

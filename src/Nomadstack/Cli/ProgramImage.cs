@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Runtime.InteropServices;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Cli;
 
@@ -23,6 +24,8 @@ internal sealed partial record ProgramImage(string Program, IReadOnlyList<string
         // execvp looks up a bare name in PATH.
         _ = ExecVp(Program, argv);
         var error = Marshal.GetLastPInvokeError();
+        if (error == Libc.ENOENT && Interpreter.Missing(Program) is { } loader)
+            throw new ProblemException(CliProblems.NoLoader(Program, loader));
         throw new ProblemException(CliProblems.NotRun(Program, Marshal.GetPInvokeErrorMessage(error), error));
     }
 

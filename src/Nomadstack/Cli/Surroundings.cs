@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cli.Output;
 using Nomadstack.Doctor;
 using Nomadstack.Node;
 
@@ -36,6 +37,12 @@ internal sealed record Surroundings
     /// <summary>The alias that makes <c>nomadstack</c> mean this program in the user's shell; null where it already does.</summary>
     public string? Alias { get; init; }
 
+    /// <summary>Why something written to <see cref="Out"/> was lost, or null.</summary>
+    public Func<string?> OutLost { get; init; } = () => null;
+
+    /// <summary><see cref="Out"/> is a pipe that nobody reads any more.</summary>
+    public Func<bool> NobodyReads { get; init; } = () => false;
+
     /// <summary>The second Ctrl-C.</summary>
     public CancellationToken HardStop { get; init; }
 
@@ -47,12 +54,18 @@ internal sealed record Surroundings
 
     public static Surroundings OfThisProcess(CancellationToken hardStop)
     {
+        var (output, error) = StandardStream.OfThisProcess();
+        // Whoever writes to the console besides, as the agent's log does, must not die of it either.
+        Console.SetOut(output.Writer());
+        Console.SetError(error.Writer());
         var plain = IsSet("NO_COLOR") || Environment.GetEnvironmentVariable("TERM") is "dumb" or "" or null;
         return new Surroundings
         {
             Out = Console.Out,
             Error = Console.Error,
             In = Console.In,
+            OutLost = () => output.Lost,
+            NobodyReads = () => output.NobodyReads,
             Time = TimeProvider.System,
             Variable = Environment.GetEnvironmentVariable,
             LiveError = !plain && !Console.IsErrorRedirected,

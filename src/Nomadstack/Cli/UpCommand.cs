@@ -42,8 +42,8 @@ internal sealed class UpCommand : Command
         if (await IsAnsweredAsync(agent, interrupt)) return await _here.Daemon(options, true, killDaemon.Token);
         var progress = new ProgressWriter(_here);
         var view = new UpView(_here, agent, progress, options.DataDir, parse.GetValue(_global.Json));
-        // A task of its own: a daemon that fails at once must not throw here, and a slow start must not block us.
-        var daemon = Task.Run(() => _here.Daemon(options with { Fetching = view.Fetching }, true, killDaemon.Token), CancellationToken.None);
+        // Its own thread of work: a daemon that fails at once must not throw here, and one that is slow to start must not hold us up.
+        var daemon = Task.Run(() => _here.Daemon(options with { Fetching = view.Fetching, Waiting = view.Waiting }, true, killDaemon.Token), CancellationToken.None);
         var end = ExitCode.Done;
         try
         {

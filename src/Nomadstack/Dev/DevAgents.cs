@@ -49,8 +49,27 @@ internal sealed class DevAgents : IAsyncDisposable
         await agent.StartAsync(new(node.ProcessName, _program, ["agent", "--data-dir", node.Paths.Data, "--bind", node.Address, "--name", node.Name, .. arguments], LogFile(node)), cancel);
     }
 
-    /// <summary>The agent's last output once it has ended by itself; null until then.</summary>
-    public string? LastWords(DevNode node) => _exits.ContainsKey(node.Name) && node.HasPower ? string.Join('\n', LogTail.LastLines(LogFile(node), 3)) : null;
+    /// <summary>How often the agent has ended since this program looks after it. Each time it is started again.</summary>
+    public int Ends(DevNode node) => _exits.GetValueOrDefault(node.Name);
+
+    /// <summary>What the agent said last.</summary>
+    public string LastWords(DevNode node) => string.Join('\n', LogTail.LastLines(LogFile(node), 3));
+
+    /// <summary>Ends an agent that does nothing any more, for the next one to take its processes over.</summary>
+    /// <returns>Whether there was one.</returns>
+    public bool Kill(DevNode node)
+    {
+        if (_agents[node.Name].Status.Running is null) return false;
+        try
+        {
+            _agents[node.Name].Signal(Signals.SIGKILL);
+            return true;
+        }
+        catch (ProblemException e) when (e.Problem.Code == "process/not-running")
+        {
+            return false;
+        }
+    }
 
     public string LogFile(DevNode node) => Path.Combine(_room.Folder, node.ProcessName + ".log");
 

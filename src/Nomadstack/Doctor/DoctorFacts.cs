@@ -46,7 +46,12 @@ internal sealed record DoctorFacts(
     /// <summary>The tree of version 2 has everything that Nomad wants, but we cannot change it.</summary>
     public bool CgroupsClosed { get; init; }
 
-    /// <summary>Long enough for a busy agent, and short enough for a person who waits.</summary>
+    /// <summary>Names of the variables in this command's environment that name a proxy.</summary>
+    public IReadOnlyList<string> Proxies { get; init; } = [];
+
+    private static readonly string[] s_proxyVariables = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+    /// <summary>Long enough for a busy agent, short enough for a person who waits.</summary>
     private static readonly TimeSpan s_agentDeadline = TimeSpan.FromSeconds(5);
 
     public static async Task<DoctorFacts> ReadAsync(NodePaths paths, DoctorRequest request, TimeProvider time, CancellationToken cancel)
@@ -85,6 +90,7 @@ internal sealed record DoctorFacts(
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
             CgroupsClosed = Limits.CgroupsClosed(),
+            Proxies = [.. s_proxyVariables.Where(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))],
         };
     }
 

@@ -30,6 +30,7 @@ internal static class Examination
         .. Bundle(facts),
         .. ProductTable.Known.Shown.Select(p => Program(facts, p, facts.Programs[p.Name])),
         .. Network(facts),
+        .. Proxy(facts),
         .. Data(facts),
         Disk(facts),
         .. Clock(facts),
@@ -86,6 +87,10 @@ internal static class Examination
         foreach (var finding in Each("address", PreflightChecks.Address(request, facts.Host), $"{facts.Address} ({AddressGuess.InterfaceOf(facts.Address)})")) yield return finding;
         foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or used by this node's own processes")) yield return finding;
     }
+
+    /// <summary>Where there is none there is nothing to say.</summary>
+    private static IEnumerable<Finding> Proxy(DoctorFacts facts) =>
+        facts.Proxies.Count == 0 ? [] : [Finding.Ok("proxy", $"{string.Join(", ", facts.Proxies)}: used to fetch programs; servers, clients and their tasks are started without it")];
 
     private static bool IsHere(DoctorFacts facts, Product product) => facts.Programs[product.Name] is not ProgramFinding.Missing || facts.Bundle?.Programs.Any(p => p.Name == product.Name) == true;
 

@@ -58,14 +58,14 @@ internal sealed class DriverServer : IAsyncDisposable
             listen.Use(next => connection =>
             {
                 var socket = connection.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket;
-                var peer = DriverConnection.Of(socket);
-                if (peer.PeerUser != 0 && peer.PeerUser != Libc.GetEffectiveUserId())
+                var peer = PeerCredentials.Of(socket);
+                if (!peer.MayBeTrusted)
                 {
                     connection.Abort();
                     return Task.CompletedTask;
                 }
 
-                connection.Features.Set(peer);
+                connection.Features.Set(new DriverConnection(peer.Pid));
                 return next(connection);
             });
         });

@@ -14,10 +14,13 @@ namespace Nomadstack.Driver;
 /// </summary>
 internal sealed partial class Lifelines(string folder, string driverSocket, TimeProvider time, ILogger<Lifelines> log) : IAsyncDisposable
 {
-    /// <summary>Interval of the scan for what inotify does not report: plugins that died, a deleted folder.</summary>
+    /// <summary>Between looks for what inotify did not tell: plugins that died.</summary>
     private static readonly TimeSpan s_sweep = TimeSpan.FromSeconds(15);
 
-    /// <summary>The reader opens its FIFO within a few milliseconds. The handshake takes 30 ms, so checking often pays at first.</summary>
+    /// <summary>Between looks whether the folder was swept away: a launch that finds none fails at once, and its Nomad client ends.</summary>
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The reader follows its FIFO within a few milliseconds: that of the handshake's 30 is worth looking often, at first.</summary>
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(1), s_later = TimeSpan.FromMilliseconds(250);
     private const int LooksSoon = 200;
 
@@ -95,6 +98,19 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
         _watcher.Error += (_, _) => Scan();
         _watcher.EnableRaisingEvents = true;
         Scan();
+    }
+
+    private void Renew()
+    {
+        try
+        {
+            Watch();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Tried again at the next look, and told by whoever owns the folder above.
+            LogNoFolder(folder, e.Message);
+        }
     }
 
     private void Scan()
@@ -180,15 +196,17 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
 
     private async Task SweepAsync()
     {
-        using var timer = new PeriodicTimer(s_sweep, time);
+        using var timer = new PeriodicTimer(s_look, time);
+        var looks = 0;
         try
         {
             while (await timer.WaitForNextTickAsync(_stop.Token))
             {
+                // Cleaners of temporary folders exist. Without its folder no plugin can start, and a Nomad client without plugin exits.
+                if (!Directory.Exists(folder)) Renew();
+                if (++looks % (int)(s_sweep / s_look) != 0) continue;
                 lock (_gate) DropDead();
-                // Some programs clean temporary folders. Without its folder no plugin can start, and a Nomad client without plugin exits.
                 if (Directory.Exists(folder)) Scan();
-                else Watch();
             }
         }
         catch (OperationCanceledException)
@@ -206,6 +224,9 @@ internal sealed partial class Lifelines(string folder, string driverSocket, Time
     [LoggerMessage(Level = LogLevel.Warning, Message = "The lifeline {Path} cannot be opened (errno {Errno}). Next try within 15 s. Until then, Nomad's client waits for its driver.")]
     private partial void LogCannotOpen(string path, int errno);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The lifeline {Path} failed. Nomad launches another one")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The folder {Folder} was removed and cannot be made anew yet: {Why}")]
+    private partial void LogNoFolder(string folder, string why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lifeline {Path} failed; Nomad launches another")]
     private partial void LogFailed(string path, Exception e);
 }

@@ -34,7 +34,7 @@ internal static class PluginFile
         var content = Encoding.UTF8.GetBytes(Script(lifelineFolder));
         try
         {
-            Directory.CreateDirectory(pluginFolder);
+            DurableFolders.Create(pluginFolder);
             if (File.Exists(target) && File.ReadAllBytes(target).AsSpan().SequenceEqual(content) && File.GetUnixFileMode(target) == Executable) return;
             // Next to the plugin folder, not in it.
             var temp = Path.TrimEndingDirectorySeparator(pluginFolder) + ".tmp";

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Kernel;
+using Nomadstack.Programs;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Fetch;
@@ -13,7 +14,6 @@ namespace Nomadstack.Fetch;
 /// </summary>
 internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey key, string architecture)
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const int DiskFull = Libc.ENOSPC, QuotaFull = 122;
 
     /// <summary>In HashiCorp's words; null where there are no releases for this machine.</summary>
@@ -32,8 +32,8 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
         var name = $"{product.Name} {version}";
         var target = Path.Combine(paths.Binaries, product.Name, version.ToString());
         var fetched = new Fetched(product.Name, version.ToString(), product.LicenceOf(version), Path.Combine(target, product.Program), New: true);
-        // The rename is the last act, so a folder with this name is complete.
-        if (File.Exists(fetched.Path)) return fetched with { New = false };
+        // The rename is the last act: what has its name is whole.
+        if (File.Exists(fetched.Path) && ProgramSums.Complaint(fetched.Path) is null) return fetched with { New = false };
 
         var zip = $"{product.Name}_{version}_linux_{architecture}.zip";
         progress(new($"check the signature of {name}"));
@@ -68,6 +68,9 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
             await using var archive = await VerifiedAsync(product, version, zip, sum, partial, progress, cancel);
             progress(new($"unpack {zip}"));
             await ReleaseArchive.UnpackAsync(archive, zip, product.Program, unpacked, cancel);
+            ProgramSums.Write(unpacked);
+            // One that is no longer what was unpacked. Programs that run from it keep their files.
+            if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
             Directory.Move(unpacked, target);
             DurableFolders.Sync(Path.GetDirectoryName(target)!, paths.Binaries, paths.Data);
         }
@@ -89,9 +92,19 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
     {
         progress(new($"look for the newest {product.Name}"));
         var versions = await source.VersionsAsync(product.Name, cancel);
-        // Without a version, nobody means a preview or an enterprise build.
-        return versions.Where(v => v.PreRelease.Length == 0 && v.Metadata.Length == 0).Max()
+        // Neither previews nor enterprise builds are what somebody means who names no version.
+        var newest = versions.Where(IsFinished).Max()
             ?? throw Unknown($"{source.Name} has no release of {product.Name}.", "It has no index of the product, or the index has no finished release.", product);
+        // Each release is signed, and the list of them is not: whoever stands between could make it end where a known hole was still open.
+        return NewestHere(product) is { } here && newest < here ? throw new ProblemException(FetchProblems.OlderList(source.Name, product, newest, here)) : newest;
+    }
+
+    private static bool IsFinished(SemVer version) => version.PreRelease.Length == 0 && version.Metadata.Length == 0;
+
+    private SemVer? NewestHere(Product product)
+    {
+        var versions = Path.Combine(paths.Binaries, product.Name);
+        return Directory.Exists(versions) ? Directory.EnumerateDirectories(versions).Select(folder => SemVer.Parse(Path.GetFileName(folder))).OfType<SemVer>().Where(IsFinished).Max() : null;
     }
 
     private async Task<string> SignedSumAsync(Product product, SemVer version, string zip, CancellationToken cancel)
@@ -130,16 +143,12 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
     private static ProblemException Unknown(string what, string why, Product product) =>
         new(FetchProblems.UnknownVersion(what, why, product));
 
-    /// <summary>Only the owner may read the data folder, also when a fetch makes it.</summary>
+    /// <summary>The data folder is its owner's alone, whoever makes it first; what is above it is not ours to close.</summary>
     private void CreateFolders(string last)
     {
-        if (!Directory.Exists(paths.Data))
-        {
-            if (Path.GetDirectoryName(paths.Data) is { } above) Directory.CreateDirectory(above);
-            Directory.CreateDirectory(paths.Data, OwnerOnly);
-        }
-
-        Directory.CreateDirectory(last);
+        if (Path.GetDirectoryName(paths.Data) is { } above) DurableFolders.Create(above);
+        DurableFolders.Create(paths.Data, DurableFolders.OwnerOnly);
+        DurableFolders.Create(last);
     }
 
     private static void RemoveIfEmpty(string folder)

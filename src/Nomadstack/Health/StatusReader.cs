@@ -28,7 +28,9 @@ internal sealed class StatusReader(
 
     private readonly Dictionary<string, int> _desired = [];
     private readonly Lock _lock = new();
-    private DateTimeOffset? _quorumLost;
+
+    /// <summary>Fed by each reading, and by whoever looks at the servers anyway.</summary>
+    public LeaderSightings Leaders { get; } = new(context.Time);
 
     /// <summary>Which peers answer; set once peering runs.</summary>
     public Func<string, bool> IsReachable { get; set; } = _ => false;
@@ -99,8 +101,7 @@ internal sealed class StatusReader(
             foreach (var each in shown) await ReadDesiredAsync(api, each, cancel);
         }
 
-        var noLeader = shown.Any(p => !servers.Any(s => s.Server.Entry.Role == p.Name && s.View is { HasLeader: true }));
-        _quorumLost = noLeader ? _quorumLost ?? context.Time.GetUtcNow() : null;
+        foreach (var product in shown) Leaders.Note(product.Name, servers.Any(s => s.Server.Entry.Role == product.Name && s.View is { HasLeader: true }));
         return new(
             true,
             bootstrapping,
@@ -109,7 +110,7 @@ internal sealed class StatusReader(
             servers,
             [.. cluster.Nodes.Values.Where(n => !n.Removed).OrderBy(n => n.Name).Select(n => See(n, shown, nodes, seen))],
             clients.Scheduler.WaitsFor,
-            context.Time.GetUtcNow() - _quorumLost)
+            Leaders.LostFor)
         {
             MostServers = cluster.MaxServers,
         };

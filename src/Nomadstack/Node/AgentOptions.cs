@@ -40,7 +40,10 @@ internal sealed record AgentOptions(
     /// <summary>Gets the progress of a download while the agent does not answer yet.</summary>
     public Action<FetchProgress>? Fetching { get; init; }
 
-    /// <summary>The given plan with the requested ports.</summary>
+    /// <summary>Told what the start waits for before the agent can answer for itself; nothing when that has come.</summary>
+    public Action<string>? Waiting { get; init; }
+
+    /// <summary>The given plan with the asked-for ports in their places.</summary>
     public PortPlan PortsOver(PortPlan plan) => Ports.Aggregate(plan, (sofar, port) => PortNames.All[port.Key](sofar, port.Value));
 }
 

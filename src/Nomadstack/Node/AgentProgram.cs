@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Collections.Concurrent;
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -46,6 +47,7 @@ internal static class AgentProgram
         using var owner = DataFolderLock.Take(paths.Data);
         using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time)], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
         var recorded = ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists);
+        await AddressWait.ForRecordedAsync(paths, options.Bind, recorded, Waiting, time, cancel);
         var node = NodeIdentity.ReadOrMint(paths, options, recorded, alone: up);
         var membership = new Membership(paths, node, time);
         membership.Load();
@@ -69,6 +71,8 @@ internal static class AgentProgram
         }
 
         await using var life = new Lifetime(time, logs.CreateLogger<Lifetime>(), cancel);
+        const string Open = "Whoever reaches {Address} over the network can run programs on this machine: the cluster has no access control yet. Let only its own nodes reach it.";
+        if (!IPAddress.IsLoopback(IPAddress.Parse(node.Address))) logs.CreateLogger<Daemon>().LogWarning(Open, node.Address);
         var stop = new StopRequest();
         var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, stop, life);
@@ -81,7 +85,7 @@ internal static class AgentProgram
 
         var driverSocket = DriverSocket.Of(paths);
         await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, driverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
-        await using var web = BuildWeb(paths, driver, driverSocket, service);
+        await using var web = BuildWeb(paths, driver, driverSocket, service, logs);
         await web.StartAsync(life.Ending);
         driver.Start();
         try
@@ -101,6 +105,12 @@ internal static class AgentProgram
             await parts.Clients.DetachAsync();
             // Before the watcher ends: its end must not look like the end of a process.
             await Task.WhenAll(supervised.Select(process => process.DetachAsync()));
+        }
+
+        void Waiting(string what)
+        {
+            options.Waiting?.Invoke(what);
+            if (what.Length > 0) logs.CreateLogger<Daemon>().LogWarning("{What}", what);
         }
 
         SupervisedProcess Supervise(string name, Func<CancellationToken, Task>? beforeRestart, Action<ProcessEvent>? onEvent)
@@ -147,13 +157,13 @@ internal static class AgentProgram
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }
 
-    private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service)
+    private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service, ILoggerFactory logs)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
         // The agent handles signals itself.
         builder.Services.AddSingleton<IHostLifetime, PeerHost.NoLifetime>();
-        builder.Services.AddRoutingCore().RestrictUnixSockets();
+        builder.Services.AddRoutingCore().KeepUnixSockets(TimeProvider.System, logs);
         driver.AddServices(builder.Services);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

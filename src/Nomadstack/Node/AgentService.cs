@@ -17,10 +17,10 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
 
     public Operation? Operation(string id) => parts.Operations.Find(id)?.Current;
 
-    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, CancellationToken cancel) => Task.FromResult(parts.Peers.CreateToken(timeToLive));
+    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel) => Task.FromResult(parts.Peers.CreateToken(timeToLive, uses));
 
     public IReadOnlyList<TokenStatus> Tokens() =>
-        [.. (Context.Membership.Current?.Tokens.Values.Where(t => !Peers.Carriers.IsCarrier(t.Id)) ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked))];
+        [.. (Context.Membership.Current?.Tokens.Values.Where(t => !Peers.Carriers.IsCarrier(t.Id)) ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked, t.Uses, Context.Membership.Current!.Nodes.Values.Count(n => n.JoinedWith == t.Id)))];
 
     public Task RevokeTokenAsync(string id, CancellationToken cancel)
     {

@@ -17,7 +17,7 @@ internal static class Folders
     /// <summary>Nothing that this process or a child of it makes is writable for others, whatever whoever started it allowed.</summary>
     private const int NotForOthers = 0x12;
 
-    /// <exception cref="ProblemException"><c>storage/unwritable</c>.</exception>
+    /// <exception cref="ProblemException"><c>storage/unwritable</c>, <c>agent/run-folder</c>.</exception>
     public static void Create(NodePaths paths, ProductTable table)
     {
         _ = Libc.Umask(Libc.Umask(NotForOthers) | NotForOthers);
@@ -33,8 +33,14 @@ internal static class Folders
             foreach (var folder in own.Concat(passed.Skip(1)).Append(paths.Data))
             {
                 at = folder;
+                if (folder == paths.Run)
+                {
+                    RunFolder.Prepare(folder);
+                    continue;
+                }
+
                 var wanted = passed.Contains(folder) ? Passable : OwnerOnly;
-                if (!Directory.Exists(folder)) Directory.CreateDirectory(folder, wanted);
+                DurableFolders.Create(folder, wanted);
                 var mode = File.GetUnixFileMode(folder);
                 // An operator's own mode of the data folder stays, as far as tasks can pass.
                 var better = folder == paths.Data ? mode | (Passable & ~OwnerOnly) : wanted;

@@ -38,8 +38,17 @@ internal sealed class Maintenance(DaemonParts parts)
             _known = now;
         }
 
+        await LookForLeaderAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
         foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and was deleted", folder, Retirement.Kept.TotalDays);
+        Context.Membership.Prune();
         MemoryAtRest.Release();
+    }
+
+    /// <summary>So that "no leader for 40 s" counts from the loss, and not from the first time that somebody asked. Only on a node with a server, which is asked alone.</summary>
+    private async Task LookForLeaderAsync(CancellationToken cancel)
+    {
+        var row = parts.Scheduler.Row;
+        if (parts.Host.Server(row.Name) is var (_, instance)) parts.Status.Leaders.Note(row.Name, await instance.Api.StandingAsync(cancel) is { HasLeader: true });
     }
 }

@@ -9,9 +9,11 @@ namespace Nomadstack.Node;
 /// <summary>Tells who this node is: from disk, or new at the agent's first start. Writes nothing; the caller does that after all checks.</summary>
 internal static class NodeIdentity
 {
-    /// <param name="holdsServers">Whether a server is recorded in the data folder. Its raft peers know it by its address.</param>
-    /// <param name="alone">Whether 127.0.0.1 will do if there is no other address: <c>up</c> works without a network.</param>
-    /// <exception cref="ProblemException"><c>node/address-changed</c>, or what reading the file found.</exception>
+    /// <param name="holdsServers">Whether a server is recorded in the data folder: its raft peers know it by its address.</param>
+    /// <param name="alone">
+    /// Whether a cluster of this machine alone is meant unless an address is given: <c>up</c> makes one that runs whatever anybody asks of it, and that is nobody else's business.
+    /// </param>
+    /// <exception cref="ProblemException"><c>node/address-changed</c>, or what the file's own reading found.</exception>
     public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool holdsServers, bool alone)
     {
         if (NodeFile.At(paths).Read() is not { } node)
@@ -20,15 +22,17 @@ internal static class NodeIdentity
             {
                 Id = Guid.NewGuid().ToString(),
                 Name = options.Name ?? HostName(),
-                Address = options.Bind ?? Guess(alone && options.Join is null),
+                Address = options.Bind ?? (alone && options.Join is null ? IPAddress.Loopback.ToString() : Guess()),
                 Ports = options.PortsOver(new()),
             };
         }
 
         // A node that is not yet a member may change its name: a join that was refused for the name can be tried again with another.
         var member = File.Exists(paths.ClusterFile);
-        // Whether the machine's address has changed is seen from its interfaces, not from its options.
-        var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess(alone: false) : node.Address);
+        // A machine that came back under another address is not told apart by its options, but by what it has.
+        var address = options.Bind ?? (AddressGuess.InterfaceOf(node.Address) is null ? Guess() : node.Address);
+        // Another spelling is no other address.
+        if (HostPort.SameAddress(address, node.Address)) address = node.Address;
         var asked = node with { Address = address, Ports = options.PortsOver(node.Ports), Name = options.Name ?? (member ? node.Name : HostName()) };
         if (asked == node) return node;
         if (asked.Name != node.Name && member)
@@ -53,12 +57,7 @@ internal static class NodeIdentity
 
     private static string HostName() => Dns.GetHostName().Split('.')[0];
 
-    private static string Guess(bool alone) =>
+    private static string Guess() =>
         AddressGuess.Default()?.Address.ToString()
-        ?? (alone ? IPAddress.Loopback.ToString() : null)
-        ?? throw new ProblemException(new(
-            "node/no-address",
-            "This machine has no address that other machines could reach.",
-            "It has no default route, so no interface can be chosen.",
-            "Name an address with --bind IP. Without one, `nomadstack up` uses 127.0.0.1 and makes a cluster of this machine alone."));
+        ?? throw new ProblemException(NodeProblems.NoAddress());
 }

@@ -125,9 +125,16 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
 
     public bool IsReachable(string nodeId) => _peering?.IsReachable(nodeId) ?? nodeId == context.Node.Id;
 
-    public TokenCreated CreateToken(TimeSpan? timeToLive)
+    /// <summary>Long enough for the machines that are set up today; whoever finds the file tomorrow finds nothing.</summary>
+    internal static readonly TimeSpan TokenLife = TimeSpan.FromHours(24);
+
+    /// <param name="timeToLive">Null for <see cref="TokenLife"/>.</param>
+    /// <exception cref="ProblemException"><c>token/uses</c>, <c>token/ttl</c>, <c>peers/no-cluster</c>.</exception>
+    public TokenCreated CreateToken(TimeSpan? timeToLive, int? uses)
     {
-        var token = context.Membership.CreateToken(timeToLive);
+        if (uses is < 1 or > MembershipRules.MaxNodes) throw new ProblemException(TokenProblems.Uses(uses.Value));
+        if (timeToLive is { Ticks: <= 0 }) throw new ProblemException(TokenProblems.Life(timeToLive.Value));
+        var token = context.Membership.CreateToken(timeToLive ?? TokenLife, uses);
         return new(token.Id, token.Reveal(), context.Membership.Current!.Tokens[token.Id].ExpiresAt);
     }
 

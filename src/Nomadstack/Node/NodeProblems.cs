@@ -18,6 +18,12 @@ internal static class NodeProblems
         "The node takes allocations again.",
         "Run the drain again if the servers are to move.");
 
+    public static Problem NoAddress() => new(
+        "node/no-address",
+        "This machine has no address that other machines could reach.",
+        "It has no default route, so no interface can be chosen.",
+        "Name an address with --bind IP. Without one, `nomadstack up` uses 127.0.0.1 and makes a cluster of this machine alone.");
+
     public static Problem Removed(string node) => new(
         "node/removed",
         $"Node {node} was removed from its cluster.",

@@ -90,7 +90,15 @@ internal sealed record NodeEntry
     /// <summary>True once an operator removed the node; its certificate is refused from then on.</summary>
     public bool Removed { get; set; }
 
-    /// <summary><see cref="NodeKind"/> for which its key is certified; null if its agent does not sign, as in release 0.1.0.</summary>
+    /// <summary>When that was; null from an agent that does not tell. A removal is remembered for <see cref="Pruning.RemovedKept"/> after it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? RemovedAt { get; set; }
+
+    /// <summary>Id of the token it was let in by; null where nobody wrote that down.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? JoinedWith { get; set; }
+
+    /// <summary><see cref="NodeKind"/> its key was certified for; null where its agent does not sign, as those of release 0.1.0 do not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Kind { get; set; }
 
@@ -134,7 +142,11 @@ internal sealed record TokenEntry
     public bool Revoked { get; set; }
     public long Incarnation { get; set; } = 1;
 
-    /// <summary>Signed by a server node. Null from an agent of release 0.1.0.</summary>
+    /// <summary>How many nodes it lets in; null for any number.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Uses { get; set; }
+
+    /// <summary>By a server node. Null from an agent of release 0.1.0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EntrySignature? Signed { get; set; }
 

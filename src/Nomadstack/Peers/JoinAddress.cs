@@ -13,7 +13,7 @@ internal sealed record JoinAddress(string Host, int Port)
     {
         var at = text.Trim();
         var port = new PortPlan().Peers;
-        if (IPAddress.TryParse(at.Trim('[', ']'), out var bare)) return new JoinAddress(bare.ToString(), port);
+        if (IPAddress.TryParse(at.Trim('[', ']'), out var bare)) return new JoinAddress(HostPort.Canonical(bare.ToString()), port);
         var colon = at.LastIndexOf(':');
         var host = colon < 0 ? at : at[..colon];
         if (colon >= 0 && (!int.TryParse(at.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is < 1 or > 65535))
@@ -22,7 +22,7 @@ internal sealed record JoinAddress(string Host, int Port)
         if (isBracketed) host = host[1..^1];
         if (isBracketed ? !IPAddress.TryParse(host, out _) : Uri.CheckHostName(host) is UriHostNameType.Unknown or UriHostNameType.IPv6)
             throw Bad(text, "It is neither a host name nor an IP address.");
-        return new JoinAddress(host, port);
+        return new JoinAddress(HostPort.Canonical(host), port);
     }
 
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";

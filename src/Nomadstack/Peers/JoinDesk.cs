@@ -8,7 +8,9 @@ namespace Nomadstack.Peers;
 /// Answers a node that wants to join: checks the token, checks that no other machine is that node, and adds it.
 /// A refusal changes nothing. The same request gets the same answer, so a node that crashed while joining may ask again.
 /// </summary>
-/// <remarks>Names and addresses are compared with what this node knows. If two nodes of one name join through two members within the same second, both are added.</remarks>
+/// <remarks>
+/// Names, addresses and the uses of a token are compared with what this node knows. If two nodes join through two members within the same second, both are added.
+/// </remarks>
 internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client, TimeProvider time)
 {
     /// <summary>Certificates and tokens do not work when clocks differ by more.</summary>
@@ -23,10 +25,14 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         CheckToken(document, request, now);
         CheckClock(request.Clock, now);
         var node = ReadNode(request.Node);
-        var asked = node with { KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
+        var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);
-        var admitted = membership.Admit(latest => Decide(latest, asked));
+        var admitted = membership.Admit(latest =>
+        {
+            CheckUses(latest, asked);
+            return Decide(latest, asked);
+        });
         return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), pki.RevealCaKey(), FirstView(membership.Current ?? document, admitted),
             NodeKind.Server, pki.Prove(asked.Id, NodeKind.Server, request.PublicKey));
     }
@@ -47,7 +53,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         {
             if (string.Equals(other.Name, asked.Name, StringComparison.OrdinalIgnoreCase))
                 throw new ProblemException(JoinProblems.DuplicateName(other));
-            if (other.Address == asked.Address && other.Ports.Peers == asked.Ports.Peers)
+            if (HostPort.SameAddress(other.Address, asked.Address) && other.Ports.Peers == asked.Ports.Peers)
                 throw new ProblemException(JoinProblems.AddressInUse(other));
         }
 
@@ -57,14 +63,14 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (held.KeyPin.Length > 0 && held.KeyPin != asked.KeyPin) throw Cloned(held, "it joined with another key");
         if (asked.Kind is null && held.Kind is not null)
             throw new ProblemException(JoinProblems.OlderRelease(held));
-        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind };
+        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind, JoinedWith = asked.JoinedWith };
         return Entries.SayTheSame(next, held) ? held : next with { Incarnation = held.Incarnation + 1 };
     }
 
     private async Task CheckNotLiveElsewhereAsync(ClusterDocument document, NodeEntry asked, CancellationToken cancel)
     {
         if (!document.Nodes.TryGetValue(asked.Id, out var held) || held.Removed || asked.Id == membership.Node.Id) return;
-        if (held.Address == asked.Address && held.Ports.Peers == asked.Ports.Peers) return;
+        if (HostPort.SameAddress(held.Address, asked.Address) && held.Ports.Peers == asked.Ports.Peers) return;
         if (await client.TryAskAsync(held.Address, held.Ports.Peers, cancel) is { } answer && answer.NodeId == asked.Id)
             throw Cloned(held, $"an agent with this id answers at {held.Address}");
     }
@@ -80,6 +86,15 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
             throw new ProblemException(JoinProblems.Revoked(token.Id));
         if (token.ExpiresAt <= now)
             throw new ProblemException(JoinProblems.Expired(token.Id, token.ExpiresAt, now));
+    }
+
+    /// <summary>A node that asks again, as after a crash, is none more.</summary>
+    private static void CheckUses(ClusterDocument document, NodeEntry asked)
+    {
+        if (document.Tokens.GetValueOrDefault(asked.JoinedWith!) is not { Uses: { } most } token) return;
+        var others = document.Nodes.Values.Count(n => n.JoinedWith == token.Id && n.Id != asked.Id);
+        if (others >= most)
+            throw new ProblemException(JoinProblems.UsedUp(token.Id, most));
     }
 
     /// <exception cref="ProblemException"><c>join/clock-skew</c>.</exception>

@@ -41,6 +41,12 @@ internal static class JoinProblems
         $"{other.Name} ({other.Id}) has the same address and peer port {other.Ports.Peers}.",
         $"Give this node its own address with --bind. If the other node never returns, run `nomadstack node remove {other.Name}` first.");
 
+    public static Problem UsedUp(string token, int uses) => new(
+        "join/used-up",
+        $"Token {token} was already used.",
+        $"It lets in {(uses == 1 ? "one node" : $"{uses} nodes")}, and has done so.",
+        "Make another token with `nomadstack token create`, for more nodes with --uses N.");
+
     public static Problem OlderRelease(NodeEntry held) => new(
         "join/older-release",
         $"Node {held.Name} ran a newer release before.",

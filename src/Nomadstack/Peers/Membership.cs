@@ -190,12 +190,13 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     }
 
     /// <summary>Makes a join token; every node knows its hash shortly after. Only the return value contains the whole token.</summary>
-    public JoinToken CreateToken(TimeSpan? timeToLive)
+    /// <param name="uses">How many nodes it lets in; null for any number.</param>
+    public JoinToken CreateToken(TimeSpan? timeToLive, int? uses = null)
     {
         var document = _current ?? throw new ProblemException(PeerProblems.NoCluster());
         var token = JoinToken.Mint(document.CaPin);
         var now = time.GetUtcNow();
-        AddToken(new TokenEntry { Id = token.Id, SecretHash = token.SecretHash, CreatedAt = now, ExpiresAt = timeToLive is { } ttl ? now + ttl : null });
+        AddToken(new TokenEntry { Id = token.Id, SecretHash = token.SecretHash, CreatedAt = now, ExpiresAt = timeToLive is { } ttl ? now + ttl : null, Uses = uses });
         return token;
     }
 
@@ -206,8 +207,23 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     {
         if (!tokens.TryGetValue(id, out var token))
             throw new ProblemException(PeerProblems.TokenUnknown(id));
-        if (!token.Revoked) tokens[id] = token with { Revoked = true, Incarnation = token.Incarnation + 1 };
+        // One without an end, as release 0.1.0 made them, is remembered as long as a removal is: until then an agent may come back that knows it unrevoked.
+        if (!token.Revoked) tokens[id] = token with { Revoked = true, Incarnation = token.Incarnation + 1, ExpiresAt = token.ExpiresAt ?? time.GetUtcNow() + Pruning.RemovedKept };
     });
+
+    /// <summary>Forgets tokens that are long over and nodes that were removed long ago.</summary>
+    /// <returns>Whether anything changed.</returns>
+    public bool Prune() => Change(current => current is null ? null : Pruning.Of(Dated(current), time.GetUtcNow(), node.Id, IsMixed(current)));
+
+    /// <summary>Removals that release 0.1.0 wrote down without their time begin to grow old today.</summary>
+    private ClusterDocument Dated(ClusterDocument document)
+    {
+        if (IsMixed(document) || Signer is not { IsServer: true } signer) return document;
+        return document.Nodes.Values.Where(n => n is { Removed: true, RemovedAt: null }).ToList()
+            .Aggregate(document, (now, removed) => With(now, signer.Sign(removed with { RemovedAt = time.GetUtcNow(), Incarnation = removed.Incarnation + 1, Signed = null })));
+    }
+
+    private static bool IsMixed(ClusterDocument document) => document.Nodes.Values.Any(n => n.IsReleased);
 
     /// <summary>Changes the tokens; written only if they differ.</summary>
     public void UpdateTokens(Action<IDictionary<string, TokenEntry>> change) => Change(current =>
@@ -240,7 +256,8 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         var changed = Change(current =>
         {
             var now = current ?? throw new ProblemException(PeerProblems.NoCluster());
-            foreach (var part in parts) now = Merging.Merge(now, Acceptance.Admissible(part, now, sender, refused));
+            var today = time.GetUtcNow();
+            foreach (var part in parts) now = Merging.Merge(now, Pruning.Of(Acceptance.Admissible(part, now, sender, refused), today, node.Id, IsMixed(now)));
             return ReferenceEquals(now, current) ? current : Acceptance.Vouched(now, Signer);
         });
         if (refused.Count > 0) Refusals.Note(sender ?? "", sender is null ? "somebody" : held.Nodes.GetValueOrDefault(sender)?.Name ?? sender, refused);
@@ -277,7 +294,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
             if (!current.Nodes.TryGetValue(nodeId, out var entry))
                 throw new ProblemException(PeerProblems.UnknownNode(nodeId));
             if (entry.Removed) return current;
-            var removed = entry with { Removed = true, Servers = [], Incarnation = entry.Incarnation + RemovalStride, Signed = null };
+            var removed = entry with { Removed = true, RemovedAt = time.GetUtcNow(), Servers = [], Incarnation = entry.Incarnation + RemovalStride, Signed = null };
             return With(current, Signer is { IsServer: true } signer ? signer.Sign(removed) : removed);
         });
     }

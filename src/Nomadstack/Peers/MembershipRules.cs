@@ -23,8 +23,8 @@ internal static class MembershipRules
 
     private const int MaxServersOfNode = 16, MaxPorts = 64, MaxUnknown = 32;
 
-    private static readonly string[] s_node = ["id", "name", "address", "ports", "incarnation", "keyPin", "version", "servers", "removed", "kind", "signed"];
-    private static readonly string[] s_token = ["id", "secretHash", "createdAt", "expiresAt", "revoked", "incarnation", "signed"];
+    private static readonly string[] s_node = ["id", "name", "address", "ports", "incarnation", "keyPin", "version", "servers", "removed", "removedAt", "joinedWith", "kind", "signed"];
+    private static readonly string[] s_token = ["id", "secretHash", "createdAt", "expiresAt", "revoked", "incarnation", "uses", "signed"];
     private static readonly string[] s_setting = ["name", "value", "version", "writer", "deleted", "signed"];
     private static readonly string[] s_server = ["role", "raftId", "managedBy", "state", "http", "rpc", "serf", "keys"];
     private static readonly string[] s_serverPorts = ["http", "rpc", "serf"];
@@ -53,6 +53,8 @@ internal static class MembershipRules
         ?? (Text(entry, "keyPin") is not { } pin || (pin.Length > 0 && !IsPin(pin)) ? "keyPin is not a SHA-256" : null)
         ?? (Text(entry, "version") is not { } version || (version.Length > 0 && !IsPrintable(version, 64)) ? "version must be at most 64 printable characters" : null)
         ?? Flag(entry, "removed")
+        ?? (entry.TryGetProperty("removedAt", out var removedAt) && !IsTime(removedAt) ? "removedAt is no time" : null)
+        ?? (Text(entry, "joinedWith") is not { } joinedWith || (joinedWith.Length > 0 && !IsPrintable(joinedWith, MaxNameLength)) ? $"joinedWith must be at most {MaxNameLength} printable characters" : null)
         ?? Servers(entry)
         ?? (entry.TryGetProperty("kind", out var kind) && !IsWord(AsText(kind), 32) ? "kind is not a name" : null)
         ?? Signature(entry);
@@ -62,10 +64,10 @@ internal static class MembershipRules
         Object(entry, s_token, Carriers.IsCarrier(id) ? Carriers.MaxBytes : MaxEntryBytes) is { } complaint ? complaint
         : Text(entry, "id", required: true) is not { } own || own != id ? "id differs from its key"
         : !IsPrintable(id, MaxNameLength) || id.Contains(' ', StringComparison.Ordinal) ? $"id must be 1 to {MaxNameLength} printable characters without spaces"
-        : Text(entry, "secretHash", required: true) is not { } hash || !(IsPin(hash) || (Carriers.IsCarrier(id) && IsPrintable(hash, Carriers.MaxBytes))) ? "secretHash is not a SHA-256"
-        : !entry.TryGetProperty("createdAt", out var created) || !IsTime(created) ? "createdAt is not a time"
-        : entry.TryGetProperty("expiresAt", out var expires) && expires.ValueKind != JsonValueKind.Null && !IsTime(expires) ? "expiresAt is not a time"
-        : Flag(entry, "revoked") ?? Counter(entry, "incarnation", 1) ?? Signature(entry);
+        : Text(entry, "secretHash", required: true) is not { } hash || !(IsPin(hash) || (Carriers.IsCarrier(id) && IsPrintable(hash, Carriers.MaxBytes))) ? "secretHash is no SHA-256"
+        : !entry.TryGetProperty("createdAt", out var created) || !IsTime(created) ? "createdAt is no time"
+        : entry.TryGetProperty("expiresAt", out var expires) && expires.ValueKind != JsonValueKind.Null && !IsTime(expires) ? "expiresAt is no time"
+        : Flag(entry, "revoked") ?? Counter(entry, "incarnation", 1) ?? Uses(entry) ?? Signature(entry);
 
     /// <inheritdoc cref="Node"/>
     public static string? Setting(string name, JsonElement entry) =>
@@ -146,6 +148,10 @@ internal static class MembershipRules
     private static string? Counter(JsonElement entry, string name, long least) =>
         !entry.TryGetProperty(name, out var value) || (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= least && number <= MaxIncarnation)
             ? null : $"{name} is {Shown(value)}; it must be a whole number from {least} to {MaxIncarnation}";
+
+    private static string? Uses(JsonElement entry) =>
+        !entry.TryGetProperty("uses", out var uses) || (uses.ValueKind == JsonValueKind.Number && uses.TryGetInt32(out var number) && number is >= 1 and <= MaxNodes)
+            ? null : $"uses is {Shown(uses)}; it must be a whole number from 1 to {MaxNodes}";
 
     private static string? Flag(JsonElement entry, string name) =>
         !entry.TryGetProperty(name, out var value) || value.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : $"{name} is not true or false";

@@ -26,9 +26,18 @@ internal sealed record AgentIdentity(string Version, string Instance)
 /// </summary>
 internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, SecretStore secrets, PeerHealth health, TimeProvider time) : IAsyncDisposable
 {
+    /// <summary>Two from each node of a cluster of 500, beside strangers.</summary>
+    private const int MostConnections = 1024;
+
+    private readonly Strangers _strangers = new(address => membership.Current?.Nodes.Values.Any(n => !n.Removed && IPAddress.TryParse(n.Address, out var known) && known.Equals(address)) == true, time);
     private readonly SecretDesk _secretDesk = new(membership, secrets);
     private WebApplication? _app;
 
+    /// <summary>Connections without a certificate, now.</summary>
+    internal int StrangersNow => _strangers.Count;
+
+    public static Problem CannotListen(IPAddress address, int port, string why) =>
+        new("peers/cannot-listen", $"The peer port {address}:{port} cannot be opened.", why, "Free the port, or give this node another address with --bind or another port.");
 
     /// <summary>When this returns, the port is open.</summary>
     /// <exception cref="ProblemException"><c>peers/cannot-listen</c>.</exception>
@@ -44,6 +53,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
             kestrel.Limits.MaxRequestBodySize = SyncLimits.BodyBytes;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(60);
+            kestrel.Limits.MaxConcurrentConnections = MostConnections;
             kestrel.Limits.Http2.MaxStreamsPerConnection = 16;
             kestrel.Listen(address, port, Listen);
         });
@@ -74,6 +84,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
     private void Listen(ListenOptions listen)
     {
         listen.Protocols = HttpProtocols.Http2;
+        _strangers.Bound(listen);
         listen.UseHttps(new HttpsConnectionAdapterOptions
         {
             ServerCertificate = pki.Node,
@@ -82,6 +93,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
             ClientCertificateValidation = (certificate, _, _) => Certificates.Complaint(certificate, pki.Ca, time.GetUtcNow()) is null,
             HandshakeTimeout = TimeSpan.FromSeconds(5),
         });
+        Strangers.Know(listen);
     }
 
     private async Task AnswerAsync(HttpContext context)

@@ -30,6 +30,9 @@ internal sealed class Peering : IAsyncDisposable
 
     public AntiEntropy Sync { get; }
 
+    /// <summary>Connections to the peer port without a certificate, now.</summary>
+    internal int StrangersNow => _host.StrangersNow;
+
     public SecretStore Secrets { get; }
 
     /// <summary>Checks whether a running agent elsewhere is this node. To call before <see cref="StartAsync"/>, and before this node sends anything about itself.</summary>

@@ -38,8 +38,7 @@ internal static class PkiFiles
         var temp = path + ".tmp";
         try
         {
-            var isNew = !Directory.Exists(folder);
-            Directory.CreateDirectory(folder, OwnerFolder);
+            DurableFolders.Create(folder, OwnerFolder);
             using (var stream = new FileStream(temp, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerOnly }))
             {
                 stream.Write(Encoding.ASCII.GetBytes(text));
@@ -48,7 +47,6 @@ internal static class PkiFiles
 
             File.Move(temp, path, overwrite: true);
             DurableFolders.Sync(folder);
-            if (isNew) DurableFolders.Sync(Path.GetDirectoryName(folder)!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

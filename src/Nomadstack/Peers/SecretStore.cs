@@ -266,11 +266,7 @@ internal sealed class SecretStore(Membership membership)
     private void Keep(Held held)
     {
         var folder = membership.Paths.Secrets;
-        if (!Directory.Exists(folder))
-        {
-            Directory.CreateDirectory(folder, OwnerFolder);
-            DurableFolders.Sync(membership.Paths.Data);
-        }
+        DurableFolders.Create(folder, OwnerFolder);
 
         var file = FileOf(held.Secret.Name);
         file.Write(held.Sealed);

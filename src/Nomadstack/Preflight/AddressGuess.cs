@@ -21,11 +21,14 @@ internal static class AddressGuess
     internal static HostAddress? Default(string route, string route6, IReadOnlyList<HostAddress> addresses)
     {
         var four = DefaultInterface(route) is { } i4 ? addresses.FirstOrDefault(a => a.Interface == i4 && Usable(a.Address, AddressFamily.InterNetwork)) : null;
-        return four ?? (DefaultInterface6(route6) is { } i6 ? addresses.FirstOrDefault(a => a.Interface == i6 && Usable(a.Address, AddressFamily.InterNetworkV6)) : null);
+        return four ?? (DefaultInterface6(route6) is { } i6
+            // A node is known by its address for life: one that an administrator set, else one that lasts, and never one that passes.
+            ? addresses.Where(a => a.Interface == i6 && Usable(a.Address, AddressFamily.InterNetworkV6) && (a.Flags & AddressFlags.Passing) == 0).MinBy(a => (a.Flags & AddressFlags.Permanent) != 0 ? 0 : 1)
+            : null);
     }
 
     internal static string? InterfaceOf(IPAddress address, IReadOnlyList<HostAddress> addresses) =>
-        addresses.FirstOrDefault(a => a.Address.Equals(address))?.Interface
+        addresses.FirstOrDefault(a => a.Address.Equals(address) && (a.Flags & AddressFlags.NotYet) == 0)?.Interface
         // The kernel answers on all of 127.0.0.0/8, whatever is configured.
         ?? (address.AddressFamily == AddressFamily.InterNetwork && IPAddress.IsLoopback(address) ? addresses.FirstOrDefault(a => IPAddress.IsLoopback(a.Address))?.Interface : null);
 

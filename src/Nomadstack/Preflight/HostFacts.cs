@@ -61,11 +61,22 @@ internal sealed record FolderProblem(string Folder, string Why);
 /// <summary>An address of this machine and the interface that has it.</summary>
 internal sealed record HostAddress(IPAddress Address, string Interface)
 {
-    public static IReadOnlyList<HostAddress> All() =>
-    [
-        .. System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
-            .SelectMany(i => i.GetIPProperties().UnicastAddresses.Select(a => new HostAddress(Plain(a.Address), i.Name))),
-    ];
+    private const string InterfaceTableFile = "/proc/net/if_inet6";
+
+    /// <summary>None for IPv4, where there are none that matter.</summary>
+    public AddressFlags Flags { get; init; }
+
+    public static IReadOnlyList<HostAddress> All()
+    {
+        // Absent where the kernel has no IPv6.
+        var flags = InterfaceTable.Parse(File.Exists(InterfaceTableFile) ? File.ReadAllText(InterfaceTableFile) : "");
+        return
+        [
+            .. System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
+                .SelectMany(i => i.GetIPProperties().UnicastAddresses.Select(a => new HostAddress(Plain(a.Address), i.Name)))
+                .Select(a => a with { Flags = flags.GetValueOrDefault(a.Address) }),
+        ];
+    }
 
     /// <summary>Without the scope of link-local addresses, which people do not type.</summary>
     private static IPAddress Plain(IPAddress address) => address.ScopeIdOrZero() == 0 ? address : new IPAddress(address.GetAddressBytes());

@@ -33,6 +33,11 @@ internal sealed class ProcessSpawner(string dataFolder)
     /// </summary>
     private static readonly string[] s_notInheritedFamilies = ["NOMAD_", "CONSUL_", "VAULT_", "NOMADSTACK_", "DOTNET_"];
 
+    /// <summary>
+    /// A proxy is for fetching what is elsewhere. Servers and clients talk to their own cluster alone, and one that asked a proxy for that would register no service.
+    /// </summary>
+    private static readonly string[] s_proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY"];
+
     /// <summary>The value of <see cref="MarkerName"/> for a process of this data folder.</summary>
     public string Marker(string name) => $"{dataFolder}:{name}";
 
@@ -126,7 +131,8 @@ internal sealed class ProcessSpawner(string dataFolder)
 
         void Check(int error)
         {
-            if (error != 0) throw NotStarted(spec, Marshal.GetPInvokeErrorMessage(error) + ".");
+            if (error == 0) return;
+            throw NotStarted(spec, error == Libc.ENOENT && Interpreter.Missing(spec.Executable) is { } loader ? $"It is started through {loader}, which is not on this machine." : Marshal.GetPInvokeErrorMessage(error) + ".");
         }
     }
 
@@ -150,7 +156,7 @@ internal sealed class ProcessSpawner(string dataFolder)
         return [.. all.Select(e => $"{e.Key}={e.Value}")];
     }
 
-    private static bool IsOurs(string name) => s_notInherited.Contains(name) || s_notInheritedFamilies.Any(family => name.StartsWith(family, StringComparison.Ordinal));
+    private static bool IsOurs(string name) => s_notInherited.Contains(name) || s_proxies.Contains(name, StringComparer.OrdinalIgnoreCase) || s_notInheritedFamilies.Any(family => name.StartsWith(family, StringComparison.Ordinal));
 
     /// <summary>Checked here, since in the child it would fail with the same error number as a missing program.</summary>
     private static void PrepareLog(string path)

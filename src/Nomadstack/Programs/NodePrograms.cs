@@ -25,13 +25,14 @@ internal sealed class NodePrograms(NodePaths paths, ProductTable table, IReadOnl
         throw new ProblemException(ProgramProblems.OtherEngine(engine, found.GetValueOrDefault(table.Scheduler.Name)?.Select(p => p.Kind).FirstOrDefault()));
     }
 
-    /// <summary>The node's own program, or one of exactly this version.</summary>
-    /// <exception cref="ProblemException"><c>engine/version-missing</c> or <c>engine/none</c>.</exception>
+    /// <summary>The node's own program, or the one of exactly this version.</summary>
+    /// <exception cref="ProblemException"><c>engine/version-missing</c>, <c>engine/none</c>, or <c>engine/*-damaged</c>.</exception>
     public ProductProgram For(Product product, string? version)
     {
         if (Find(product) is not { } program) throw new ProblemException(ProgramProblems.None(product));
         if (version is null || version == program.Version.ToString()) return program;
         var other = Path.Combine(paths.Binaries, product.Name, version, product.Program);
+        if (File.Exists(other) && ProgramSums.Complaint(other) is { } damage) throw new ProblemException(LoaderProblems.Damaged(product, other, damage));
         return program.Kind != EngineKind.Embedded && File.Exists(other) && SemVer.Parse(version) is { } parsed
             ? program with { Path = other, LeadingArguments = [], Version = parsed }
             : throw new ProblemException(ProgramProblems.VersionMissing(product, version, program, other));

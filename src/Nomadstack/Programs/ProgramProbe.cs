@@ -2,6 +2,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using Nomadstack.Cluster;
+using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Programs;
 
@@ -25,6 +26,8 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
         if (!File.Exists(program)) return new ProgramFinding.Missing(ProgramProblems.NotThere(product, program));
         if (!IsExecutable(program)) return new ProgramFinding.Unusable(ProgramProblems.NotExecutable(product, program, "The file has no execute permission."));
 
+        // Before anything of it runs.
+        if (await Task.Run(() => ProgramSums.Complaint(program), cancel) is { } damage) return new ProgramFinding.Unusable(LoaderProblems.Damaged(product, program, damage));
         return await AskAsync(product, product.Name, program, [], deadline, cancel);
     }
 
@@ -49,7 +52,7 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
         }
         catch (Win32Exception e)
         {
-            return new ProgramFinding.Unusable(ProgramProblems.NotExecutable(product, program, e.Message + "."));
+            return new ProgramFinding.Unusable(Interpreter.Missing(program) is { } loader ? LoaderProblems.Missing(product, program, loader) : ProgramProblems.NotExecutable(product, program, e.Message + "."));
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {

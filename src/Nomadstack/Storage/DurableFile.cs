@@ -81,7 +81,7 @@ internal sealed class DurableFile<T>(string path, int schema, JsonTypeInfo<T> js
         var temp = Path + ".tmp";
         try
         {
-            Directory.CreateDirectory(folder);
+            DurableFolders.Create(folder);
             using (var stream = new FileStream(temp, new FileStreamOptions
             {
                 Mode = FileMode.Create,

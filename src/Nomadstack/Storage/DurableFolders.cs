@@ -4,9 +4,11 @@ using Nomadstack.Ground.Kernel;
 
 namespace Nomadstack.Storage;
 
-/// <summary>Makes renames survive a power cut.</summary>
+/// <summary>Makes renames and new folders survive a power cut.</summary>
 internal static class DurableFolders
 {
+    public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     /// <summary>Copies a folder with all in it, modes included, and returns when the copy is on disk. Sockets and pipes, which hold nothing, are left out.</summary>
     public static void Copy(string from, string to)
     {
@@ -20,6 +22,22 @@ internal static class DurableFolders
         }
 
         Sync(to);
+    }
+
+    /// <summary>
+    /// Makes a folder and those above it that are missing. A file in it that is safe on disk is of no use while the folder's own name is not.
+    /// </summary>
+    /// <param name="mode">Null for what the umask leaves.</param>
+    /// <returns>The folders that were synced for that: the one above each new folder.</returns>
+    public static IReadOnlyList<string> Create(string folder, UnixFileMode? mode = null)
+    {
+        List<string> changed = [];
+        for (var at = Path.GetFullPath(folder); !Directory.Exists(at); at = Path.GetDirectoryName(at)!) changed.Add(Path.GetDirectoryName(at)!);
+        if (changed.Count == 0) return [];
+        if (mode is { } given) Directory.CreateDirectory(folder, given);
+        else Directory.CreateDirectory(folder);
+        foreach (var above in changed) Sync(above);
+        return changed;
     }
 
     /// <summary>Syncs each folder whose entries were changed.</summary>

@@ -14,7 +14,7 @@ internal static class DurableText
         try
         {
             if (File.Exists(path) && File.ReadAllText(path) == content) return;
-            Directory.CreateDirectory(folder);
+            DurableFolders.Create(folder);
             var temp = path + ".tmp";
             using (var stream = new FileStream(temp, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = mode }))
             {

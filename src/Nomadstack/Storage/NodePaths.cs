@@ -10,10 +10,13 @@ internal sealed class NodePaths
 {
     public const string SystemData = "/var/lib/nomadstack";
 
+    /// <summary>Bytes in sockaddr_un.sun_path but for its end (unix(7)), and what we put behind the data folder: <c>/run/driver-01234567.sock</c>.</summary>
+    private const int LongestSocketPath = 107, LongestInside = 25;
+
     public NodePaths(string? dataFolder = null)
     {
         Data = Path.GetFullPath(dataFolder ?? DefaultData());
-        Run = RunFolder(Data);
+        Run = RunOf(Data, Libc.GetEffectiveUserId(), Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR"));
     }
 
     /// <summary>The data folder, <c>--data-dir</c>.</summary>
@@ -60,11 +63,17 @@ internal sealed class NodePaths
             ? SystemData
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local/share/nomadstack");
 
-    private static string RunFolder(string data)
+    /// <summary>
+    /// Root's is below /run, which no other user can write to. Anybody else's is in the data folder: what a login makes goes with the last session, and /tmp belongs to
+    /// everybody. Only where a socket's path would not fit is it elsewhere, and looked at twice (<see cref="RunFolder"/>).
+    /// </summary>
+    /// <param name="given">Where this user's sockets belong, if the login says so.</param>
+    internal static string RunOf(string data, uint user, string? given)
     {
-        var root = Libc.GetEffectiveUserId() == 0
-            ? "/run"
-            : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") ?? Path.Combine(Path.GetTempPath(), $"nomadstack-{Libc.GetEffectiveUserId()}");
+        if (user != 0 && Encoding.UTF8.GetByteCount(data) + LongestInside <= LongestSocketPath) return Path.Combine(data, "run");
+        var root = user == 0 ? "/run"
+            : given is { Length: > 0 } && FileEntry.At(given) is { IsFolder: true } entry && entry.Owner == user ? given
+            : Path.Combine(Path.GetTempPath(), $"nomadstack-{user}");
         // A socket's path may have at most 107 bytes, so it does not contain the data folder's path.
         return data == DefaultData()
             ? Path.Combine(root, "nomadstack")

@@ -26,7 +26,7 @@ internal static partial class Retirement
     public static void Retire(NodePaths paths, string folder, string label, DateTimeOffset now)
     {
         if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any()) return;
-        Directory.CreateDirectory(paths.Retired, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        DurableFolders.Create(paths.Retired, DurableFolders.OwnerOnly);
         var stamp = now.UtcDateTime.ToString(Stamp, CultureInfo.InvariantCulture);
         var target = Path.Combine(paths.Retired, $"{label}-{stamp}");
         for (var n = 2; Directory.Exists(target); n++) target = Path.Combine(paths.Retired, $"{label}-{n}-{stamp}");

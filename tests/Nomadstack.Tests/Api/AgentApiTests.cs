@@ -25,7 +25,7 @@ public sealed class AgentApiTests
         (await client.BootstrapAsync(s_request, default)).Id.ShouldBe("bootstrap-1");
         (await client.OperationsAsync(default)).ShouldHaveSingleItem().Kind.ShouldBe("bootstrap");
         (await client.OperationAsync("bootstrap-1", default)).Step.ShouldBe("start");
-        (await client.CreateTokenAsync(TimeSpan.FromMinutes(90), default)).ExpiresAt.ShouldBe(FakeAgentService.Then.AddMinutes(90));
+        (await client.CreateTokenAsync(TimeSpan.FromMinutes(90), null, default)).ExpiresAt.ShouldBe(FakeAgentService.Then.AddMinutes(90));
         (await client.TokensAsync(default)).Count.ShouldBe(2);
         await client.RevokeTokenAsync("a?b c", default);
         await client.RemoveNodeAsync("n2", default);
@@ -111,6 +111,54 @@ public sealed class AgentApiTests
         File.Move(paths.AgentSocket + ".kept", paths.AgentSocket);
         await using var host = await AgentHost.StartAsync(paths: paths);
         using var client = new AgentClient(paths, TimeProvider.System);
+
+        (await client.StatusAsync(default)).Schema.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task NothingIsSaidToAnotherUsersProcess()
+    {
+        await using var host = await AgentHost.StartAsync();
+        using var client = new AgentClient(host.Paths, TimeProvider.System) { PeerOf = _ => new(77, 65534) };
+
+        var problem = (await Should.ThrowAsync<ProblemException>(() => client.CreateTokenAsync(null, null, default))).Problem;
+
+        problem.Code.ShouldBe("agent/not-ours");
+        problem.Why.ShouldContain("65534");
+        host.Agent.Asked.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task ARunFolderThatIsSweptAwayIsThereAgainWithinASecond()
+    {
+        await using var host = await AgentHost.StartAsync();
+        using var before = new AgentClient(host.Paths, TimeProvider.System);
+        await before.StatusAsync(default);
+
+        for (var sweep = 0; sweep < 3; sweep++)
+        {
+            Directory.Delete(host.Paths.Run, recursive: true);
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            // What was connected stays so.
+            await before.StatusAsync(default);
+            // Twice the time it has, for a machine that is busy.
+            while (!File.Exists(host.Paths.AgentSocket) && clock.Elapsed < TimeSpan.FromSeconds(2)) await Task.Delay(20);
+            using var after = new AgentClient(host.Paths, TimeProvider.System);
+            (await after.StatusAsync(default)).Schema.ShouldBe(1);
+            File.GetUnixFileMode(host.Paths.AgentSocket).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+    }
+
+    [Fact]
+    public async Task ASocketThatSomebodyPutInItsPlaceIsReplaced()
+    {
+        await using var host = await AgentHost.StartAsync();
+        File.Delete(host.Paths.AgentSocket);
+        await File.WriteAllTextAsync(host.Paths.AgentSocket, "");
+        using var client = new AgentClient(host.Paths, TimeProvider.System);
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+
+        while (new FileInfo(host.Paths.AgentSocket) is { Exists: true } entry && entry.UnixFileMode != (UnixFileMode.UserRead | UnixFileMode.UserWrite) && clock.Elapsed < TimeSpan.FromSeconds(2)) await Task.Delay(20);
 
         (await client.StatusAsync(default)).Schema.ShouldBe(1);
     }

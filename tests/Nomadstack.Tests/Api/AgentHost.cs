@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Nomadstack.Api;
 using Nomadstack.Storage;
 
@@ -36,7 +37,7 @@ internal sealed class AgentHost : IAsyncDisposable
         paths ??= new NodePaths(Directory.CreateTempSubdirectory("nomadstack-test-").FullName);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.RestrictUnixSockets();
+        builder.Services.KeepUnixSockets(TimeProvider.System, NullLoggerFactory.Instance);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.ListenAgentSocket(paths.AgentSocket);

@@ -25,6 +25,18 @@ public sealed class ProgramCommandTests
     }
 
     [Fact]
+    public async Task TheClusterIsNotAskedThroughAProxy()
+    {
+        await using var host = await AgentHost.StartAsync();
+        var typed = new Typed { ["http_proxy"] = "http://192.0.2.9:3128", ["NO_PROXY"] = ".corp" };
+
+        await typed.RunAsync("--data-dir", host.Paths.Data, "nomad", "status");
+
+        typed.Became!.Variables["NO_PROXY"].ShouldBe(".corp,127.0.0.1");
+        typed.Became.Variables["no_proxy"].ShouldBe(".corp,127.0.0.1");
+    }
+
+    [Fact]
     public async Task AnAddressOfTheUsersStays()
     {
         await using var host = await AgentHost.StartAsync();

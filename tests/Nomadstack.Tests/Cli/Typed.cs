@@ -28,6 +28,8 @@ internal sealed class Typed
 
     public string? Alias { get; init; }
 
+    public CancellationToken HardStop { get; init; }
+
     public ProgramImage? Became { get; private set; }
 
     public AgentOptions? Started { get; private set; }
@@ -53,6 +55,7 @@ internal sealed class Typed
         Self = Self,
         User = User,
         Alias = Alias,
+        HardStop = HardStop,
         Become = image =>
         {
             Became = image;

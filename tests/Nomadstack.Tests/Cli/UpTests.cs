@@ -76,6 +76,22 @@ public sealed class UpTests : IDisposable
     }
 
     [Fact]
+    public async Task AnAddressThatOthersReachIsALoudWarning()
+    {
+        using var interrupt = new CancellationTokenSource();
+        _agent.Status = _agent.Status with { Node = _agent.Status.Node with { Address = "192.0.2.5" } };
+        var typed = new Typed { Daemon = DaemonAsync, User = new("alice", false, 1024) };
+        var up = typed.RunAsync(interrupt.Token, "up", "--bind", "192.0.2.5", "--data-dir", _paths.Data);
+
+        await Eventually(() => typed.Error.ToString().EndsWith(" status\n", StringComparison.Ordinal), typed);
+        await interrupt.CancelAsync();
+        await up;
+
+        typed.Error.ToString().ReplaceLineEndings(" ").ShouldContain("!! whoever reaches 192.0.2.5 over the network can run programs on this machine");
+        typed.Error.ToString().ShouldNotContain("no other machine can join");
+    }
+
+    [Fact]
     public async Task ADaemonThatCannotStartEndsItWithItsProblem()
     {
         var typed = new Typed { Daemon = (_, _, _) => throw new ProblemException(new("agent/already-running", "An agent already runs: pid 7.", "One at a time.", "Use that one.")) };

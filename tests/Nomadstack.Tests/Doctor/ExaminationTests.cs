@@ -77,6 +77,15 @@ public sealed class ExaminationTests
     }
 
     [Fact]
+    public void AProxyIsToldAndIsNoWarning()
+    {
+        var findings = Examination.Of(s_good with { Proxies = ["https_proxy"] });
+
+        findings.Where(f => f.State != Finding.Fine).ShouldBeEmpty();
+        findings.Single(f => f.Check == "proxy").What.ShouldStartWith("https_proxy: used to fetch programs;");
+    }
+
+    [Fact]
     public void PortsOfOurOwnProcessesAreNotTaken()
     {
         var host = s_host with { Sockets = [new(IPAddress.Parse("10.0.0.1"), 4646, false, 7)], Owner = _ => new(77, "nomad") };

@@ -38,6 +38,20 @@ public sealed class LifelinesTests(ITestOutputHelper output) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AFolderThatIsSweptAwayIsThereAgainForTheNextLaunch()
+    {
+        Directory.Delete(_driver.LifelineFolder, recursive: true);
+        var clock = Stopwatch.StartNew();
+        while (!Directory.Exists(_driver.LifelineFolder) && clock.Elapsed < TimeSpan.FromSeconds(2)) await Task.Delay(20);
+
+        var (plugin, handshake, _) = await _driver.LaunchAsync();
+
+        handshake.ShouldStartWith("1|2|unix|");
+        plugin.Kill();
+        plugin.Dispose();
+    }
+
+    [Fact]
     public async Task ShutdownEndsTheNewestLaunchOnly()
     {
         var (first, _, _) = await _driver.LaunchAsync();

@@ -42,7 +42,7 @@ public sealed class FetcherTests : IAsyncLifetime
         fetched.ShouldBe(new("nomad", "1.9.5", "BUSL-1.1", Path.Combine(Paths.Binaries, "nomad/1.9.5/nomad"), New: true));
         var found = await new ProgramProbe(TimeProvider.System, null, product => InstalledPrograms.Folders(Paths, product, null)).ProbeAsync(Role.Row(Role.Nomad), null, "/nowhere", null, default);
         found.OrThrow().ShouldBe(new ProductProgram("nomad", fetched.Path, [], new(1, 9, 5)), new SameProgram());
-        Left().ShouldBe(["nomad/1.9.5/LICENSE.txt", "nomad/1.9.5/nomad"]);
+        Left().ShouldBe(["nomad/1.9.5/LICENSE.txt", "nomad/1.9.5/nomad", "nomad/1.9.5/SHA256SUMS"], ignoreOrder: true);
         File.GetUnixFileMode(Paths.Data).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
@@ -54,6 +54,41 @@ public sealed class FetcherTests : IAsyncLifetime
         _server.Files.Clear();
 
         (await FetchAsync("nomad@1.9.5")).New.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task AProgramThatIsNoLongerWhatWasFetchedIsNotRunAndIsFetchedAnew()
+    {
+        _server.Publish("nomad", "1.9.5", GoodZip, Signer.Known);
+        var path = (await FetchAsync("nomad@1.9.5")).Path;
+        // Of the same length and age, as a disk forgets.
+        var written = File.GetLastWriteTimeUtc(path);
+        await File.WriteAllTextAsync(path, Encoding.ASCII.GetString(s_program).Replace("1.9.5", "1.9.6", StringComparison.Ordinal));
+        File.SetLastWriteTimeUtc(path, written);
+
+        var problem = (await new ProgramProbe(TimeProvider.System, new KnownPrograms(Paths)).ProbeAsync(Role.Row(Role.Nomad), path, null, null, default)).ShouldBeOfType<ProgramFinding.Unusable>().Problem;
+
+        problem.Code.ShouldBe("engine/nomad-damaged");
+        problem.What.ShouldContain(path);
+        (await FetchAsync("nomad@1.9.5")).New.ShouldBeTrue();
+        (await new ProgramProbe(TimeProvider.System).ProbeAsync(Role.Row(Role.Nomad), path, null, null, default)).ShouldBeOfType<ProgramFinding.Found>();
+    }
+
+    [Fact]
+    public async Task AListThatEndsBeforeWhatIsHereIsNotBelieved()
+    {
+        _server.Publish("nomad", "1.9.5", GoodZip, Signer.Known);
+        _server.Publish("nomad", "1.8.0", GoodZip, Signer.Known);
+        _server.Files["/nomad/index.json"] = """{"name":"nomad","versions":{"1.9.5":{},"1.8.0":{}}}"""u8.ToArray();
+        await FetchAsync("nomad");
+        _server.Files["/nomad/index.json"] = """{"name":"nomad","versions":{"1.8.0":{}}}"""u8.ToArray();
+
+        var problem = (await Should.ThrowAsync<ProblemException>(() => FetchAsync("nomad"))).Problem;
+
+        problem.Code.ShouldBe("fetch/older-list");
+        problem.Unsafe.ShouldBeTrue();
+        problem.What.ShouldContain("1.8.0");
+        (await FetchAsync("nomad@1.8.0")).New.ShouldBeTrue("whoever names it means it");
     }
 
     [Fact]
@@ -294,7 +329,7 @@ public sealed class FetcherTests : IAsyncLifetime
         var fetched = await FetchAsync("nomad@1.9.5");
 
         File.ReadAllBytes(fetched.Path).ShouldBe(s_program);
-        Left().ShouldBe(["nomad/1.9.5/LICENSE.txt", "nomad/1.9.5/nomad"]);
+        Left().ShouldBe(["nomad/1.9.5/LICENSE.txt", "nomad/1.9.5/SHA256SUMS", "nomad/1.9.5/nomad"]);
     }
 
     [Theory]

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
 using Nomadstack.Node;
-using Nomadstack.Preflight;
 using Nomadstack.Storage;
 using Shouldly;
 using Xunit;
@@ -53,11 +52,19 @@ public sealed class NodeIdentityTests : IDisposable
     }
 
     [Fact]
-    public void WithoutANetworkUpTakesThisMachineAlone()
+    public void UnlessAnAddressIsGivenUpTakesThisMachineAlone()
     {
-        var expected = AddressGuess.Default()?.Address.ToString() ?? "127.0.0.1";
+        NodeIdentity.ReadOrMint(_paths, Options(null, null), holdsServers: false, alone: true).Address.ShouldBe("127.0.0.1");
+        NodeIdentity.ReadOrMint(_paths, Options(null, "127.0.0.2"), holdsServers: false, alone: true).Address.ShouldBe("127.0.0.2");
+    }
 
-        NodeIdentity.ReadOrMint(_paths, Options(null, null), holdsServers: false, alone: true).Address.ShouldBe(expected);
+    [Fact]
+    public void AnotherSpellingOfTheAddressIsNoOtherAddress()
+    {
+        var node = Read("n1", "127.0.0.1") with { Address = "0:0:0:0:0:0:0:1" };
+        NodeFile.At(_paths).Write(node);
+
+        Read("n1", "::1", holdsServers: true).ShouldBe(node);
     }
 
     public void Dispose() => Directory.Delete(_paths.Data, recursive: true);

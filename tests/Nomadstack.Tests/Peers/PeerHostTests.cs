@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using Nomadstack.Peers;
 using Shouldly;
 using Xunit;
@@ -51,6 +52,73 @@ public sealed class PeerHostTests
         using var response = await http.SendAsync(request);
 
         response.StatusCode.ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task ConnectionsWithoutACertificateAreFewAndKeepNoMemberOut()
+    {
+        await using var a = await TestNode.FirstAsync();
+        await using var b = new TestNode("n2", "127.0.0.2");
+        await b.EnterAsync(a);
+        var strangers = new List<Socket>();
+        try
+        {
+            // From more addresses than it takes to fill all places.
+            for (var i = 0; i < 6 * Strangers.FromOneAddress; i++)
+            {
+                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                strangers.Add(socket);
+                socket.Bind(new IPEndPoint(IPAddress.Parse($"127.0.0.{100 + (i % 6)}"), 0));
+                try
+                {
+                    await socket.ConnectAsync(IPAddress.Parse(a.File.Address), a.File.Ports.Peers);
+                }
+                catch (SocketException)
+                {
+                    // Turned away before we heard that we were in.
+                }
+            }
+
+            // Those over the limit are turned away: they read an error or the end. The others wait for our first word.
+            await Eventually(() => strangers.Count(s => !s.Connected || s.Poll(0, SelectMode.SelectRead)) >= strangers.Count - Strangers.AtOnce);
+            a.Peering!.StrangersNow.ShouldBeLessThanOrEqualTo(Strangers.AtOnce);
+            (await b.Peering!.Client.AskAsync(a.File.Id, CancellationToken.None)).NodeId.ShouldBe(a.File.Id);
+        }
+        finally
+        {
+            foreach (var socket in strangers) socket.Dispose();
+        }
+
+        await Eventually(() => a.Peering!.StrangersNow == 0);
+    }
+
+    [Fact]
+    public async Task AStrangerThatSaysNothingIsLeftInTime()
+    {
+        await using var a = await TestNode.FirstAsync(time: new HastyTime(20));
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Parse(a.File.Address), a.File.Ports.Peers);
+        await using var tls = new SslStream(new NetworkStream(socket), false, (_, shown, _, _) => shown is not null);
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "x", ApplicationProtocols = [SslApplicationProtocol.Http2] });
+
+        await Eventually(() => a.Peering!.StrangersNow == 0);
+    }
+
+    private static async Task Eventually(Func<bool> condition)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!condition())
+        {
+            deadline.IsCancellationRequested.ShouldBeFalse();
+            await Task.Delay(50);
+        }
+    }
+
+    /// <summary>A clock whose timers ring so many times sooner.</summary>
+    private sealed class HastyTime(int times) : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? dueTime / times : dueTime, period);
     }
 
     [Fact]

@@ -78,6 +78,36 @@ public sealed class ProcessSpawnerTests : IDisposable
         (await File.ReadAllTextAsync(spec.LogFile)).ShouldBe($"{Environment.GetEnvironmentVariable("HOME")},b = ü,{_folder.Path}:shell,,{_folder.Path}\n");
     }
 
+    [Theory]
+    [InlineData("HTTP_PROXY")]
+    [InlineData("https_proxy")]
+    [InlineData("ALL_PROXY")]
+    [InlineData("no_proxy")]
+    public async Task NoChildAsksAProxy(string variable)
+    {
+        Environment.SetEnvironmentVariable(variable, "http://192.0.2.9:3128");
+        try
+        {
+            await RunAsync(_folder.Shell($"echo \"proxy ${variable}\""));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(variable, null);
+        }
+
+        (await File.ReadAllTextAsync(_folder.Log("shell"))).ShouldBe("proxy \n");
+    }
+
+    [Fact]
+    public void AMissingLoaderIsNamed()
+    {
+        var script = Path.Combine(_folder.Path, "script");
+        File.WriteAllText(script, "#!/opt/no-such-shell\n");
+        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        Should.Throw<ProblemException>(() => _folder.Spawner.Spawn(new("x", script, [], _folder.Log("x")))).Problem.Why.ShouldContain("/opt/no-such-shell");
+    }
+
     [Fact]
     public void AMissingProgramIsAProblemAndStartsNothing()
     {

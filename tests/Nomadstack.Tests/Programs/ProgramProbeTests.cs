@@ -84,6 +84,79 @@ public sealed class ProgramProbeTests : IDisposable
         (await Probe("nomad", file, null)).ShouldBeOfType<ProgramFinding.Unusable>().Problem.Code.ShouldBe("engine/nomad-not-executable");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AMissingLoaderIsNamed(bool wide)
+    {
+        var file = Script("nomad", "", executable: true);
+        await File.WriteAllBytesAsync(file, Elf(wide, "/lib/ld-not-here.so.9"));
+
+        var problem = (await Probe("nomad", file, null)).ShouldBeOfType<ProgramFinding.Unusable>().Problem;
+
+        problem.Code.ShouldBe("engine/nomad-loader-missing");
+        problem.Why.ShouldContain("/lib/ld-not-here.so.9");
+    }
+
+    [Fact]
+    public async Task AMissingInterpreterOfAScriptIsNamed()
+    {
+        var file = Script("nomad", "", executable: true);
+        await File.WriteAllTextAsync(file, "#!/opt/no-such-shell -e\n");
+
+        (await Probe("nomad", file, null)).ShouldBeOfType<ProgramFinding.Unusable>().Problem.Why.ShouldContain("/opt/no-such-shell");
+    }
+
+    /// <summary>The least that the kernel looks at: a header and one PT_INTERP (elf(5)).</summary>
+    private static byte[] Elf(bool wide, string loader)
+    {
+        var (header, entry) = wide ? (64, 56) : (52, 32);
+        var path = System.Text.Encoding.UTF8.GetBytes(loader + "\0");
+        var file = new byte[Math.Max(4096, header + entry + path.Length)];
+        using var writer = new BinaryWriter(new MemoryStream(file));
+        writer.Write([0x7f, (byte)'E', (byte)'L', (byte)'F', (byte)(wide ? 2 : 1), 1, 1]);
+        // The class of this machine runs; the other one may, and then fails for its loader as well.
+        At(16, (ushort)2, (ushort)(wide ? System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? 183 : 62 : 3));
+        writer.Write(1u);
+        At(wide ? 52 : 40, (ushort)header, (ushort)entry);
+        writer.Write((ushort)1);
+        if (wide) AtLong(32, (ulong)header);
+        else AtInt(28, (uint)header);
+        AtInt(header, 3u);
+        if (wide)
+        {
+            AtLong(header + 8, (ulong)(header + entry));
+            AtLong(header + 32, (ulong)path.Length);
+        }
+        else
+        {
+            AtInt(header + 4, (uint)(header + entry));
+            AtInt(header + 16, (uint)path.Length);
+        }
+
+        path.CopyTo(file, header + entry);
+        return file;
+
+        void At(int offset, ushort a, ushort b)
+        {
+            writer.Seek(offset, SeekOrigin.Begin);
+            writer.Write(a);
+            writer.Write(b);
+        }
+
+        void AtInt(int offset, uint value)
+        {
+            writer.Seek(offset, SeekOrigin.Begin);
+            writer.Write(value);
+        }
+
+        void AtLong(int offset, ulong value)
+        {
+            writer.Seek(offset, SeekOrigin.Begin);
+            writer.Write(value);
+        }
+    }
+
     [Fact]
     public async Task AnotherProgramIsNotTaken() =>
         (await Probe("nomad", "/bin/true", null)).ShouldBeOfType<ProgramFinding.Unusable>().Problem.Why.ShouldContain("printed nothing");

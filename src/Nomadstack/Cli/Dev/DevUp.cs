@@ -19,115 +19,151 @@ internal sealed record DevWish(int Servers, IReadOnlyList<string> Without, IRead
 /// </summary>
 internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter progress, DevWish wish, string? dataDir)
 {
-    private static readonly TimeSpan s_startDeadline = TimeSpan.FromSeconds(30), s_healthyDeadline = TimeSpan.FromMinutes(3);
+    /// <summary>A room that is not whole by then is shown as it is, and goes on.</summary>
+    private static readonly TimeSpan s_joinDeadline = TimeSpan.FromMinutes(3), s_healthyDeadline = TimeSpan.FromMinutes(3);
+
+    /// <summary>Longer than a status takes whose servers do not answer.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     private string _lastState = "";
 
     public async Task<int> RunAsync(CancellationToken interrupt)
     {
         await using var agents = new DevAgents(room, here.Self, here.Time);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(interrupt);
+        var watch = new DevWatch(room, AskAsync, agents.Kill, agents.Ends, agents.LastWords, here.Time);
+        var watching = Task.CompletedTask;
         try
         {
-            await StartAsync(agents, interrupt);
+            var started = here.Time.GetTimestamp();
+            var first = await StartAsync(agents, interrupt);
+            watching = watch.RunAsync(end.Token);
+            await JoinTheRestAsync(agents, watch, first, interrupt);
+            var ready = await HealthyAsync(watch, interrupt);
+            await ShowWhereAsync(ready, here.Time.GetElapsedTime(started), interrupt);
             while (true)
             {
-                await ShowStateAsync(interrupt);
+                await ShowStateAsync(watch, interrupt);
                 await Task.Delay(Follower.Interval * 4, here.Time, interrupt);
             }
         }
         catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
         {
             progress.Clear();
+            await EndWatchAsync();
             await StopAsync(agents);
             return ExitCode.Done;
         }
         catch (ProblemException)
         {
             progress.Clear();
+            await EndWatchAsync();
             await StopAsync(agents);
             throw;
         }
+
+        async Task EndWatchAsync()
+        {
+            await end.CancelAsync();
+            await watching;
+        }
     }
 
-    private async Task StartAsync(DevAgents agents, CancellationToken cancel)
+    /// <summary>The nodes that are members already; in a new room its first node, and a cluster of it. Returns a node that answered.</summary>
+    private async Task<DevNode> StartAsync(DevAgents agents, CancellationToken cancel)
     {
-        var started = here.Time.GetTimestamp();
         foreach (var node in room.Nodes) node.PlugIn();
         var first = room.Nodes.FirstOrDefault(node => node.IsMember) ?? room.Nodes[0];
+        var isNew = !first.IsMember;
         foreach (var node in room.Nodes.Where(node => node == first || node.IsMember)) await agents.StartAsync(node, wish.Arguments, cancel);
-        using var agent = Client(first);
-        var status = await AnswerAsync(agents, first, agent, cancel);
+        var (answered, status) = await AnswerAsync(() =>
+        {
+            // There is nobody beside it to go on.
+            if (isNew) Check(agents, first);
+        }, cancel);
         foreach (var (product, version) in status.Engine) progress.Note(StatusText.Provider(product, version));
         var scheduler = status.Engine[ProductTable.Known.Scheduler.Name];
         if (Privileges.Missing(here.User, scheduler.Kind, scheduler.Version) is { } missing) progress.Note(missing);
-        if (!first.IsMember)
-        {
-            var without = status.Engine.Where(e => e.Value.Kind == EngineVersion.None).Select(e => e.Key).Union(wish.Without).ToList();
-            await new Follower(agent, progress, here.Time).ToEndAsync(await agent.BootstrapAsync(new BootstrapRequest(wish.Servers, without), cancel), cancel);
-        }
-
-        await JoinTheRestAsync(agents, first, agent, cancel);
-        await HealthyAsync(agents, first, agent, cancel);
-        progress.Done("ready", here.Time.GetElapsedTime(started));
-        var where = await agent.EndpointsAsync(cancel);
-        var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
-        if (where.Of(ProductTable.Known.Scheduler.Name).Address is { } address) progress.Note($"{ProductTable.Known.Scheduler.Title} is at {address}");
-        progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal, cut the power of one node or of all, restore it, and watch:");
-        if (here.Alias is { } alias) progress.Command(alias);
-        foreach (var command in new[] { "dev kill n2", "dev power-cut", "dev power-on", "status --watch" }) progress.Command($"nomadstack{folder} {command}");
+        if (!isNew) return answered;
+        using var agent = Client(first);
+        var without = status.Engine.Where(e => e.Value.Kind == EngineVersion.None).Select(e => e.Key).Union(wish.Without).ToList();
+        await new Follower(agent, progress, here.Time).ToEndAsync(await agent.BootstrapAsync(new BootstrapRequest(wish.Servers, without), cancel), cancel);
+        return first;
     }
 
-    private async Task<StatusDocument> AnswerAsync(DevAgents agents, DevNode node, AgentClient agent, CancellationToken cancel)
+    /// <summary>Waits for a node of the room to say how the cluster is.</summary>
+    private async Task<(DevNode, StatusDocument)> AnswerAsync(Action check, CancellationToken cancel)
     {
         var started = here.Time.GetTimestamp();
         while (true)
         {
-            try
-            {
-                return await agent.StatusAsync(cancel);
-            }
-            catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode && here.Time.GetElapsedTime(started) < s_startDeadline)
-            {
-                Check(agents, node);
-                progress.Waiting($"{node.Name}: start the agent", here.Time.GetElapsedTime(started));
-            }
-
+            if (await AnyAsync(cancel) is { } answer) return answer;
+            check();
+            progress.Waiting("wait for an agent to answer", here.Time.GetElapsedTime(started));
             await Task.Delay(Follower.Interval, here.Time, cancel);
         }
     }
 
-    private async Task JoinTheRestAsync(DevAgents agents, DevNode first, AgentClient agent, CancellationToken cancel)
+    private async Task JoinTheRestAsync(DevAgents agents, DevWatch watch, DevNode member, CancellationToken cancel)
     {
-        var rest = room.Nodes.Where(node => node != first && !node.IsMember).ToList();
+        var rest = room.Nodes.Where(node => node != member && !node.IsMember).ToList();
         if (rest.Count == 0) return;
         var started = here.Time.GetTimestamp();
         var file = Path.Combine(room.Folder, "token");
-        DurableText.Write(file, (await agent.CreateTokenAsync(null, cancel)).Token + "\n");
-        foreach (var node in rest) await agents.StartAsync(node, [.. wish.Arguments, "--join", first.Address, "--token-file", file], cancel);
+        using (var agent = Client(member)) DurableText.Write(file, (await agent.CreateTokenAsync(null, null, cancel)).Token + "\n");
+        foreach (var node in rest) await agents.StartAsync(node, [.. wish.Arguments, "--join", member.Address, "--token-file", file], cancel);
         while (rest.Where(node => !node.IsMember).ToList() is { Count: > 0 } missing)
         {
-            foreach (var node in missing) Check(agents, node);
-            progress.Waiting($"join {string.Join(", ", missing.Select(node => node.Name))}", here.Time.GetElapsedTime(started));
+            var names = string.Join(", ", missing.Select(node => node.Name));
+            foreach (var news in watch.News()) progress.Failed(news);
+            if (here.Time.GetElapsedTime(started) > s_joinDeadline)
+            {
+                progress.Failed($"{names}: not joined within {s_joinDeadline.TotalMinutes:0} minutes; the others go on. Logs are in {room.Folder}");
+                return;
+            }
+
+            progress.Waiting($"join {names}", here.Time.GetElapsedTime(started));
             await Task.Delay(Follower.Interval, here.Time, cancel);
         }
 
         progress.Done($"join {string.Join(", ", rest.Select(node => node.Name))}", here.Time.GetElapsedTime(started));
     }
 
-    private async Task HealthyAsync(DevAgents agents, DevNode first, AgentClient agent, CancellationToken cancel)
+    private async Task<DevNode> HealthyAsync(DevWatch watch, CancellationToken cancel)
     {
         var started = here.Time.GetTimestamp();
         while (true)
         {
-            var status = await AnswerAsync(agents, first, agent, cancel);
-            if (IsWhole(status)) break;
+            var (node, status) = await AnswerAsync(() => { }, cancel);
+            foreach (var news in watch.News()) progress.Failed(news);
+            if (IsWhole(status))
+            {
+                progress.Done("every node healthy", here.Time.GetElapsedTime(started));
+                return node;
+            }
+
             if (here.Time.GetElapsedTime(started) > s_healthyDeadline)
-                throw new ProblemException(DevProblems.NotHealthy(room.Nodes.Count, s_healthyDeadline, status.Cluster.InWords(), room.Folder));
+            {
+                var problem = DevProblems.NotHealthy(room.Nodes.Count, s_healthyDeadline, status.Cluster.InWords(), room.Folder);
+                progress.Failed(problem.ToString());
+                return node;
+            }
+
             progress.Waiting(status.Cluster.InWords(), here.Time.GetElapsedTime(started));
             await Task.Delay(Follower.Interval, here.Time, cancel);
         }
+    }
 
-        progress.Done("every node healthy", here.Time.GetElapsedTime(started));
+    private async Task ShowWhereAsync(DevNode node, TimeSpan took, CancellationToken cancel)
+    {
+        progress.Done("ready", took);
+        using var agent = Client(node);
+        var where = await agent.EndpointsAsync(cancel);
+        var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
+        if (where.Of(ProductTable.Known.Scheduler.Name).Address is { } address) progress.Note($"{ProductTable.Known.Scheduler.Title} is at {address}");
+        progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal, cut the power of one node or of all, restore it, and watch:");
+        if (here.Alias is { } alias) progress.Command(alias);
+        foreach (var command in new[] { "dev kill n2", "dev power-cut", "dev power-on", "status --watch" }) progress.Command($"nomadstack{folder} {command}");
     }
 
     /// <summary>A cluster of one that is about to grow is healthy too. This asks for all nodes, and for as many servers as they allow.</summary>
@@ -137,24 +173,42 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         return status.Cluster.State == "healthy" && status.Nodes.Count == room.Nodes.Count && status.Cluster.DesiredServers >= servers - (1 - (servers % 2));
     }
 
-    private async Task ShowStateAsync(CancellationToken cancel)
+    private async Task ShowStateAsync(DevWatch watch, CancellationToken cancel)
     {
-        var state = "no node has power; `nomadstack dev power-on` restores it";
-        if (room.Nodes.FirstOrDefault(node => node.HasPower && node.AgentRuns) is { } alive)
+        foreach (var news in watch.News()) progress.Failed(news);
+        var state = !room.Nodes.Any(node => node.HasPower) ? "no node has power; `nomadstack dev power-on` restores it"
+            : await AnyAsync(cancel) is (_, var status) ? status.Cluster.InWords()
+            : "no agent answers yet";
+        if (state != _lastState && _lastState.Length > 0) progress.Note(state);
+        _lastState = state;
+    }
+
+    /// <summary>What the first node says that says anything; null when none does.</summary>
+    private async Task<(DevNode Node, StatusDocument Status)?> AnyAsync(CancellationToken cancel)
+    {
+        foreach (var node in room.Nodes.Where(node => node.HasPower && node.AgentRuns))
         {
-            using var agent = Client(alive);
+            using var agent = Client(node);
+            // One that is stuck is no reason not to ask the next.
+            using var limit = new CancellationTokenSource(s_patience, here.Time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
             try
             {
-                state = (await agent.StatusAsync(cancel)).Cluster.InWords();
+                return (node, await agent.StatusAsync(both.Token));
             }
-            catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
+            catch (Exception e) when (e is ProblemException or OperationCanceledException && !cancel.IsCancellationRequested)
             {
-                state = $"{alive.Name}: the agent is starting";
+                continue;
             }
         }
 
-        if (state != _lastState && _lastState.Length > 0) progress.Note(state);
-        _lastState = state;
+        return null;
+    }
+
+    private async Task AskAsync(DevNode node, CancellationToken cancel)
+    {
+        using var agent = Client(node);
+        await agent.OperationsAsync(cancel);
     }
 
     private async Task StopAsync(DevAgents agents)
@@ -189,8 +243,8 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
     /// <exception cref="ProblemException"><c>dev/agent-ended</c>.</exception>
     private static void Check(DevAgents agents, DevNode node)
     {
-        if (agents.LastWords(node) is not { } words) return;
-        throw new ProblemException(DevProblems.AgentEnded(node.Name, words, agents.LogFile(node)));
+        if (agents.Ends(node) == 0 || !node.HasPower) return;
+        throw new ProblemException(DevProblems.AgentEnded(node.Name, agents.LastWords(node), agents.LogFile(node)));
     }
 
     private AgentClient Client(DevNode node) => new(node.Paths, here.Time);

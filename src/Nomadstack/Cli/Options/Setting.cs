@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli.Options;
 
@@ -16,7 +17,7 @@ internal static class Setting
         Of(here, name, placeholder, description, null, text => (string?)text);
 
     public static Option<string?> Address(Surroundings here, string name, string placeholder, string description) =>
-        Of(here, name, placeholder, description, null, text => IPAddress.TryParse(text, out _) ? (string?)text : throw new FormatException("is not an IP address"));
+        Of(here, name, placeholder, description, null, text => IPAddress.TryParse(text, out _) ? (string?)HostPort.Canonical(text) : throw new FormatException("is not an IP address"));
 
     public static Option<string> OneOf(Surroundings here, string name, string description, string fallback, params string[] words)
     {
@@ -28,6 +29,9 @@ internal static class Setting
     public static Option<int> NumberOf(Surroundings here, string name, string description, int fallback, params int[] numbers) =>
         Of(here, name, string.Join('|', numbers), description, fallback, text =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && numbers.Contains(n) ? n : throw new FormatException("is not one of " + string.Join(", ", numbers)));
+
+    public static Option<int?> Number(Surroundings here, string name, string placeholder, string description) =>
+        Of(here, name, placeholder, description, null, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? (int?)n : throw new FormatException("is not a whole number above zero"));
 
     public static Option<TimeSpan?> Span(Surroundings here, string name, string description) =>
         Of(here, name, "TIME", description, null, text => Duration.TryParse(text, out var span) ? (TimeSpan?)span : throw new FormatException("is not a duration; write 120s, 2m or 1h30m"));

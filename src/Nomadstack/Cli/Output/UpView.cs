@@ -18,11 +18,15 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
     private readonly HashSet<string> _ended = [];
     private readonly long _started = here.Time.GetTimestamp();
     private volatile FetchProgress? _fetching;
+    private volatile string _waits = "";
     private string _lastState = "";
     private bool _ready, _introduced;
 
     /// <summary>Receives the progress of a download that the agent makes before it answers.</summary>
     public void Fetching(FetchProgress now) => _fetching = now;
+
+    /// <summary>Takes what the agent waits for before it answers.</summary>
+    public void Waiting(string what) => _waits = what;
 
     /// <summary>Ends with the daemon.</summary>
     /// <exception cref="ProblemException">The cluster could not be made or joined.</exception>
@@ -41,7 +45,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
             }
             catch (ProblemException e) when (e.Problem.Code == AgentPresence.ProblemCode)
             {
-                progress.Waiting(_fetching is { } fetching ? FetchLine.Of(fetching) : "start the agent", here.Time.GetElapsedTime(_started));
+                progress.Waiting(_fetching is { } fetching ? FetchLine.Of(fetching) : _waits is { Length: > 0 } waits ? waits : "start the agent", here.Time.GetElapsedTime(_started));
             }
 
             await Task.WhenAny(daemon, Task.Delay(busy || !_ready ? Follower.Interval : s_restInterval, here.Time, cancel));
@@ -117,8 +121,10 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
         foreach (var (product, at) in where.Products.Where(p => p.Value.Address is not null)) progress.Note($"{StatusText.Title(product)} is at {at.Address}");
-        if (IPAddress.TryParse(status.Node.Address, out var address) && IPAddress.IsLoopback(address))
-            progress.Note($"no other machine can join, because this node's address is {address}; for another one, use --bind IP at the first start on a data folder");
+        if (!IPAddress.TryParse(status.Node.Address, out var address) || IPAddress.IsLoopback(address)) progress.Note($"no other machine can join, because this node's address is {status.Node.Address}; for another one, use --bind IP at the first start on a data folder");
+        else progress.Failed(
+            $"every machine that reaches {address} can run programs here as {here.User.Name}: there is no access control yet. "
+            + "Open its ports only to the machines of this cluster");
         foreach (var role in status.Tolerates) progress.Note(StatusText.Tolerance(role));
         progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal:");
         if (here.Alias is { } alias) progress.Command(alias);

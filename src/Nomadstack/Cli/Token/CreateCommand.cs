@@ -12,12 +12,14 @@ internal sealed class CreateCommand : Command
     public CreateCommand(Surroundings here, GlobalOptions global)
         : base("create", "Make a token that lets nodes join; it is shown only once")
     {
-        var ttl = Setting.Span(here, "--ttl", "How long the token is valid");
+        var ttl = Setting.Span(here, "--ttl", "How long the token is valid (default: 24h)");
+        var uses = Setting.Number(here, "--uses", "N", "How many nodes the token lets in (default: any number)");
         Options.Add(ttl);
+        Options.Add(uses);
         SetAction(async (parse, cancel) =>
         {
             using var agent = global.Client(parse);
-            var token = await agent.CreateTokenAsync(parse.GetValue(ttl), cancel);
+            var token = await agent.CreateTokenAsync(parse.GetValue(ttl), parse.GetValue(uses), cancel);
             if (parse.GetValue(global.Json))
             {
                 Answer.Json(here, token, ApiJson.Readable.TokenCreated);

@@ -24,9 +24,14 @@ internal sealed class ListCommand : Command
             }
 
             var now = here.Time.GetUtcNow();
-            var table = new Table("ID", "CREATED", "EXPIRES", "STATE");
+            var table = new Table("ID", "CREATED", "EXPIRES", "USED", "STATE");
             foreach (var t in tokens)
-                table.Row(t.Id, t.CreatedAt.ToString("u", CultureInfo.InvariantCulture), t.ExpiresAt?.ToString("u", CultureInfo.InvariantCulture) ?? "never", t.Revoked ? "revoked" : t.ExpiresAt < now ? "expired" : "valid");
+            {
+                var used = t.Uses is { } most ? string.Create(CultureInfo.InvariantCulture, $"{t.Used} of {most}") : t.Used.ToString(CultureInfo.InvariantCulture);
+                var state = t.Revoked ? "revoked" : t.ExpiresAt < now ? "expired" : t.Used >= t.Uses ? "used up" : "valid";
+                table.Row(t.Id, t.CreatedAt.ToString("u", CultureInfo.InvariantCulture), t.ExpiresAt?.ToString("u", CultureInfo.InvariantCulture) ?? "never", used, state);
+            }
+
             table.WriteTo(here.Out);
             return ExitCode.Done;
         });
