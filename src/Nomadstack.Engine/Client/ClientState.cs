@@ -72,5 +72,5 @@ internal sealed record AllocRecord
 internal sealed record TaskRecord(TaskState State, string? TaskId, string? Handle);
 
 [JsonSerializable(typeof(AllocRecord))]
-[JsonSourceGenerationOptions(Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)], DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)], DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class ClientJson : JsonSerializerContext;

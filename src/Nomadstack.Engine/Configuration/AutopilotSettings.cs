@@ -23,5 +23,5 @@ internal sealed record AutopilotSettings(bool CleanupDeadServers, int MinQuorum,
 }
 
 [JsonSerializable(typeof(AutopilotSettings))]
-[JsonSourceGenerationOptions(Converters = [typeof(GoDurationConverter)])]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, Converters = [typeof(GoDurationConverter)])]
 internal sealed partial class AutopilotJson : JsonSerializerContext;

@@ -8,5 +8,5 @@ namespace Nomadstack.Engine.Jobs;
 [JsonSerializable(typeof(TaskGroup))]
 [JsonSerializable(typeof(JobTask))]
 [JsonSerializable(typeof(IReadOnlyList<Job>))]
-[JsonSourceGenerationOptions(Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)])]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)])]
 internal sealed partial class JobJson : JsonSerializerContext;

@@ -39,5 +39,5 @@ internal sealed record AllocationsFound(long Index, IReadOnlyList<Allocation> Fo
 [JsonSerializable(typeof(NodeAllocations))]
 [JsonSerializable(typeof(AllocationsAsked))]
 [JsonSerializable(typeof(AllocationsFound))]
-[JsonSourceGenerationOptions(Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)], DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)], DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class RpcJson : JsonSerializerContext;

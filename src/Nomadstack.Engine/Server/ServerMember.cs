@@ -53,5 +53,5 @@ internal sealed record RaftReport(long Term, long LastIndex, TimeSpan? LastConta
 internal sealed record MemberExchange(ServerMember From, RaftReport? Raft, IReadOnlyList<ServerMember> Members);
 
 [JsonSerializable(typeof(MemberExchange))]
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class MemberJson : JsonSerializerContext;

@@ -20,5 +20,5 @@ namespace Nomadstack.Engine.State;
 [JsonSerializable(typeof(IReadOnlyList<Allocation>))]
 [JsonSerializable(typeof(IReadOnlyList<Evaluation>))]
 [JsonSerializable(typeof(IReadOnlyList<Deployment>))]
-[JsonSourceGenerationOptions(Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)], DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, Converters = [typeof(NanosecondsConverter), typeof(GoTimeConverter)], DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class StateJson : JsonSerializerContext;

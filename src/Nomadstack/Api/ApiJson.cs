@@ -7,7 +7,7 @@ using Nomadstack.Cluster;
 namespace Nomadstack.Api;
 
 /// <summary>Every record that is sent over the agent's socket. <c>--json</c> uses the same names.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(StatusDocument))]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(Operation))]

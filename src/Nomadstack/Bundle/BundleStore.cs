@@ -200,7 +200,7 @@ internal sealed record BundleState : IHasSchema
     public string? Previous { get; init; }
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(BundleRecord))]
 [JsonSerializable(typeof(BundleState))]
 internal sealed partial class BundleStoreJson : JsonSerializerContext;

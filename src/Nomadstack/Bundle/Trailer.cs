@@ -16,7 +16,7 @@ internal sealed record BundledProgram(string Name, string Version, long Packed, 
 /// <param name="Programs">In the order of their names.</param>
 internal sealed record BundleIndex(IReadOnlyList<BundledProgram> Programs);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(BundleIndex))]
 internal sealed partial class BundleJson : JsonSerializerContext;
 

@@ -65,7 +65,7 @@ internal sealed class BundleCommand : Command
 /// <summary>What <c>bundle --json</c> prints.</summary>
 internal sealed record BundleDocument(int Schema, string Path, long Bytes, string Sha256, IReadOnlyList<BundledProgram> Programs);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(BundleDocument))]
 internal sealed partial class BundleDocumentJson : JsonSerializerContext
 {

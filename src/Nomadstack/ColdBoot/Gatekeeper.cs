@@ -30,7 +30,7 @@ internal sealed record Memory : IHasSchema
     public DateTimeOffset? LookedAt { get; init; }
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Memory))]
 internal sealed partial class ColdBootJson : JsonSerializerContext;
 

@@ -25,7 +25,7 @@ internal sealed record Finding(string Check, string State, string What, string W
 /// <param name="Healthy">No check is a problem.</param>
 internal sealed record DoctorDocument(int Schema, string DataDir, bool Healthy, IReadOnlyList<Finding> Checks);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(DoctorDocument))]
 internal sealed partial class DoctorJson : JsonSerializerContext
 {

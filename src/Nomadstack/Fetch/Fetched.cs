@@ -12,7 +12,7 @@ internal sealed record Fetched(string Product, string Version, string Licence, s
 /// <summary>What <c>fetch --json</c> prints.</summary>
 internal sealed record FetchDocument(int Schema, IReadOnlyList<Fetched> Fetched);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(FetchDocument))]
 internal sealed partial class FetchJson : JsonSerializerContext
 {

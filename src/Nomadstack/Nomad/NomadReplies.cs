@@ -101,5 +101,5 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 [JsonSerializable(typeof(IReadOnlyList<NodeAllocationReply>))]
 [JsonSerializable(typeof(IReadOnlyList<KeyReply>))]
 [JsonSerializable(typeof(IReadOnlyList<NodeFacts>))]
-[JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNameCaseInsensitive = true)]
 internal sealed partial class NomadJson : JsonSerializerContext;

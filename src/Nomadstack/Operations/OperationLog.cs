@@ -22,7 +22,7 @@ internal sealed record OperationFile : IHasSchema
     public bool Undoing { get; set; }
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(OperationFile))]
 internal sealed partial class OperationsJson : JsonSerializerContext;
 

@@ -6,7 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace Nomadstack.Peers;
 
 /// <summary>JSON of this folder, in the compact form that peers send.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(ClusterDocument))]
 [JsonSerializable(typeof(NodeEntry))]
 [JsonSerializable(typeof(TokenEntry))]

@@ -21,6 +21,6 @@ internal sealed record QuarantineFile : IHasSchema
 /// <param name="Why">Which field, and what is wrong with it.</param>
 internal sealed record QuarantinedEntry(string Key, string Name, string Why, DateTimeOffset At, JsonElement? Entry);
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(QuarantineFile))]
 internal sealed partial class QuarantineJson : JsonSerializerContext;

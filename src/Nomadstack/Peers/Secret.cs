@@ -61,7 +61,7 @@ internal sealed record SecretsRequest(IReadOnlyDictionary<string, string> Versio
 /// <param name="Want">Names of secrets that the asking node has and this node does not have.</param>
 internal sealed record SecretsAnswer(IReadOnlyList<SealedSecret> Newer, IReadOnlyList<string> Want);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(Secret))]
 [JsonSerializable(typeof(SealedSecret))]
 [JsonSerializable(typeof(SecretsRequest))]

@@ -48,6 +48,6 @@ internal sealed record KnownProgramsFile : IHasSchema
 /// <param name="Fingerprint">The fingerprint of the file that reported it.</param>
 internal sealed record KnownProgram(string Kind, string Version, string Fingerprint);
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(KnownProgramsFile))]
 internal sealed partial class KnownProgramsJson : JsonSerializerContext;

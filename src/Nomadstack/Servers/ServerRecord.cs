@@ -43,6 +43,6 @@ internal sealed record ServerRecord : IHasSchema
             r => string.IsNullOrEmpty(r.Role) ? "it does not name a role" : !Guid.TryParse(r.RaftId, out _) ? "its raft id is not a UUID" : null);
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ServerRecord))]
 internal sealed partial class ServersJson : JsonSerializerContext;
