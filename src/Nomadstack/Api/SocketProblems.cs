@@ -10,5 +10,6 @@ internal static class SocketProblems
         "agent/not-ours",
         $"What answers on {socket} is another user's process.",
         $"It runs as user {peer.User} (pid {peer.Pid}), and this command as user {Libc.GetEffectiveUserId()}. Nothing was said to it.",
-        "Find out what that process is; run the command as the agent's user.") { Unsafe = true };
+        "Find out what that process is; run the command as the agent's user.")
+    { Unsafe = true };
 }

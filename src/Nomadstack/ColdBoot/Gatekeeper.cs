@@ -40,7 +40,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(150);
 
     /// <summary>A closed gate writes nothing; what proves an open one is a write, and is not repeated faster than this.</summary>
-    private static readonly TimeSpan s_betweenProofs = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_betweenProofs = TimeSpan.FromMilliseconds(300);
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(3);
 

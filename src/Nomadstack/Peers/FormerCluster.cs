@@ -26,10 +26,12 @@ internal static class FormerCluster
         {
             if (!asked.Add(caller)) continue;
             // The caller may be any program, such as a port scanner. Only an agent that shows a cluster's CA is a reason to refuse.
-            var at = new JoinAddress(caller.ToString(), node.Ports.Peers);
-            if (await Joining.ClusterAtAsync(at, time, cancel) is { } cluster)
+            // Its peer port is not told by its call. It is most likely the one of this node, or the default.
+            foreach (var port in new[] { node.Ports.Peers, new PortPlan().Peers }.Distinct())
             {
-                throw new ProblemException(JoinProblems.KnownElsewhere(cluster, node.Address, at, caller.ToString()));
+                var at = new JoinAddress(caller.ToString(), port);
+                if (await Joining.ClusterAtAsync(at, time, cancel) is { } cluster)
+                    throw new ProblemException(JoinProblems.KnownElsewhere(cluster, node.Address, at, caller.ToString()));
             }
         }
 

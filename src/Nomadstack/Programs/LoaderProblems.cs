@@ -16,5 +16,6 @@ internal static class LoaderProblems
         $"engine/{product.Name}-damaged",
         $"{program} is not what was fetched.",
         $"Its disk lost part of it, or somebody changed it: {why}.",
-        $"Run `nomadstack fetch {product.Name}@VERSION` for the same version: it is fetched anew. Nothing was started with it.") { Unsafe = true };
+        $"Run `nomadstack fetch {product.Name}@VERSION` for the same version: it is fetched anew. Nothing was started with it.")
+    { Unsafe = true };
 }

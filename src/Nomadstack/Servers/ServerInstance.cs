@@ -90,9 +90,8 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
         await Fault.AroundAsync("leave-" + Site.ProcessName, async () =>
         {
             // At the first cluster's pivot there is time for a complete leave, so that gossip forgets the bootstrap ports.
-            var goneOrEnded = Site.Bootstrap ? null : WatchItGoAsync(survivors, cancel);
-            await Product.LeaveAsync(Endpoint, Process, s_leaveDeadline, goneOrEnded, cancel);
-            if (goneOrEnded is not null) await goneOrEnded;
+            if (Site.Bootstrap) await Product.LeaveAsync(Endpoint, Process, s_leaveDeadline, null, cancel);
+            else await LeaveWatchedAsync(survivors, cancel);
         });
         say("the others to confirm that it has left");
         while (!await ConfirmedGoneAsync(survivors(), cancel)) await Task.Delay(s_poll, time, cancel);
@@ -111,6 +110,23 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
         // If the API has no transfer (Nomad before 1.7), the leave costs one election.
         if (await Api.TransferLeadershipAsync(heir.RaftId, s_transferDeadline, cancel) is not LeadershipTransfer.Asked) return;
         await UntilAsync(s_transferDeadline, async c => await ObserveAsync(c) is { HasLeader: true, Leads: false }, cancel);
+    }
+
+    private async Task LeaveWatchedAsync(Func<IReadOnlyList<KnownServer>> survivors, CancellationToken cancel)
+    {
+        using var watching = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var goneOrEnded = WatchItGoAsync(survivors, watching.Token);
+        try
+        {
+            await Product.LeaveAsync(Endpoint, Process, s_leaveDeadline, goneOrEnded, cancel);
+            await goneOrEnded;
+        }
+        finally
+        {
+            // A leave that failed is tried again, with a watch of its own.
+            await watching.CancelAsync();
+            await goneOrEnded.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <summary>Ends when the survivors' configuration no longer contains this server, or when its process has ended.</summary>

@@ -102,6 +102,7 @@ internal sealed class ServerKeeper
         if (record.Leaving || record.Claim is null) return await LingerAsync(record, instance, api, cancel);
         WaitsFor = null;
         if (gated && api is not null) await ReleaseOrphanAsync(record, api, cancel);
+        else _graces.HasLasted("orphan", false, s_orphanGrace);
         if (record.WasVoter) return false;
 
         if (await instance.ObserveAsync(cancel) is { HasLeader: true } view && view.Member(record.RaftId) is { Voter: true, Healthy: true })

@@ -36,5 +36,6 @@ internal static class RunFolder
         "agent/run-folder",
         $"The folder {folder} cannot hold the agent's sockets.",
         why + " Whoever made it could answer in the agent's place.",
-        "Remove it, or have its owner remove it; or give a shorter --data-dir, which then holds the sockets itself.") { Unsafe = true });
+        "Remove it, or have its owner remove it; or give a shorter --data-dir, which then holds the sockets itself.")
+    { Unsafe = true });
 }

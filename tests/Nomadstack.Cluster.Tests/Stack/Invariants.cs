@@ -16,7 +16,7 @@ internal static class Invariants
     public static async Task<Evidence> HoldAsync(TestCluster cluster, int servers, Evidence? before = null, TimeSpan? healthyWithin = null)
     {
         await cluster.HealthyAsync(servers, healthyWithin ?? TimeSpan.FromSeconds(120));
-        var now = await Evidence.CollectAsync(cluster);
+        var now = await WhenTasksRunAgainAsync(cluster, before);
         var context = cluster.Logs();
 
         await OneLeaderAsync(cluster, now, servers, context);
@@ -29,6 +29,22 @@ internal static class Invariants
         }
 
         return now;
+    }
+
+    /// <summary>
+    /// Health is the cluster's, not the tasks': a client that returned is ready before it has started all of its tasks anew. What ran before is given the time to run again;
+    /// what does not is for the caller to find.
+    /// </summary>
+    private static async Task<Evidence> WhenTasksRunAgainAsync(TestCluster cluster, Evidence? before)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var now = await Evidence.CollectAsync(cluster);
+            var pending = now.Allocations.Where(a => a is { DesiredStatus: "run", ClientStatus: "pending" }).Select(a => a.Id).ToHashSet();
+            if (before is null || !before.Running.Any(a => pending.Contains(a.Id)) || Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(30)) return now;
+            await Task.Delay(200);
+        }
     }
 
     /// <summary>Every allocation that ran before runs now, under the same id.</summary>

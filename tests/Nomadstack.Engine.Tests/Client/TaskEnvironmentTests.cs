@@ -42,15 +42,17 @@ public sealed class TaskEnvironmentTests
         Environment().Variables.ContainsKey("NOMAD_JOB_PARENT_ID").ShouldBeFalse();
     }
 
+    /// <summary>Whoever stops a node finds its tasks by that mark.</summary>
     [Fact]
-    public void The_mark_of_the_client_itself_is_not_handed_on()
+    public void The_mark_of_the_client_is_handed_on_and_what_an_operator_denies_is_not()
     {
         System.Environment.SetEnvironmentVariable("NOMADSTACK_PROCESS", "/data:nomad-client");
         System.Environment.SetEnvironmentVariable("NOMADSTACK_TEST_OTHER", "yes");
-        var host = new TaskSite(new ClientOptions { StateDir = "", AllocDir = "", Version = "" }, null!, () => null!, Task.CompletedTask, TimeProvider.System, new Random(1)).HostEnvironment().Select(e => e.Key).ToList();
+        var options = new ClientOptions { StateDir = "", AllocDir = "", Version = "", EnvironmentDenylist = ["NOMADSTACK_TEST_OTHER"] };
+        var host = new TaskSite(options, null!, () => null!, Task.CompletedTask, TimeProvider.System, new Random(1)).HostEnvironment().Select(e => e.Key).ToList();
 
-        host.ShouldNotContain("NOMADSTACK_PROCESS");
-        host.ShouldContain("NOMADSTACK_TEST_OTHER");
+        host.ShouldContain("NOMADSTACK_PROCESS");
+        host.ShouldNotContain("NOMADSTACK_TEST_OTHER");
     }
 
     [Fact]

@@ -27,6 +27,12 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
 
     public string UnknownClient => "unknown";
 
+    /// <summary>What the next leave fails with; null for one that goes well.</summary>
+    public Exception? LeaveFails { get; set; }
+
+    /// <summary>The look-out for the end of the last leave.</summary>
+    public Task? Watched { get; private set; }
+
     public IServerApi Server(Endpoint endpoint) => new FakeServerApi(endpoint.Text, () => Raft);
 
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
@@ -38,7 +44,11 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
         return new(site.ProcessName, "/bin/sleep", ["120"], Path.Combine(paths.Log, site.ProcessName + ".log"));
     }
 
-    public Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel) => process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
+    public Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel)
+    {
+        Watched = gone;
+        return LeaveFails is { } failure ? Task.FromException(failure) : process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
+    }
 
     public IReadOnlySet<string> KeysOnDisk(ServerSite site) => Keys;
 

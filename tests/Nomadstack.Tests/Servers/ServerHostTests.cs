@@ -193,6 +193,19 @@ public sealed class ServerHostTests : IDisposable
     }
 
     [Fact]
+    public async Task ALeaveThatFailsLeavesNobodyOnTheLookOut()
+    {
+        var host = _folder.Host();
+        await host.ClaimAsync(HostFolder.Claim(), s_never);
+        await host.ReleaseAsync("alloc-1/server/a", s_never);
+        _folder.Products[Role.Nomad].LeaveFails = new TimeoutException("it took too long");
+
+        await Should.ThrowAsync<TimeoutException>(() => host.HandOverAsync(Role.Nomad, _ => { }, s_never));
+
+        _folder.Products[Role.Nomad].Watched!.IsCanceled.ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task AServerThatWasLeavingWhenThePowerWentIsNotStartedUntilItsVoteIsNeeded()
     {
         var host = _folder.Host();
