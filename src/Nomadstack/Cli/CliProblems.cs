@@ -26,6 +26,12 @@ internal static class CliProblems
         "This node is not a member of a cluster.",
         "Make a cluster with `nomadstack bootstrap`, or join one.");
 
+    public static Problem NoCommandLine(Product product) => new(
+        "program/none",
+        $"The embedded engine has no {product.Program} command.",
+        $"This cluster runs the embedded engine, and no {product.Program} program was found for it.",
+        $"Use `nomadstack job` and `nomadstack node`. HashiCorp's {product.Program} works too, after `eval \"$(nomadstack env)\"`.");
+
     public static Problem NoLoader(string program, string loader) => new(
         "program/not-run",
         $"{program} cannot be run.",

@@ -37,7 +37,7 @@ internal sealed class ProgramCommand : Command
             var (address, program) = where.Of(product.Name);
             var variable = product.AddressVariable;
             if (program.Count == 0)
-                throw new ProblemException(CliProblems.NoProgram(product));
+                throw new ProblemException(address is null ? CliProblems.NoProgram(product) : CliProblems.NoCommandLine(product));
             var isSet = !string.IsNullOrEmpty(here.Variable(variable));
             if (!isSet && address is null)
                 throw new ProblemException(CliProblems.NoCluster(product));

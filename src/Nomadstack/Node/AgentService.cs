@@ -3,6 +3,7 @@ using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Products;
+using Nomadstack.Programs;
 
 namespace Nomadstack.Node;
 
@@ -76,7 +77,7 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         return Task.CompletedTask;
     }
 
-    public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { } program ? [program.Path, .. program.LeadingArguments] : [])));
+    public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { Kind: not EngineKind.Embedded } program ? [program.Path, .. program.LeadingArguments] : [])));
 
     public Task StopEverythingAsync(CancellationToken cancel) => stop.AskAsync(cancel);
 

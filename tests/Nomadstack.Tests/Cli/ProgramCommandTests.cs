@@ -25,6 +25,33 @@ public sealed class ProgramCommandTests
     }
 
     [Fact]
+    public async Task EnvPrintsWhatPointsOtherToolsAtTheCluster()
+    {
+        await using var host = await AgentHost.StartAsync();
+        host.Agent.Where = FakeAgentService.At("http://127.0.0.1:4646", "http://127.0.0.1:8500");
+        var (shell, json) = (new Typed(), new Typed());
+
+        (await shell.RunAsync("--data-dir", host.Paths.Data, "env")).ShouldBe(0);
+        (await json.RunAsync("--data-dir", host.Paths.Data, "--json", "env")).ShouldBe(0);
+
+        shell.Out.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["export NOMAD_ADDR=http://127.0.0.1:4646", "export CONSUL_HTTP_ADDR=http://127.0.0.1:8500"]);
+        json.Out.ToString().Trim().ShouldBe("""{"NOMAD_ADDR":"http://127.0.0.1:4646","CONSUL_HTTP_ADDR":"http://127.0.0.1:8500"}""");
+    }
+
+    [Fact]
+    public async Task TheEmbeddedEngineHasNoCommandLineAndTheErrorSaysWhatToUse()
+    {
+        await using var host = await AgentHost.StartAsync();
+        host.Agent.Where = With([]);
+        var typed = new Typed();
+
+        (await typed.RunAsync("--data-dir", host.Paths.Data, "nomad", "status")).ShouldBe(1);
+
+        typed.Error.ToString().ShouldContain("embedded engine");
+        typed.Error.ToString().ShouldContain("nomadstack env");
+    }
+
+    [Fact]
     public async Task TheClusterIsNotAskedThroughAProxy()
     {
         await using var host = await AgentHost.StartAsync();

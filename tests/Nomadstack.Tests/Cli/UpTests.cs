@@ -87,7 +87,7 @@ public sealed class UpTests : IDisposable
         await interrupt.CancelAsync();
         await up;
 
-        typed.Error.ToString().ReplaceLineEndings(" ").ShouldContain("!! whoever reaches 192.0.2.5 over the network can run programs on this machine");
+        typed.Error.ToString().ReplaceLineEndings(" ").ShouldContain("every machine that reaches 192.0.2.5 can run programs here as alice");
         typed.Error.ToString().ShouldNotContain("no other machine can join");
     }
 
