@@ -29,7 +29,7 @@ internal static class Folders
         try
         {
             // The data folder is opened last: what is inside is closed by then.
-            Directory.CreateDirectory(paths.Data, OwnerOnly);
+            DurableFolders.Create(paths.Data, OwnerOnly);
             foreach (var folder in own.Concat(passed.Skip(1)).Append(paths.Data))
             {
                 at = folder;
