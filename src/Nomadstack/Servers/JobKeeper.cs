@@ -78,12 +78,20 @@ internal sealed class JobKeeper(NodeContext context, ServerJobs jobs, OperationL
     private async Task<bool> MigrateAsync(IScheduler api, ClusterDocument cluster, CancellationToken cancel)
     {
         if (cluster.Nodes.GetValueOrDefault(context.Node.Id)?.Version is not { } own || cluster.Nodes.Values.Any(n => !n.Removed && IsOlder(n.Version, own))) return false;
+        List<Product> outdated = [];
+        foreach (var product in context.Products)
+        {
+            if (await jobs.IsOutdatedAsync(api, product, cancel)) outdated.Add(product);
+        }
+
+        // At rest the answer ends here: allocations are read only when there is something to migrate.
+        if (outdated.Count == 0) return false;
         foreach (var product in context.Products)
         {
             if (!await ServerJobs.IsSettledAsync(api, product, cancel)) return false;
         }
 
-        foreach (var product in context.Products)
+        foreach (var product in outdated)
         {
             var migrated = false;
             await Fault.AroundAsync("migrate-" + product.Name, async () => migrated = await jobs.MigrateAsync(api, product, cancel));

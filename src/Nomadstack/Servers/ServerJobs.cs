@@ -56,6 +56,10 @@ internal sealed class ServerJobs(NodeContext context, ISchedulerProduct schedule
         return wanted.Count == job.Count && wanted.TrueForAll(a => a.Running && a.JobVersion == job.Version);
     }
 
+    /// <summary>Whether an older release wrote the registered job.</summary>
+    public async Task<bool> IsOutdatedAsync(IScheduler api, Product product, CancellationToken cancel) =>
+        (await api.JobAsync(product.JobId, s_deadline, cancel)).Try(out var job) && job is { Stop: false } && scheduler.MigratedJob(product, job, context.Node.Ports) is not null;
+
     /// <summary>Registers the job as this release writes it where an older one wrote it. Of several agents that see the need at once, one does it.</summary>
     /// <returns>True when this call changed it.</returns>
     public async Task<bool> MigrateAsync(IScheduler api, Product product, CancellationToken cancel)
