@@ -26,7 +26,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     private NodeContext Context => parts.Context;
 
     /// <summary>True for a member while no bootstrap and no join is under way: its servers, if any, start in any case.</summary>
-    public bool IsReturning => Context.Membership.Current is not null && parts.Operations.Unfinished(BootstrapOperation.Kind) is null;
+    public bool IsReturning => Context.Membership.Self is { Removed: false } && parts.Operations.Unfinished(BootstrapOperation.Kind) is null;
 
     /// <summary>The bootstrap that runs or is done, or a new one. Refused if a cluster exists or a join was requested.</summary>
     public Operation Bootstrap(BootstrapRequest request)
@@ -82,7 +82,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
             await ResumeAsync(cancel);
             await BootstrapAsync(interrupted, cancel);
         }
-        else if (Context.Membership.Current is null && options.Join is { } host)
+        else if (Context.Membership.Self is null or { Removed: true } && options.Join is { } host)
         {
             await JoinAsync(host, cancel);
         }
