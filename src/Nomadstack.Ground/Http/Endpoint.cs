@@ -17,8 +17,8 @@ internal sealed record Endpoint(Uri Address)
     /// <summary>The name that the server's certificate must carry; null for the host of <see cref="Address"/>.</summary>
     public string? ServerName { get; init; }
 
-    /// <summary>The only authority that counts; null for those of the machine.</summary>
-    public X509Certificate2? Ca { get; init; }
+    /// <summary>The only authorities that count; null for those of the machine.</summary>
+    public X509Certificate2Collection? Ca { get; init; }
 
     /// <summary>What we show as a client, with its key; null for nothing.</summary>
     public X509Certificate2? Certificate { get; init; }
@@ -59,7 +59,7 @@ internal static class EndpointConnections
 
     private static HttpMessageInvoker PoolOf(Endpoint endpoint)
     {
-        var key = (endpoint.ServerName, Digest(endpoint.Ca), Digest(endpoint.Certificate));
+        var key = (endpoint.ServerName, endpoint.Ca is { } ca ? string.Concat(ca.Select(Digest)) : null, Digest(endpoint.Certificate));
         return s_pools.GetOrAdd(key, _ => new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(new ResetConnections(Connections(endpoint))))).Value;
     }
 
@@ -91,7 +91,7 @@ internal static class EndpointConnections
             RevocationMode = X509RevocationMode.NoCheck,
             DisableCertificateDownloads = true,
         };
-        tls.CertificateChainPolicy.CustomTrustStore.Add(ca);
+        tls.CertificateChainPolicy.CustomTrustStore.AddRange(ca);
         return connections;
     }
 

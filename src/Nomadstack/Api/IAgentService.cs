@@ -38,7 +38,8 @@ internal interface IAgentService
 }
 
 /// <param name="Without">Names of the products that the cluster leaves out.</param>
-internal sealed record BootstrapRequest(int Servers = 3, IReadOnlyList<string>? Without = null);
+/// <param name="Insecure">Makes a cluster that is open to everybody who reaches its ports.</param>
+internal sealed record BootstrapRequest(int Servers = 3, IReadOnlyList<string>? Without = null, bool Insecure = false);
 
 internal sealed record DrainRequest(bool Disable = false, double DeadlineSeconds = 3600);
 
@@ -58,4 +59,5 @@ internal sealed record Endpoints(IReadOnlyDictionary<string, ProductEndpoint> Pr
 
 /// <param name="Address">URL of this node's HTTP API, or of a server's while no client runs; null before bootstrap.</param>
 /// <param name="Program">Program and leading arguments that make up this cluster's command line of the product; empty where there is none.</param>
-internal sealed record ProductEndpoint(string? Address, IReadOnlyList<string> Program);
+/// <param name="Environment">The variables with which the product's own command line reaches it and is let in; null before bootstrap.</param>
+internal sealed record ProductEndpoint(string? Address, IReadOnlyList<string> Program, IReadOnlyDictionary<string, string>? Environment = null);

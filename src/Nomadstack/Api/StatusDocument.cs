@@ -24,6 +24,9 @@ internal sealed record NodeStatus(string Name, string Id, string Address, string
 /// <param name="Reason">Empty when healthy. Otherwise one sentence: what is missing, and since when.</param>
 internal sealed record ClusterStatus(string Id, string State, string Reason, int DesiredServers)
 {
+    /// <summary><c>secure</c>: closed to strangers by TLS, access control and encrypted gossip; <c>plain</c>: open to everybody who reaches its ports.</summary>
+    public string Security { get; init; } = "plain";
+
     /// <summary>The cluster's state and, if it is not healthy, the reason; one line for people.</summary>
     public string InWords() => Reason.Length > 0 ? $"{State}: {Reason}" : State;
 }

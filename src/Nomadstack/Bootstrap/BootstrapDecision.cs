@@ -6,12 +6,13 @@ namespace Nomadstack.Bootstrap;
 /// <summary>One product's servers and its client on this node during bootstrap and pivot, as observed.</summary>
 /// <param name="BootstrapStarted">Its bootstrap server is recorded and its process runs.</param>
 /// <param name="LeaderKnown">A server of the product knows a leader.</param>
+/// <param name="Closed">Its access control is initialised and knows our tokens; also true for a cluster that is open to everybody.</param>
 /// <param name="JobRegistered">The server job is in the scheduler's state, with a count of at least one.</param>
 /// <param name="JobServerCaughtUp">A job server is a healthy voter and has applied what the leader had.</param>
 /// <param name="LeaveIntended">The point of no return: from here on the bootstrap server leaves in any case.</param>
 /// <param name="BootstrapGone">The bootstrap server is in no raft configuration, its process has ended, and its folder is retired.</param>
 /// <param name="ClientRuns">This node's client runs; also true for a product without a client.</param>
-internal sealed record ProductFacts(bool BootstrapStarted, bool LeaderKnown, bool JobRegistered, bool JobServerCaughtUp, bool LeaveIntended, bool BootstrapGone, bool ClientRuns);
+internal sealed record ProductFacts(bool BootstrapStarted, bool LeaderKnown, bool Closed, bool JobRegistered, bool JobServerCaughtUp, bool LeaveIntended, bool BootstrapGone, bool ClientRuns);
 
 /// <summary>All facts for the bootstrap, at one moment.</summary>
 /// <param name="Products">The cluster's products, in the order of their bootstrap.</param>
@@ -26,6 +27,7 @@ internal enum BootstrapVerb
     StartServer,
     StartClient,
     AwaitLeader,
+    Close,
     AwaitNodeReady,
     RegisterJob,
     AwaitJobServers,
@@ -45,6 +47,7 @@ internal sealed record BootstrapStep(BootstrapVerb Verb, Product? Product = null
         BootstrapVerb.StartServer => $"start the {Product!.Title} bootstrap server",
         BootstrapVerb.StartClient => $"start this node's {Product!.Title} client",
         BootstrapVerb.AwaitLeader => $"elect the first {Product!.Title} leader",
+        BootstrapVerb.Close => $"close {Product!.Title} to strangers: initialise its access control",
         BootstrapVerb.AwaitNodeReady => "register this node",
         BootstrapVerb.RegisterJob => $"register the job {Product!.JobId}",
         BootstrapVerb.AwaitJobServers => "bring the job servers into the quorum",
@@ -64,6 +67,8 @@ internal static class BootstrapDecision
         if (!facts.ClusterMinted) return new(BootstrapVerb.MintCluster);
         if (First(facts, (_, f) => f is { BootstrapStarted: false, BootstrapGone: false } && IsNeeded(f)) is { } start) return new(BootstrapVerb.StartServer, start);
         if (First(facts, (p, f) => !p.FencesClient && !f.ClientRuns) is { } free) return new(BootstrapVerb.StartClient, free);
+        // Before there is anything to observe, for only status is told to whoever says no token, and before the fenced client: one passes on a stranger's request (run on 2.0.5).
+        if (First(facts, (_, f) => f is { Closed: false, BootstrapGone: false }) is { } open) return new(BootstrapVerb.Close, open);
         if (First(facts, (p, f) => p.Schedules && f is { LeaderKnown: false, BootstrapGone: false }) is { } leaderless) return new(BootstrapVerb.AwaitLeader, leaderless);
         if (First(facts, (_, f) => !f.ClientRuns) is { } fenced) return new(BootstrapVerb.StartClient, fenced);
         if (!facts.NodeReady) return new(BootstrapVerb.AwaitNodeReady);

@@ -26,6 +26,9 @@ internal sealed class BootstrapOperation(
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
 
+    /// <summary>Raft ids of the bootstrap servers that were seen closed.</summary>
+    private readonly HashSet<string> _closed = [];
+
     private readonly ILogger _log = context.Logs.CreateLogger<BootstrapOperation>();
 
     /// <summary>No single step takes a healthy machine longer than this; slow disks get a factor of five over what was measured.</summary>
@@ -61,6 +64,9 @@ internal sealed class BootstrapOperation(
                 if (starting.IsCompleted) await starting;
                 run.WaitFor(client.WaitsFor);
                 break;
+            case { Verb: BootstrapVerb.Close, Product: { } product }:
+                await CloseAsync(product, run, cancel);
+                break;
             case { Verb: BootstrapVerb.RegisterJob, Product: { } product }:
                 await RegisterAsync(product, cancel);
                 break;
@@ -79,7 +85,8 @@ internal sealed class BootstrapOperation(
 
     protected override async Task<BootstrapFacts> ObserveAsync(Action<string> say, CancellationToken cancel)
     {
-        if (context.Membership.Current is null) return new(false, [], false, false, false);
+        // Decided last: until then what closes the cluster is not complete.
+        if (context.Membership.Current is null || !context.Trust.IsDecided) return new(false, [], false, false, false);
         var api = await jobs.AnyServerAsync(cancel);
         List<(Product, ProductFacts)> products = [];
         foreach (var product in context.Products) products.Add((product, await ObserveAsync(product, api, say, cancel)));
@@ -112,7 +119,7 @@ internal sealed class BootstrapOperation(
             say($"{context.Table.Scheduler.Title} to place the job {product.JobId} on this node");
         }
 
-        return new(temporary?.Process.Pid is not null, view is { HasLeader: true }, registered, caughtUp, bootstrap.IsLeaving(product.Name),
+        return new(temporary?.Process.Pid is not null, view is { HasLeader: true }, await IsClosedAsync(product, temporary, cancel), registered, caughtUp, bootstrap.IsLeaving(product.Name),
             BootstrapGone: temporary is null && job is { Record.WasVoter: true },
             ClientRuns: !product.HasClient || clients[product.Name].Runs);
     }
@@ -126,6 +133,26 @@ internal sealed class BootstrapOperation(
         var own = await job.ObserveAsync(cancel);
         return before is not null && own is not null && own.AppliedIndex >= before.AppliedIndex
             && temporary.Product.KeysOnDisk(temporary.Site).IsSubsetOf(job.Product.KeysOnDisk(job.Site));
+    }
+
+    /// <summary>Asked until it is: no later step opens a product again.</summary>
+    private async Task<bool> IsClosedAsync(Product product, ServerInstance? temporary, CancellationToken cancel)
+    {
+        // Jobs come after access control: where the job server is, the product was closed before.
+        if (temporary is null || !context.Trust.Closes(product) || host.Server(product.Name) is not null || _closed.Contains(temporary.Site.RaftId)) return true;
+        if (temporary.Process.Pid is null || !await temporary.Product.IsClosedAsync(temporary.Endpoint, cancel)) return false;
+        _closed.Add(temporary.Site.RaftId);
+        return true;
+    }
+
+    private async Task CloseAsync(Product product, OperationRun run, CancellationToken cancel)
+    {
+        if (bootstrap.Instance(product.Name) is not { } temporary) return;
+        await Fault.AroundAsync($"close-{product.Name}", async () =>
+        {
+            var answer = await temporary.Product.CloseAsync(temporary.Site, temporary.Endpoint, cancel);
+            if (!answer.IsOk) run.WaitFor($"{product.Title} to accept our first tokens: {answer.Complaint}");
+        });
     }
 
     private async Task RegisterAsync(Product product, CancellationToken cancel)
@@ -195,12 +222,14 @@ internal sealed class BootstrapOperation(
 
 /// <summary>The operator's request for the first cluster.</summary>
 /// <param name="Products">Names of its products, the scheduler's among them.</param>
-internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Products)
+/// <param name="Secure">Whether it is closed to strangers.</param>
+internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Products, bool Secure)
 {
     public IReadOnlyDictionary<string, string> ToRequest() => new Dictionary<string, string>
     {
         ["servers"] = Servers.ToString(CultureInfo.InvariantCulture),
         ["products"] = string.Join(',', Products),
+        ["secure"] = Secure ? "true" : "false",
     };
 
     /// <summary>Reads what an earlier agent wrote. The first release did not write the products, only whether Consul is one, under that product's name.</summary>
@@ -208,5 +237,7 @@ internal sealed record ClusterRequest(int Servers, IReadOnlyList<string> Product
         int.Parse(request.GetValueOrDefault("servers", "3"), CultureInfo.InvariantCulture),
         request.TryGetValue("products", out var products)
             ? products.Split(',', StringSplitOptions.RemoveEmptyEntries)
-            : [.. table.Stack.Where(p => p.Schedules || request.GetValueOrDefault(p.Name, "true") == "true").Select(p => p.Name)]);
+            : [.. table.Stack.Where(p => p.Schedules || request.GetValueOrDefault(p.Name, "true") == "true").Select(p => p.Name)],
+        // The first release made open clusters and did not say so.
+        request.GetValueOrDefault("secure") == "true");
 }

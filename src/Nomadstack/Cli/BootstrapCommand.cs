@@ -17,7 +17,7 @@ internal sealed class BootstrapCommand : Command
         SetAction(async (parse, cancel) =>
         {
             using var agent = global.Client(parse);
-            var operation = await agent.BootstrapAsync(new BootstrapRequest(cluster.Servers(parse), cluster.Without(parse)), cancel);
+            var operation = await agent.BootstrapAsync(new BootstrapRequest(cluster.Servers(parse), cluster.Without(parse), cluster.Insecure(parse)), cancel);
             return await OperationEnd.ReachAsync(here, agent, operation, detach.Read(parse), parse.GetValue(global.Json), cancel);
         });
     }

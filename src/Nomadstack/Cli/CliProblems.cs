@@ -18,7 +18,7 @@ internal static class CliProblems
         "program/no-cluster",
         $"There is no {product.Title} to talk to yet.",
         "This node is not a member of a cluster.",
-        $"Make a cluster with `nomadstack bootstrap`, or set {product.AddressVariable} to reach another one.");
+        $"Make a cluster with `nomadstack bootstrap`, or set {product.Variables?.Address} to reach another one.");
 
     public static Problem NoScheduler() => new(
         "program/no-cluster",

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cluster;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack env</c>: the variables with which the products' own command lines, and other tools, find this cluster. For <c>eval "$(nomadstack env)"</c>.</summary>
+/// <summary><c>nomadstack env</c>: the variables with which the products' own command lines, and other tools, find this cluster and are let in. For <c>eval "$(nomadstack env)"</c>.</summary>
 internal sealed class EnvCommand : Command
 {
     public EnvCommand(Surroundings here, GlobalOptions global)
@@ -15,12 +16,15 @@ internal sealed class EnvCommand : Command
         {
             using var agent = global.Client(parse);
             var where = await agent.EndpointsAsync(cancel);
-            var found = ProductTable.Known.Shown.Where(p => where.Of(p.Name).Address is not null).Select(p => (p.AddressVariable, Address: where.Of(p.Name).Address!)).ToList();
+            var found = ProductTable.Known.Shown.SelectMany(p => where.Of(p.Name).Environment ?? new Dictionary<string, string>()).ToList();
             if (found.Count == 0) throw new ProblemException(CliProblems.NoCluster(ProductTable.Known.Scheduler));
-            if (parse.GetValue(global.Json)) here.Out.WriteLine("{" + string.Join(',', found.Select(v => $"\"{v.AddressVariable}\":\"{v.Address}\"")) + "}");
-            // An address has no character that a shell would read.
-            else foreach (var (variable, address) in found) here.Out.WriteLine($"export {variable}={address}");
+            if (parse.GetValue(global.Json)) here.Out.WriteLine(new JsonObject(found.Select(v => KeyValuePair.Create(v.Key, (JsonNode?)JsonValue.Create(v.Value)))).ToJsonString());
+            else foreach (var (variable, value) in found) here.Out.WriteLine($"export {variable}={Quoted(value)}");
             return ExitCode.Done;
         });
     }
+
+    /// <summary>A word for a shell. Most need no quotes, and are read more easily without.</summary>
+    private static string Quoted(string value) =>
+        value.All(c => char.IsAsciiLetterOrDigit(c) || ":/.-_[]".Contains(c)) ? value : "'" + value.Replace("'", "'\\''") + "'";
 }

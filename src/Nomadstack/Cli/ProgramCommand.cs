@@ -34,16 +34,20 @@ internal sealed class ProgramCommand : Command
                 return here.Become(new ProgramImage(Path.Combine(folder!, product.Program), parse.GetValue(_arguments) ?? [], new Dictionary<string, string>()));
             }
 
-            var (address, program) = where.Of(product.Name);
-            var variable = product.AddressVariable;
+            var (address, program, environment) = where.Of(product.Name);
             if (program.Count == 0)
                 throw new ProblemException(address is null ? CliProblems.NoProgram(product) : CliProblems.NoCommandLine(product));
-            var isSet = !string.IsNullOrEmpty(here.Variable(variable));
-            if (!isSet && address is null)
+            var isElsewhere = IsSet(here, product.Variables!.Address);
+            if (!isElsewhere && address is null)
                 throw new ProblemException(CliProblems.NoCluster(product));
-            return here.Become(new ProgramImage(program[0], [.. program.Skip(1), .. parse.GetValue(_arguments) ?? []], isSet ? new Dictionary<string, string>() : new(PastProxies(here, address!)) { [variable] = address! }));
+            Dictionary<string, string> given = isElsewhere ? [] : PastProxies(here, address!);
+            // What is set already counts: a caller's own token above all.
+            if (!isElsewhere) foreach (var (variable, value) in environment ?? new Dictionary<string, string>()) if (!IsSet(here, variable)) given[variable] = value;
+            return here.Become(new ProgramImage(program[0], [.. program.Skip(1), .. parse.GetValue(_arguments) ?? []], given));
         });
     }
+
+    private static bool IsSet(Surroundings here, string variable) => !string.IsNullOrEmpty(here.Variable(variable));
 
     /// <summary>No cluster of ours is asked through a proxy. Both spellings, for programs differ in which they read first.</summary>
     private static Dictionary<string, string> PastProxies(Surroundings here, string address)

@@ -29,7 +29,7 @@ internal sealed class UpCommand : Command
         Options.Add(devNodes);
         SetAction((parse, interrupt) =>
         {
-            var options = node.Read(parse, cluster.Servers(parse), cluster.Without(parse));
+            var options = node.Read(parse, cluster.Servers(parse), cluster.Without(parse)) with { Insecure = cluster.Insecure(parse) };
             return parse.GetValue(devNodes) is > 0 and var count ? RunDevAsync(parse, options, count, interrupt) : RunAsync(parse, options, interrupt);
         });
     }
@@ -81,7 +81,7 @@ internal sealed class UpCommand : Command
         // Otherwise every node would download its own copy.
         var arguments = new List<string> { "--engine", options.Engine, "--fetch-from", Nomadstack.Node.ProgramDownload.Never };
         foreach (var (product, program) in options.Programs) arguments.AddRange([$"--{product}-program", program]);
-        return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Without, arguments), parse.GetValue(_global.DataDir)).RunAsync(interrupt);
+        return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Without, arguments) { Insecure = options.Insecure }, parse.GetValue(_global.DataDir)).RunAsync(interrupt);
     }
 
     private static async Task<bool> IsAnsweredAsync(AgentClient agent, CancellationToken cancel)

@@ -36,8 +36,24 @@ internal sealed record Product
     /// <summary>The oldest version that the stack can run; null for any.</summary>
     public SemVer? Oldest { get; init; }
 
-    /// <summary>The environment variable in which its own command line looks for the address; empty for none.</summary>
-    public string AddressVariable { get; init; } = "";
+    /// <summary>The environment variables of its own command line; null if it has none.</summary>
+    public ProductVariables? Variables => VariableInfix is { } infix ? new(infix, Name.ToUpperInvariant()) : null;
+
+    /// <summary>What its command line has between the product's name and <c>ADDR</c> or <c>TOKEN</c> in its variables; null if it has no command line.</summary>
+    public string? VariableInfix { get; init; }
+
+    /// <summary>How its agents are closed to strangers; null for a product that the stack cannot close.</summary>
+    public ProductSecurity? Security { get; init; }
+
+    /// <summary>The DNS name that a closed server's or client's certificate carries; null for a product that the stack cannot close.</summary>
+    /// <param name="holder"><see cref="ProductPort.Server"/> or <see cref="ProductPort.Client"/>.</param>
+    public string? CertificateName(string holder) => Security is { } security ? $"{holder}.{security.Zone}.{Name}" : null;
+
+    /// <summary>The HTTP header that carries a token.</summary>
+    public string TokenHeader => $"X-{Title}-Token";
+
+    /// <summary>Whether its agents gossip, so that they need a common key.</summary>
+    public bool Gossips => Ports.Any(p => p.Purpose == ProductPort.Serf);
 
     /// <summary>True if HashiCorp publishes it, signed with HashiCorp's key.</summary>
     public bool IsHashiCorps { get; init; } = true;
@@ -96,3 +112,25 @@ internal sealed record ProductPort(string Product, string Holder, string Purpose
 
     private static string Capital(string word) => char.ToUpperInvariant(word[0]) + word[1..];
 }
+
+/// <summary>The environment variables in which a product's command line, and tools written for it, look for an address and for what they need to be let in.</summary>
+internal sealed record ProductVariables(string Infix, string Prefix)
+{
+    public string Address => $"{Prefix}_{Infix}ADDR";
+
+    /// <summary>A file with the authorities that count.</summary>
+    public string Ca => $"{Prefix}_CACERT";
+
+    /// <summary>A file with the certificate that the caller shows.</summary>
+    public string Certificate => $"{Prefix}_CLIENT_CERT";
+
+    /// <summary>A file with the certificate's key.</summary>
+    public string Key => $"{Prefix}_CLIENT_KEY";
+
+    public string Token => $"{Prefix}_{Infix}TOKEN";
+}
+
+/// <summary>How a product's agents know each other.</summary>
+/// <param name="Zone">The region or datacenter of all agents: the certificates of servers carry <c>server.ZONE.PRODUCT</c>, those of clients <c>client.ZONE.PRODUCT</c>.</param>
+/// <param name="Tokens">Names of the tokens that its own agents, and those of other products, say.</param>
+internal sealed record ProductSecurity(string Zone, params IReadOnlyList<string> Tokens);

@@ -11,13 +11,17 @@ internal sealed class ProductTable(IReadOnlyList<Product> rows)
     [
         new()
         {
-            Name = "consul", Title = "Consul", Oldest = new(1, 8, 0), AddressVariable = "CONSUL_HTTP_ADDR", IsCatalog = true, InFirstRelease = true,
+            Name = "consul", Title = "Consul", Oldest = new(1, 8, 0), IsCatalog = true, InFirstRelease = true,
+            VariableInfix = "HTTP_",
+            Security = new("dc1", ProductTokens.Agent, ProductTokens.Catalog, ProductTokens.Names),
             BusinessSince = [new(1, 17, 0), new(1, 16, 5), new(1, 15, 9)],
             Ports = PortsOf("consul", "Consul", client: (8500, 8301, 8600), server: (8510, 8300, 8311), bootstrap: (18500, 18300, 18301)),
         },
         new()
         {
-            Name = "nomad", Title = "Nomad", Oldest = new(1, 1, 0), AddressVariable = "NOMAD_ADDR", InFirstRelease = true, Schedules = true, FencesClient = true,
+            Name = "nomad", Title = "Nomad", Oldest = new(1, 1, 0), InFirstRelease = true, Schedules = true, FencesClient = true,
+            VariableInfix = "",
+            Security = new("global"),
             BusinessSince = [new(1, 7, 0), new(1, 6, 6), new(1, 5, 13)],
             Ports = PortsOf("nomad", "Nomad", client: (4646, 0, 0), server: (4649, 4647, 4648), bootstrap: (14646, 14647, 14648)),
         },
@@ -58,4 +62,17 @@ internal sealed class ProductTable(IReadOnlyList<Product> rows)
         ];
         return [.. all.Where(p => p.Default > 0)];
     }
+}
+
+/// <summary>The names of tokens that the stack makes for agents.</summary>
+internal static class ProductTokens
+{
+    /// <summary>What an agent of the product says for its own work.</summary>
+    public const string Agent = "agent";
+
+    /// <summary>What the scheduler's agents say to register services.</summary>
+    public const string Catalog = "catalog";
+
+    /// <summary>What may read the names of services and nodes, for DNS.</summary>
+    public const string Names = "names";
 }

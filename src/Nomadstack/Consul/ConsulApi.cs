@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Nomadstack.Ground.Http;
 using Nomadstack.HashiCorp;
@@ -54,6 +55,20 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
     /// Never call it for the last server: Consul does not refuse.
     /// </summary>
     public Task<Answer<Done>> LeaveAsync(TimeSpan deadline, CancellationToken cancel) => Http.DoAsync(HttpMethod.Put, "/v1/agent/leave", null, deadline, cancel);
+
+    /// <summary>Whether the token that this endpoint says is one of Consul's.</summary>
+    public Task<Answer<Done>> TokenAsync(TimeSpan deadline, CancellationToken cancel) => Http.DoAsync(HttpMethod.Get, "/v1/acl/token/self", null, deadline, cancel);
+
+    /// <summary>Makes a policy and a token that has it. The policy may be there from an earlier try.</summary>
+    /// <param name="secret">What the token's callers say.</param>
+    public async Task<Answer<Done>> MakeTokenAsync(string name, string rules, string secret, TimeSpan deadline, CancellationToken cancel)
+    {
+        var policy = await Http.SendAsync(HttpMethod.Put, "/v1/acl/policy", new JsonObject { ["Name"] = name, ["Rules"] = rules }.ToJsonString(), deadline, cancel);
+        var isThere = policy is Answer<HttpReply>.Refused { Text: var text } && text.Contains("already exists", StringComparison.Ordinal);
+        if (!policy.IsOk && !isThere) return policy.Map(_ => default(Done));
+        var token = new JsonObject { ["SecretID"] = secret, ["Description"] = name, ["Policies"] = new JsonArray(new JsonObject { ["Name"] = name }) };
+        return await Http.DoAsync(HttpMethod.Put, "/v1/acl/token", token.ToJsonString(), deadline, cancel);
+    }
 
     /// <summary>The value of a key, or null if there is none. Read through a leader that has confirmed that it still leads.</summary>
     public async Task<Answer<string?>> GetKeyAsync(string key, TimeSpan deadline, CancellationToken cancel)

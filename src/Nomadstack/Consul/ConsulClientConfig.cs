@@ -26,8 +26,15 @@ internal sealed record ConsulClientConfig
 
     public string Datacenter { get; init; } = "dc1";
 
-    public static ConsulClientConfig For(Product row, NodeFile node, string dataFolder) => new()
+    /// <summary>The version of the Consul that reads it.</summary>
+    public required SemVer Version { get; init; }
+
+    /// <summary>Null for a client that is open to everybody.</summary>
+    public ConsulSecurity? Security { get; init; }
+
+    public static ConsulClientConfig For(Product row, NodeFile node, string dataFolder, SemVer version) => new()
     {
+        Version = version,
         Name = node.Name,
         Address = node.Address,
         Http = node.Ports[row.Port(ProductPort.Client, ProductPort.Http)],
@@ -41,6 +48,7 @@ internal sealed record ConsulClientConfig
         var ports = new JsonObject { ["dns"] = Dns, ["http"] = Http, ["https"] = -1, ["grpc"] = -1, ["serf_lan"] = Serf };
         var configuration = AgentConfig.Start(Name, Datacenter, DataFolder, Address, ports, Join.Where(j => j != ConfigText.Endpoint(Address, Serf)));
         configuration["server"] = false;
+        Security?.Close(configuration, Version);
         return ConfigText.Of(configuration);
     }
 }

@@ -2,9 +2,11 @@
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.HashiCorp;
+using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Security;
 
 namespace Nomadstack.Consul;
 
@@ -28,14 +30,16 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
         var program = programs.For(row, version);
-        var configuration = ConsulServerConfig.For(site, site.Bootstrap ? [BootstrapJoins(site)] : join, program.Version) with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization };
+        var configuration = ConsulServerConfig.For(site, site.Bootstrap ? [BootstrapJoins(site)] : join, program.Version) with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization, Security = Security() is { } closed ? closed with { InitialManagement = site.Bootstrap ? Token(SecretNames.Management) : null } : null };
         ServerFiles.Write(site, configuration.Render(), site.DataFolder);
         return new(site.ProcessName, program.Path, program.Arguments("agent", "-config-file", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
     }
 
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers)
     {
-        var configuration = ConsulClientConfig.For(row, context.Node, Path.Combine(context.Paths.Client(row.Name), "data")) with { Join = servers };
+        // A client that nobody can call without a certificate may answer DNS with what everybody may know.
+        var security = Security() is { } closed ? closed with { DefaultToken = Token(ProductTokens.Names) } : null;
+        var configuration = ConsulClientConfig.For(row, context.Node, Path.Combine(context.Paths.Client(row.Name), "data"), programs.For(row, null).Version) with { Join = servers, Security = security };
         // The key for the web interface was renamed between versions; the flag was not.
         return ClientFiles.Write(row, context, programs, configuration.Render(), "-config-file", "-ui");
     }
@@ -58,7 +62,48 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
 
     public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
 
+    /// <summary>Whether Consul knows our token and those that the agents say.</summary>
+    public async Task<bool> IsClosedAsync(Endpoint server, CancellationToken cancel)
+    {
+        foreach (var name in row.Security!.Tokens.Prepend(SecretNames.Management))
+        {
+            if (!(await Saying(server, name).TokenAsync(ConsulApi.WithLeader, cancel)).IsOk) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>The leader has entered the management token from its file. What is missing is what the agents say.</summary>
+    public async Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel)
+    {
+        var api = new ConsulApi(server, context.Time);
+        foreach (var (name, rules) in s_rules)
+        {
+            if ((await Saying(server, name).TokenAsync(ConsulApi.WithLeader, cancel)).IsOk) continue;
+            var made = await api.MakeTokenAsync("nomadstack-" + name, rules, Token(name), ConsulApi.WithLeader, cancel);
+            if (!made.IsOk) return made;
+        }
+
+        return new Answer<Done>.Ok(default);
+    }
+
     public string MemberName(string serverName) => serverName;
+
+    /// <summary>What each token may do. Nomad's documentation has what its agents need (agent read, node write since 1.9.7, service write). Before Nomad 1.7, templates of its jobs read keys with its own token.</summary>
+    private static readonly IReadOnlyDictionary<string, string> s_rules = new Dictionary<string, string>
+    {
+        [ProductTokens.Agent] = """agent_prefix "" { policy = "write" } node_prefix "" { policy = "write" } service_prefix "" { policy = "read" }""",
+        [ProductTokens.Catalog] = """agent_prefix "" { policy = "read" } node_prefix "" { policy = "write" } service_prefix "" { policy = "write" } key_prefix "" { policy = "read" }""",
+        [ProductTokens.Names] = """node_prefix "" { policy = "read" } service_prefix "" { policy = "read" } query_prefix "" { policy = "read" }""",
+    };
+
+    private ConsulApi Saying(Endpoint server, string name) => new(server with { Token = new(row.TokenHeader, () => Token(name)) }, context.Time);
+
+    private ConsulSecurity? Security() => context.Trust.Of(row) is { } credentials ? new(credentials, context.Trust.Gossip(row) ?? throw Missing(), Token(ProductTokens.Agent)) : null;
+
+    private string Token(string name) => context.Trust.Token(row, name) ?? throw Missing();
+
+    private ProblemException Missing() => new(SecurityProblems.NoCredentials(row));
 
     /// <summary>A bootstrap server joins the node's job server as soon as that listens, so that no permanent file ever contains a bootstrap port.</summary>
     private string BootstrapJoins(ServerSite site) => ConfigText.Endpoint(site.Address, context.Node.Ports.Of(row, ProductPort.Server, ProductPort.Serf));

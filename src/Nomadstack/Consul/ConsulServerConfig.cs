@@ -36,6 +36,9 @@ internal sealed record ConsulServerConfig
     public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
     public string Datacenter { get; init; } = "dc1";
 
+    /// <summary>Null for a server that is open to everybody.</summary>
+    public ConsulSecurity? Security { get; init; }
+
     /// <summary>Ten years: raft decides whether a server's data is still valid, not the calendar.</summary>
     private const string LongestAway = "87600h";
 
@@ -70,6 +73,7 @@ internal sealed record ConsulServerConfig
             ["min_quorum"] = MinQuorum,
             ["server_stabilization_time"] = GoDuration.Format(ServerStabilizationTime),
         };
+        Security?.Close(configuration, Version);
         return ConfigText.Of(configuration);
     }
 }

@@ -34,6 +34,9 @@ internal sealed record AgentOptions(
     /// <summary>This program itself.</summary>
     public const string EmbeddedEngine = EngineKind.Embedded;
 
+    /// <summary>Whether a new cluster is open to everybody who reaches its ports.</summary>
+    public bool Insecure { get; init; }
+
     /// <summary>A mirror or folder for programs that are not on this machine, or <see cref="ProgramDownload.Never"/>; null for HashiCorp's releases.</summary>
     public string? FetchFrom { get; init; }
 

@@ -71,8 +71,8 @@ internal static class AgentProgram
         }
 
         await using var life = new Lifetime(time, logs.CreateLogger<Lifetime>(), cancel);
-        const string Open = "Whoever reaches {Address} over the network can run programs on this machine: the cluster has no access control yet. Let only its own nodes reach it.";
-        if (!IPAddress.IsLoopback(IPAddress.Parse(node.Address))) logs.CreateLogger<Daemon>().LogWarning(Open, node.Address);
+        const string Open = "Whoever reaches {Address} over the network can run programs on this machine: the cluster was made without access control. Let only its own nodes reach it.";
+        if (membership.Current is not null && !context.Trust.IsSecure && !IPAddress.IsLoopback(IPAddress.Parse(node.Address))) logs.CreateLogger<Daemon>().LogWarning(Open, node.Address);
         var stop = new StopRequest();
         var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, stop, life);

@@ -77,7 +77,18 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         return Task.CompletedTask;
     }
 
-    public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { Kind: not EngineKind.Embedded } program ? [program.Path, .. program.LeadingArguments] : [])));
+    public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { Kind: not EngineKind.Embedded } program ? [program.Path, .. program.LeadingArguments] : [], EnvironmentOf(p))));
+
+    /// <summary>The variables with which a product's own command line, run by whoever may ask this agent, reaches it and is let in.</summary>
+    private Dictionary<string, string>? EnvironmentOf(Product product)
+    {
+        if (product.Variables is not { } names || AddressOf(product) is not { } address) return null;
+        var variables = new Dictionary<string, string> { [names.Address] = address };
+        if (Context.Trust.Find(product) is not { } credentials) return variables;
+        (variables[names.Ca], variables[names.Certificate], variables[names.Key]) = (credentials.CaFile, credentials.CertificateFile, credentials.KeyFile);
+        if (Context.Trust.Token(product, Peers.SecretNames.Management) is { } token) variables[names.Token] = token;
+        return variables;
+    }
 
     public Task StopEverythingAsync(CancellationToken cancel) => stop.AskAsync(cancel);
 
@@ -87,7 +98,7 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
     private string? AddressOf(Product product) =>
         !Context.Products.Contains(product) ? null
         : product.HasClient && (!product.FencesClient || parts.Clients.Scheduler.Runs) ? Context.Endpoints.OfClient(product, Context.Node).Text
-        : Context.Endpoints.Of(product, Context.Node.Address, Context.Node.Ports.Of(product, ProductPort.Server, ProductPort.Http)).Text;
+        : Context.Endpoints.OfServer(product, Context.Node.Address, Context.Node.Ports.Of(product, ProductPort.Server, ProductPort.Http)).Text;
 
     private async Task<bool> IsVoterAsync(Product product, string raftId, CancellationToken cancel)
     {

@@ -7,6 +7,8 @@ using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Operations;
 using Nomadstack.Products;
+using Nomadstack.Programs;
+using Nomadstack.Security;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
@@ -51,7 +53,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
                 throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "An even number of servers tolerates no more failures than one server fewer.", "Use 1, 3 or 5."));
             var products = Context.Table.Stack.Where(p => p.Schedules || !(request.Without ?? []).Contains(p.Name)).ToList();
             foreach (var product in products) parts.Programs.For(product, null);
-            var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, [.. products.Select(p => p.Name)]).ToRequest());
+            var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, [.. products.Select(p => p.Name)], !request.Insecure && products.TrueForAll(p => parts.Programs.For(p, null).Kind != EngineKind.Embedded)).ToRequest());
             _bootstrapAsked.TrySetResult(run);
             return run.Current;
         }
@@ -90,7 +92,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         var booted = Context.Membership.Current is not null && interrupted is not null;
         while (Context.Membership.Current is null)
         {
-            if (up) Bootstrap(new BootstrapRequest(options.Servers, [.. Context.Table.Stack.Where(p => options.Without.Contains(p.Name) || parts.Programs.Find(p) is null).Select(p => p.Name)]));
+            if (up) Bootstrap(new BootstrapRequest(options.Servers, [.. Context.Table.Stack.Where(p => options.Without.Contains(p.Name) || parts.Programs.Find(p) is null).Select(p => p.Name)], options.Insecure));
             var asked = await _bootstrapAsked.Task.WaitAsync(cancel);
             _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
             await BootstrapAsync(asked, cancel);
@@ -169,6 +171,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         run.Step("start the recorded servers");
         // At once and in parallel: silent peers must not delay a server for which others may be waiting.
         await Task.WhenAll(parts.Host.StartRecordedAsync(cancel), parts.Peers.StartAsync(cancel));
+        await AwaitCredentialsAsync(run, cancel);
         // The servers need their keepers while a client waits: a server that was leaving may be needed for its vote.
         KeepServers(life);
         foreach (var client in parts.Clients.OfCluster)
@@ -178,6 +181,16 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         }
 
         run.Finish();
+    }
+
+    /// <summary>A node that has just joined gets the secrets with its first exchanges.</summary>
+    private async Task AwaitCredentialsAsync(OperationRun run, CancellationToken cancel)
+    {
+        while (Context.Trust.Lacks() is { } product)
+        {
+            run.WaitFor(SecurityProblems.NoCredentials(product).ToString());
+            await Task.Delay(s_poll, Context.Time, cancel);
+        }
     }
 
     /// <summary>Waits until the client runs, however often its start fails, and says what is wrong.</summary>

@@ -29,9 +29,6 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     /// <summary>Completes when this node's peers say that it was removed.</summary>
     public Task<Problem> Removed => _removed.Task;
 
-    /// <summary>The cluster's secrets, as far as this node is a server node.</summary>
-    public SecretStore Secrets { get; } = new(context.Membership);
-
     /// <summary>Makes the certificate authority, the certificate and the cluster document, in this order. The cluster exists once the document does. Repeatable.</summary>
     /// <exception cref="ProblemException"><c>bootstrap/known-elsewhere</c>: a cluster already has this machine as one of its nodes.</exception>
     public async Task MintAsync(ClusterRequest request, CancellationToken cancel)
@@ -53,6 +50,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         }
 
         await StartAsync(cancel);
+        context.Trust.Mint(request.Secure);
     }
 
     /// <summary>Asks a member to admit this node. When this returns, the membership is on disk.</summary>
@@ -81,7 +79,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         if (_peering is not null) return;
         Listen();
         _pki = Pki.Load(context.Paths, context.Node, context.Time);
-        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), Secrets);
+        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets);
         peering.Health.Removed += problem => _removed.TrySetResult(problem);
         await peering.CheckIdentityAsync(cancel);
         await peering.StartAsync(cancel);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Nomadstack.Cluster;
@@ -12,12 +14,37 @@ internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(30);
 
-    /// <summary>Nomad's API at an address, with the namespace and token from the environment, as for Nomad's own command line.</summary>
-    /// <param name="variable">Reads the environment.</param>
+    /// <summary>Nomad's API at an address, with the variables of Nomad's own command line.</summary>
+    /// <param name="variable">Reads a variable; null where it is not set.</param>
+    /// <exception cref="ProblemException"><c>nomad/bad-certificate</c>: a file that a variable names cannot be read.</exception>
     public static JobsApi At(string address, Func<string, string?> variable, TimeProvider time) => new(
-        new Endpoint(new Uri(address)) { Token = new("X-Nomad-Token", () => variable("NOMAD_TOKEN")) },
+        new Endpoint(new Uri(address))
+        {
+            Ca = From("NOMAD_CACERT", file =>
+            {
+                var authorities = new X509Certificate2Collection();
+                authorities.ImportFromPemFile(file);
+                return authorities;
+            }, variable),
+            Certificate = From("NOMAD_CLIENT_CERT", file => X509Certificate2.CreateFromPemFile(file, variable("NOMAD_CLIENT_KEY")), variable),
+            Token = new("X-Nomad-Token", () => variable("NOMAD_TOKEN")),
+        },
         variable("NOMAD_NAMESPACE") is { Length: > 0 } named ? named : "default",
         time);
+
+    private static T? From<T>(string name, Func<string, T> read, Func<string, string?> variable)
+        where T : class
+    {
+        if (variable(name) is not { Length: > 0 } file) return null;
+        try
+        {
+            return read(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new ProblemException(new("nomad/bad-certificate", $"{file} cannot be used.", $"{name} names it, and reading it failed: {e.Message}", $"Correct {name}, or unset it: without it, nomadstack uses the credentials of its own agent."), e);
+        }
+    }
 
     /// <summary>Nomad cannot be reached, or has no leader now. Ask again later.</summary>
     public const string Away = "nomad/away";

@@ -2,6 +2,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.HashiCorp;
@@ -14,7 +15,7 @@ namespace Nomadstack.Nomad;
 /// A server that is down, has no leader or refuses is an answer, never an exception.
 /// </summary>
 /// <param name="endpoint">A server's or a client's. A client passes on what needs a server.</param>
-internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
+internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
     : HashiCorpServerApi(endpoint, "X-Nomad-Index", time, transport), IScheduler, IClientApi
 {
     /// <summary>For calls that an agent answers by itself: self, members, and every stale read.</summary>
@@ -140,6 +141,31 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
         (await Http.GetAsync("/v1/operator/keyring/keys", NomadJson.Default.IReadOnlyListKeyReply, deadline, cancel))
             .Map<IReadOnlyList<string>>(keys => [.. keys.Select(k => k.KeyID ?? "")]);
 
+    /// <summary>Whether the token that this endpoint says is one of Nomad's, asked of the leader. Refused if it is not, or if there is no access control.</summary>
+    public async Task<Answer<Done>> TokenAsync(TimeSpan deadline, CancellationToken cancel)
+    {
+        var answer = await Http.GetAsync("/v1/acl/token/self", NomadJson.Default.TokenReply, deadline, cancel);
+        return answer switch
+        {
+            // Some versions answer for a caller without a token, or with one they do not know, as for an anonymous one (run on 1.10.5 and 2.0.5).
+            Answer<TokenReply>.Ok { Value.Type: not "management" } => new Answer<Done>.Refused(403, "the token is not a management token"),
+            _ => answer.Map(_ => default(Done)),
+        };
+    }
+
+    /// <summary>Asks for the first management token. The server keeps the call until there is a leader, for up to 5 s.</summary>
+    /// <param name="wanted">The secret that it should have; ignored before Nomad 1.3.2.</param>
+    public async Task<AclBootstrap> BootstrapAclAsync(string? wanted, TimeSpan deadline, CancellationToken cancel)
+    {
+        var body = wanted is null ? null : new JsonObject { ["BootstrapSecret"] = wanted }.ToJsonString();
+        var answer = await Http.JsonAsync(HttpMethod.Put, "/v1/acl/bootstrap", body, NomadJson.Default.TokenReply, deadline, cancel);
+        var done = answer is Answer<TokenReply>.Refused { Text: var text } && AlreadyDone().Match(text) is { Success: true } match ? match.Groups[1].Value : null;
+        return new(answer.Map(_ => default(Done)), answer.Try(out var token) ? token.SecretID : null, done);
+    }
+
+    [GeneratedRegex(@"ACL bootstrap already done \(reset index: (\d+)\)")]
+    private static partial Regex AlreadyDone();
+
     /// <summary>Every node that the cluster knows; asks the leader.</summary>
     public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) =>
         Http.GetAsync("/v1/nodes", NomadJson.Default.IReadOnlyListNodeFacts, deadline, cancel);
@@ -198,3 +224,8 @@ internal sealed class NomadApi(Endpoint endpoint, TimeProvider time, HttpMessage
         return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
     }
 }
+
+/// <summary>The answer to the request for the first management token.</summary>
+/// <param name="Secret">The token; null if it was refused.</param>
+/// <param name="ResetIndex">What to write into the leader's <c>acl-bootstrap-reset</c> for another first token; null unless there was one before.</param>
+internal sealed record AclBootstrap(Answer<Done> Answer, string? Secret, string? ResetIndex);

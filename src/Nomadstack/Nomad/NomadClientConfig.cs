@@ -2,6 +2,7 @@
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
 using Nomadstack.HashiCorp;
+using Nomadstack.Security;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Nomad;
@@ -28,6 +29,12 @@ internal sealed record NomadClientConfig
 
     /// <summary>HTTP of this node's Consul client, <c>ip:port</c>; null when the stack has no Consul.</summary>
     public string? Consul { get; init; }
+
+    /// <summary>What the client shows to its Consul client, and the token with which it registers services; null where that is open.</summary>
+    public (Credentials Credentials, string Token)? ConsulAccess { get; init; }
+
+    /// <summary>What the client shows and whom it believes; null for one that is open to everybody.</summary>
+    public Credentials? Credentials { get; init; }
 
     /// <summary>The interface of <see cref="Address"/>. With null, Nomad uses the interface of the default route, and does not start if there is none.</summary>
     public string? NetworkInterface { get; init; }
@@ -62,7 +69,7 @@ internal sealed record NomadClientConfig
         if (NetworkInterface is not null) client["network_interface"] = NetworkInterface;
         if (NodeClass.Length > 0) client["node_class"] = NodeClass;
 
-        return ConfigText.Of(new JsonObject
+        var configuration = new JsonObject
         {
             ["name"] = Name,
             ["region"] = Region,
@@ -85,7 +92,9 @@ internal sealed record NomadClientConfig
                 ["nomadstack"] = new JsonObject { ["args"] = new JsonArray() },
                 ["raw_exec"] = new JsonObject { ["config"] = new JsonObject { ["enabled"] = true } },
             },
-        });
+        };
+        NomadSecurity.Close(configuration, Credentials);
+        return ConfigText.Of(configuration);
     }
 
     private JsonObject ConsulBlock()
@@ -95,6 +104,13 @@ internal sealed record NomadClientConfig
         block["address"] = Consul;
         // Checks run in the Consul client, which must use the address on which Nomad listens.
         block["checks_use_advertise"] = true;
+        if (ConsulAccess is not var (credentials, token)) return block;
+        block["ssl"] = true;
+        block["verify_ssl"] = true;
+        block["ca_file"] = credentials.CaFile;
+        block["cert_file"] = credentials.CertificateFile;
+        block["key_file"] = credentials.KeyFile;
+        block["token"] = token;
         return block;
     }
 }

@@ -2,10 +2,13 @@
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.HashiCorp;
+using Nomadstack.Peers;
 using Nomadstack.Preflight;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Security;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Nomad;
 
@@ -41,7 +44,7 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
         var program = programs.For(row, version);
-        var configuration = NomadServerConfig.For(site, site.Bootstrap ? [BootstrapJoins(site)] : join) with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization };
+        var configuration = NomadServerConfig.For(site, site.Bootstrap ? [BootstrapJoins(site)] : join) with { Bootstrap = site.Bootstrap, MinQuorum = voters, ServerStabilizationTime = Promotion.Stabilization, Credentials = context.Trust.Of(row), GossipKey = context.Trust.Gossip(row) };
         ServerFiles.Write(site, configuration.Render(), Path.Combine(site.DataFolder, "server"));
         return new(site.ProcessName, program.Path, program.Arguments("agent", "-config", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
     }
@@ -54,6 +57,8 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         {
             Servers = servers,
             Consul = catalog() is { } of ? ConfigText.Endpoint(node.Address, node.Ports[of.Port(ProductPort.Client, ProductPort.Http)]) : null,
+            ConsulAccess = catalog() is { } closed && context.Trust.Of(closed) is { } shown ? (shown, context.Trust.Token(closed, ProductTokens.Catalog) ?? throw new ProblemException(SecurityProblems.NoCredentials(closed))) : null,
+            Credentials = context.Trust.Of(row),
             NetworkInterface = AddressGuess.InterfaceOf(node.Address),
         };
         return ClientFiles.Write(row, context, programs, configuration.Render(), "-config");
@@ -87,6 +92,33 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         }
 
         return Needed(onDisk, version, null);
+    }
+
+    /// <summary>Whether our token is one of Nomad's.</summary>
+    public async Task<bool> IsClosedAsync(Endpoint server, CancellationToken cancel) => (await Api(server).TokenAsync(NomadApi.WithLeader, cancel)).IsOk;
+
+    /// <summary>
+    /// Nomad takes the secret that we have chosen since 1.3.2. An older one makes its own and tells it once. If the agent dies before that is written down, it is made anew: Nomad
+    /// allows that to whoever can write into the leader's data folder.
+    /// </summary>
+    public async Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel)
+    {
+        if (await IsClosedAsync(server, cancel)) return new Answer<Done>.Ok(default);
+        var wanted = context.Trust.Token(row, SecretNames.Management);
+        // Without a token: ours is not one of Nomad's yet.
+        var anonymous = Api(server with { Token = null });
+        var answer = await anonymous.BootstrapAclAsync(wanted, NomadApi.WithLeader, cancel);
+        var reset = Path.Combine(site.DataFolder, "server", "acl-bootstrap-reset");
+        if (answer.ResetIndex is { } index)
+        {
+            DurableText.Write(reset, index);
+            answer = await anonymous.BootstrapAclAsync(wanted, NomadApi.WithLeader, cancel);
+        }
+
+        // Nomad leaves the file behind, and with it everybody could ask for another token.
+        if (File.Exists(reset)) File.Delete(reset);
+        if (answer.Secret is { } secret) context.Trust.Keep(row, SecretNames.Management, secret);
+        return answer.Answer;
     }
 
     public string MemberName(string serverName) => serverName + ".global";

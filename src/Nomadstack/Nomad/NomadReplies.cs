@@ -83,6 +83,8 @@ internal sealed record AllocationReply(string ID, string? Name, string? NodeID, 
 
 internal sealed record NodeAllocationReply(string? ID, string? DesiredStatus, string? ClientStatus);
 
+internal sealed record TokenReply(string? SecretID, string? Type);
+
 internal sealed record KeyReply(string? KeyID);
 
 internal sealed record TransitionReply(bool? Migrate);
@@ -95,6 +97,7 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 
 [JsonSerializable(typeof(SelfReply))]
 [JsonSerializable(typeof(MembersReply))]
+[JsonSerializable(typeof(TokenReply))]
 [JsonSerializable(typeof(JobRegisterReply))]
 [JsonSerializable(typeof(JoinReply))]
 [JsonSerializable(typeof(IReadOnlyList<AllocationReply>))]

@@ -2,6 +2,7 @@
 using System.Text.Json.Nodes;
 using Nomadstack.HashiCorp;
 using Nomadstack.Products;
+using Nomadstack.Security;
 
 namespace Nomadstack.Nomad;
 
@@ -32,6 +33,12 @@ internal sealed record NomadServerConfig
     /// <summary>How long a new server must be stable before it votes. Only the first value counts, as for <see cref="MinQuorum"/>.</summary>
     public TimeSpan ServerStabilizationTime { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>What the server shows and whom it believes; null for one that is open to everybody.</summary>
+    public Credentials? Credentials { get; init; }
+
+    /// <summary>The key of the servers' gossip; null for none. Once <c>serf.keyring</c> exists, that counts.</summary>
+    public string? GossipKey { get; init; }
+
     public string Region { get; init; } = "global";
     public string Datacenter { get; init; } = "dc1";
 
@@ -60,8 +67,9 @@ internal sealed record NomadServerConfig
         var others = Join.Where(j => j != own).Order(StringComparer.Ordinal).ToList();
         if (others.Count > 0)
             server["server_join"] = new JsonObject { ["retry_join"] = ConfigText.List(others), ["retry_interval"] = "1s", ["retry_max"] = 0 };
+        if (GossipKey is not null) server["encrypt"] = GossipKey;
 
-        return ConfigText.Of(new JsonObject
+        var configuration = new JsonObject
         {
             ["name"] = Name,
             ["region"] = Region,
@@ -88,6 +96,8 @@ internal sealed record NomadServerConfig
             },
             // A server must not need anything that needs it, above all not Consul.
             ["consul"] = new JsonObject { ["auto_advertise"] = false, ["server_auto_join"] = false, ["client_auto_join"] = false },
-        });
+        };
+        NomadSecurity.Close(configuration, Credentials);
+        return ConfigText.Of(configuration);
     }
 }

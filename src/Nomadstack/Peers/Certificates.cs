@@ -31,9 +31,12 @@ internal static class Certificates
     /// <summary>The node a peer certificate names.</summary>
     public static string NodeIdOf(X509Certificate2 certificate) => certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
 
-    public static X509Certificate2 SelfSign(string clusterId, ECDsa key, DateTimeOffset now)
+    public static X509Certificate2 SelfSign(string clusterId, ECDsa key, DateTimeOffset now) => Authority(CaName + clusterId, key, now);
+
+    /// <summary>A certificate authority that signs leaves and nothing else.</summary>
+    public static X509Certificate2 Authority(string commonName, ECDsa key, DateTimeOffset now)
     {
-        var request = new CertificateRequest("CN=" + CaName + clusterId, key, HashAlgorithmName.SHA256);
+        var request = new CertificateRequest("CN=" + commonName, key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
@@ -41,18 +44,26 @@ internal static class Certificates
     }
 
     /// <param name="publicKey">SubjectPublicKeyInfo of the subject's key.</param>
-    public static X509Certificate2 Issue(X509Certificate2 ca, ECDsa caKey, byte[] publicKey, CertificateSubject subject, DateTimeOffset now)
+    public static X509Certificate2 Issue(X509Certificate2 ca, ECDsa caKey, byte[] publicKey, CertificateSubject subject, DateTimeOffset now) =>
+        Issue(ca, caKey, publicKey, subject.NodeId, Names(subject), now.AddYears(NodeYears), now);
+
+    /// <summary>A certificate for both ends of a connection.</summary>
+    /// <param name="commonName">Whom it names in the subject.</param>
+    /// <param name="until">It ends earlier where the CA does.</param>
+    public static X509Certificate2 Issue(X509Certificate2 ca, ECDsa caKey, byte[] publicKey, string commonName, SubjectAlternativeNameBuilder names, DateTimeOffset until, DateTimeOffset now)
     {
-        var request = new CertificateRequest(new X500DistinguishedName("CN=" + subject.NodeId), PublicKeyOf(publicKey), HashAlgorithmName.SHA256);
+        var request = new CertificateRequest(new X500DistinguishedName("CN=" + commonName), PublicKeyOf(publicKey), HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerUse), new Oid(ClientUse)], critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(ca, includeKeyIdentifier: true, includeIssuerAndSerial: false));
-        request.CertificateExtensions.Add(Names(subject).Build());
+        request.CertificateExtensions.Add(names.Build());
         // Within the CA's own validity, since the chain would not be valid outside it.
         var from = Later(now - s_backdated, ca.NotBefore.ToUniversalTime());
-        var until = Earlier(now.AddYears(NodeYears), ca.NotAfter.ToUniversalTime());
-        return request.Create(ca.SubjectName, X509SignatureGenerator.CreateForECDsa(caKey), from, until, RandomNumberGenerator.GetBytes(16));
+        // A negative serial number is refused by Go since 1.23.
+        var serial = RandomNumberGenerator.GetBytes(16);
+        serial[0] &= 0x7f;
+        return request.Create(ca.SubjectName, X509SignatureGenerator.CreateForECDsa(caKey), from, Earlier(until, ca.NotAfter.ToUniversalTime()), serial);
     }
 
     /// <summary>Why a peer's certificate is not trusted, or null. Only our CA counts, never the system's CAs.</summary>

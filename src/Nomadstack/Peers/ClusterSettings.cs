@@ -15,6 +15,30 @@ internal static class SettingNames
 
     /// <summary>What provides Nomad: <see cref="Programs.EngineKind"/>.</summary>
     public const string Engine = "engine";
+
+    /// <summary>How far the cluster is closed to strangers: <see cref="Plain"/> or <see cref="Secure"/>. A cluster of release 0.1.0 has no such setting and is plain.</summary>
+    public const string SecurityPhase = "security.phase";
+
+    public const string Plain = "plain", Secure = "secure";
+
+    /// <summary>The authorities that a product's agents believe, as PEM. The first one signs.</summary>
+    public static string Ca(string product) => "ca." + product;
+}
+
+/// <summary>Names of the secrets that this release reads.</summary>
+internal static class SecretNames
+{
+    /// <summary>The token that may do anything.</summary>
+    public const string Management = "management";
+
+    /// <summary>The private key of the first authority in <see cref="SettingNames.Ca"/>, as PEM.</summary>
+    public static string CaKey(string product) => $"ca.{product}.key";
+
+    /// <summary>The key with which a product's agents encrypt gossip, 32 bytes in base64.</summary>
+    public static string Gossip(string product) => $"gossip.{product}";
+
+    /// <summary>A token of a product's own access control.</summary>
+    public static string Token(string product, string name) => $"token.{product}.{name}";
 }
 
 /// <summary>

@@ -44,6 +44,14 @@ internal interface IProduct
     /// <summary>The gossip member name of a server with this configured name.</summary>
     string MemberName(string serverName);
 
+    /// <summary>
+    /// Whether the product lets in only those who say a token that it knows, and knows all of ours. Asked until a bootstrap server has a leader and later; false while nobody answers.
+    /// </summary>
+    Task<bool> IsClosedAsync(Endpoint server, CancellationToken cancel);
+
+    /// <summary>Initialises access control through a bootstrap server, and makes the tokens of the agents. Repeatable. Ends with a refusal while there is no leader.</summary>
+    Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel);
+
     /// <summary>Writes the configuration of this node's client; repeatable. Returns the process to run. Only for a row that has a client.</summary>
     /// <param name="servers">The addresses of the servers, with the port that <see cref="ClientFinds"/> names.</param>
     ProcessSpec PrepareClient(IReadOnlyList<string> servers);

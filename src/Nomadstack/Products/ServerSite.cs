@@ -2,6 +2,7 @@
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.Peers;
+using Nomadstack.Security;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Products;
@@ -71,16 +72,32 @@ internal sealed record KnownServer(string NodeId, string NodeName, string Addres
             select new KnownServer(node.Id, node.Name, node.Address, server)];
 }
 
-/// <summary>Makes all endpoints of the products' APIs of this cluster.</summary>
-/// <param name="scheme">The scheme of all endpoints, such as <c>http</c>.</param>
-internal sealed class ProductEndpoints(string scheme)
+/// <summary>Makes all endpoints of the products' APIs of this cluster, with what this node shows and says there.</summary>
+/// <param name="trust">Null for a cluster that is open to everybody.</param>
+internal sealed class ProductEndpoints(ClusterTrust? trust)
 {
-    public Endpoint Of(Product product, string address, int port) => new(new Uri($"{scheme}://{HostPort.Join(address, port)}")) { Name = product.Title };
+    public Endpoint Of(ServerSite site) => OfServer(site.Product, site.Address, site.Http);
 
-    public Endpoint Of(ServerSite site) => Of(site.Product, site.Address, site.Http);
+    public Endpoint Of(Product product, KnownServer server) => OfServer(product, server.Address, server.Entry.Http);
 
-    public Endpoint Of(Product product, KnownServer server) => Of(product, server.Address, server.Entry.Http);
+    public Endpoint OfServer(Product product, string address, int port) => Make(product, address, port, product.CertificateName(ProductPort.Server));
 
     /// <summary>This node's own client.</summary>
-    public Endpoint OfClient(Product product, NodeFile node) => Of(product, node.Address, node.Ports[product.Port(ProductPort.Client, ProductPort.Http)]);
+    public Endpoint OfClient(Product product, NodeFile node) => Make(product, node.Address, node.Ports[product.Port(ProductPort.Client, ProductPort.Http)], product.CertificateName(ProductPort.Client));
+
+    private Endpoint Make(Product product, string address, int port, string? name)
+    {
+        var at = HostPort.Join(address, port);
+        if (trust?.Closes(product) != true) return new Endpoint(new Uri($"{Uri.UriSchemeHttp}://{at}")) { Name = product.Title };
+        // Without credentials, as on a node that has just joined, a call ends as one to a server that cannot be reached.
+        var credentials = trust.Find(product);
+        return new Endpoint(new Uri($"{Uri.UriSchemeHttps}://{at}"))
+        {
+            Name = product.Title,
+            ServerName = name,
+            Ca = credentials?.Ca,
+            Certificate = credentials?.Certificate,
+            Token = new(product.TokenHeader, () => trust.Token(product, SecretNames.Management)),
+        };
+    }
 }

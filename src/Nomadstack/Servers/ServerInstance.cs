@@ -28,7 +28,9 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
     public ServerSite Site { get; } = site;
     public IOwnedProcess Process { get; } = process;
     public IProduct Product { get; } = product;
-    public Endpoint Endpoint { get; } = endpoints.Of(site);
+
+    /// <summary>Made anew each time: what this node shows there is renewed while the server runs.</summary>
+    public Endpoint Endpoint => endpoints.Of(Site);
 
     /// <summary>Starts the server, or adopts the one that runs, even if an older agent gave it other arguments. Writes its configuration first.</summary>
     public async Task StartAsync(IReadOnlyList<string> join, int voters, string? version, CancellationToken cancel)
@@ -59,7 +61,7 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
         }
     }
 
-    public IServerApi Api { get; } = product.Server(endpoints.Of(site));
+    public IServerApi Api => Product.Server(Endpoint);
 
     public Task<RaftView?> ObserveAsync(CancellationToken cancel) => Api.ObserveAsync(cancel);
 

@@ -42,7 +42,8 @@ internal sealed class MixedCluster : IAsyncDisposable
     {
         StartAgent(node);
         await AnswersAsync(node);
-        await MustAsync(node, TimeSpan.FromSeconds(150), "bootstrap", "--no-consul");
+        // Release 0.1.0 makes open clusters and can join no other.
+        await MustAsync(node, TimeSpan.FromSeconds(150), ["bootstrap", "--no-consul", .. _nodes[node.Name].Program == ReleasedProgram.Name ? Array.Empty<string>() : ["--insecure"]]);
     }
 
     public async Task JoinAsync(LabNode node, LabNode via)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -21,18 +22,32 @@ internal sealed partial class NomadApi(string address, int port)
 
     public string Url => $"http://{address}:{port}";
 
-    public async Task<JsonElement> GetAsync(string path, TimeSpan? deadline = null)
+    public Task<JsonElement> GetAsync(string path, TimeSpan? deadline = null) => SendAsync(HttpMethod.Get, path, null, deadline);
+
+    public Task<JsonElement> PutAsync(string path, object? body = null, TimeSpan? deadline = null) => SendAsync(HttpMethod.Put, path, body, deadline);
+
+    /// <summary>A closed cluster is met as one: what it takes to be let in is learned from its agents then.</summary>
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, TimeSpan? deadline)
     {
-        using var cancel = new CancellationTokenSource(deadline ?? s_usual);
-        using var response = await s_http.GetAsync(Url + path, cancel.Token);
-        return await ReadAsync(response, "GET " + path, cancel.Token);
+        try
+        {
+            return await SendAsync(ClusterKeys.Of(address), method, path, body, deadline);
+        }
+        catch (HttpRequestException refused) when (refused.StatusCode is HttpStatusCode.Forbidden || refused.Message.Contains("HTTP request to an HTTPS server", StringComparison.Ordinal))
+        {
+            if (await ClusterKeys.LearnAsync(address) is not { } keys) throw;
+            return await SendAsync(keys, method, path, body, deadline);
+        }
     }
 
-    public async Task<JsonElement> PutAsync(string path, object? body = null, TimeSpan? deadline = null)
+    private async Task<JsonElement> SendAsync(ClusterKeys? keys, HttpMethod method, string path, object? body, TimeSpan? deadline)
     {
         using var cancel = new CancellationTokenSource(deadline ?? s_usual);
-        using var response = await s_http.PutAsync(Url + path, body is null ? null : JsonContent.Create(body), cancel.Token);
-        return await ReadAsync(response, "PUT " + path, cancel.Token);
+        using var request = new HttpRequestMessage(method, $"{(keys is null ? "http" : "https")}://{address}:{port}{path}");
+        if (body is not null) request.Content = JsonContent.Create(body);
+        keys?.Sign(request, port);
+        using var response = await (keys?.Http ?? s_http).SendAsync(request, cancel.Token);
+        return await ReadAsync(response, $"{method} {path}", cancel.Token);
     }
 
     /// <summary>Null while nobody answers or none is known; never waits for an election.</summary>

@@ -46,6 +46,7 @@ internal sealed class TestCluster : IAsyncDisposable
         engine ??= s_everyday;
         var cluster = new TestCluster(await Lab.CreateAsync([.. tools, await ProductBinary.PublishedAsync()]), consul, engine);
         for (var i = 0; i < nodes; i++) await cluster.Lab.AddAsync();
+        ClusterKeys.Register(cluster);
         return cluster;
     }
 
@@ -183,6 +184,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         _over = true;
+        if (Nodes.Count > 0) ClusterKeys.Forget(Nodes[0].Address);
         return Lab.DisposeAsync();
     }
 }

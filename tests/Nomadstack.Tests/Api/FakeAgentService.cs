@@ -25,7 +25,9 @@ internal sealed class FakeAgentService : IAgentService
     public Func<Task> OnStop { get; set; } = () => Task.CompletedTask;
 
     public static Endpoints At(string? nomad, string? consul) =>
-        new(new Dictionary<string, ProductEndpoint> { [Role.Nomad] = new(nomad, ["nomad"]), [Role.Consul] = new(consul, ["consul"]) });
+        new(new Dictionary<string, ProductEndpoint> { [Role.Nomad] = new(nomad, ["nomad"], Variable("NOMAD_ADDR", nomad)), [Role.Consul] = new(consul, ["consul"], Variable("CONSUL_HTTP_ADDR", consul)) });
+
+    private static Dictionary<string, string>? Variable(string variable, string? address) => address is null ? null : new() { [variable] = address };
 
     public static MemberStatus Member(string name, string address, string nomad = "ready", string consul = "alive", string agent = "reachable", bool eligible = true) => new(name, address, agent, eligible)
     {

@@ -12,8 +12,8 @@ public sealed class BootstrapDecisionTests
     private static readonly bool[] s_both = [false, true];
 
     private static readonly ProductFacts[] s_products =
-        [.. from bits in Enumerable.Range(0, 128)
-            select new ProductFacts(Bit(bits, 0), Bit(bits, 1), Bit(bits, 2), Bit(bits, 3), Bit(bits, 4), Bit(bits, 5), Bit(bits, 6))];
+        [.. from bits in Enumerable.Range(0, 256)
+            select new ProductFacts(Bit(bits, 0), Bit(bits, 1), Bit(bits, 2), Bit(bits, 3), Bit(bits, 4), Bit(bits, 5), Bit(bits, 6), Bit(bits, 7))];
 
     private static readonly Product s_scheduler = Role.Row(Role.Nomad), s_other = Role.Row(Role.Consul);
 
@@ -39,6 +39,13 @@ public sealed class BootstrapDecisionTests
 
     [Fact]
     public void NoJobIsRegisteredBeforeTheNodeIsReady() => Each(f => !f.NodeReady, (_, step) => step.Verb != BootstrapVerb.RegisterJob);
+
+    [Fact]
+    public void NoClientThatIsFencedStartsAndNoJobIsRegisteredBeforeEveryProductIsClosed() =>
+        Each(f => f.Products.Any(p => p.Facts is { Closed: false, BootstrapGone: false }), (_, step) => step.Verb != BootstrapVerb.RegisterJob && step is not { Verb: BootstrapVerb.StartClient, Product.FencesClient: true });
+
+    [Fact]
+    public void WhatIsClosedIsNotClosedAgain() => EachProduct(p => p.Closed || p.BootstrapGone, BootstrapVerb.Close);
 
     [Fact]
     public void AJobIsRegisteredOnlyWhileItIsNot() => EachProduct(p => p.JobRegistered, BootstrapVerb.RegisterJob);

@@ -65,6 +65,7 @@ internal sealed class World(IReadOnlyList<Product> stack)
             case BootstrapVerb.MintCluster: Minted++; return 1;
             case BootstrapVerb.StartServer: _servers[step.Product!].Start(); return 1;
             case BootstrapVerb.StartClient: _servers[step.Product!].ClientRuns = true; return 1;
+            case BootstrapVerb.Close: return _servers[step.Product!].Close();
             case BootstrapVerb.RegisterJob: _servers[step.Product!].Registered = true; return 1;
             case BootstrapVerb.RemoveServer: return Remove(_servers[step.Product!], most);
             case BootstrapVerb.RemoveTraces: _tracesGone = true; return 1;
@@ -97,11 +98,23 @@ internal sealed class World(IReadOnlyList<Product> stack)
         private bool _left;
         private bool _runs;
         private bool _jobRuns;
+        private bool _jobRecorded;
 
         /// <summary>This node's client; one that does not exist is none to wait for.</summary>
         public bool ClientRuns { get; set; } = !hasClient;
 
         public bool Registered { get; set; }
+
+        /// <summary>Access control is initialised: part of what raft has.</summary>
+        public bool Closed { get; private set; }
+
+        /// <summary>Needs a leader.</summary>
+        public int Close()
+        {
+            if (Led) Closed = true;
+            return Led ? 1 : 0;
+        }
+
         public bool Leaving { get; set; }
         public bool Retired { get; set; }
 
@@ -114,7 +127,7 @@ internal sealed class World(IReadOnlyList<Product> stack)
         public bool Led => (_runs && Member ? 1 : 0) + (_jobRuns && JobVoter ? 1 : 0) > ((Member ? 1 : 0) + (JobVoter ? 1 : 0)) / 2;
 
         /// <param name="jobsCanBeRead">The scheduler has a leader that tells.</param>
-        public ProductFacts Facts(bool jobsCanBeRead) => new(_runs, Led, Registered && jobsCanBeRead, JobVoter, Leaving, Retired, ClientRuns);
+        public ProductFacts Facts(bool jobsCanBeRead) => new(_runs, Led, (Closed && Led) || _jobRecorded, Registered && jobsCanBeRead, JobVoter, Leaving, Retired, ClientRuns);
 
         public void Start()
         {
@@ -127,7 +140,7 @@ internal sealed class World(IReadOnlyList<Product> stack)
         /// <summary>Nomad places the job server and autopilot makes it a voter.</summary>
         public void Pass(bool clientRuns)
         {
-            if (Registered && clientRuns) _jobRuns = true;
+            if (Registered && clientRuns) (_jobRuns, _jobRecorded) = (true, true);
             if (_jobRuns && Led) JobVoter = true;
         }
 

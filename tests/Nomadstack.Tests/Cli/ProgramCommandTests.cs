@@ -109,5 +109,5 @@ public sealed class ProgramCommandTests
         process.ExitCode.ShouldBe(7);
     }
 
-    private static Endpoints With(string[] program) => new(new Dictionary<string, ProductEndpoint> { [Role.Nomad] = new("http://127.0.0.1:4646", program) });
+    private static Endpoints With(string[] program) => new(new Dictionary<string, ProductEndpoint> { [Role.Nomad] = new("http://127.0.0.1:4646", program, new Dictionary<string, string> { ["NOMAD_ADDR"] = "http://127.0.0.1:4646" }) });
 }

@@ -39,7 +39,7 @@ public sealed class RealConsulTests : IDisposable
         (await bootApi.BarrierAsync(ConsulApi.WithLeader, default)).ShouldBeOfType<Answer<Done>.Ok>();
 
         await using var job = RealAgent.Start("consul", _folder.Sub("job"), ConsulServerConfig.For(Role.Site(Role.Consul, _folder.Sub("job"), ports, "127.0.0.1"), [], version).Render());
-        var clientConfig = ConsulClientConfig.For(Role.Row(Role.Consul), new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.1", Ports = ports }, _folder.Sub("client/data")) with { Join = [$"127.0.0.1:{ports.Of("consulServerSerf")}"] };
+        var clientConfig = ConsulClientConfig.For(Role.Row(Role.Consul), new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.1", Ports = ports }, _folder.Sub("client/data"), version) with { Join = [$"127.0.0.1:{ports.Of("consulServerSerf")}"] };
         await using var client = RealAgent.Start("consul", _folder.Sub("client"), clientConfig.Render());
         var jobApi = new ConsulApi(Role.Endpoint(ports.Of("consulServerHttp")), TimeProvider.System);
         var clientApi = new ConsulApi(Role.Endpoint(ports.Of("consulClientHttp")), TimeProvider.System);

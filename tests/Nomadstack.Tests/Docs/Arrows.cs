@@ -15,6 +15,7 @@ internal sealed partial class Arrows
         ["Cluster"],
         ["Storage", "Life"],
         ["Programs", "Processes", "Driver", "Peers", "Preflight", "Api"],
+        ["Security"],
         ["Products", "Operations", "Fetch", "Bundle", "Dev"],
         ["HashiCorp", "Servers", "Doctor"],
         ["Nomad", "Consul", "ColdBoot"],

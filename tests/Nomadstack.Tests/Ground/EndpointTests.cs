@@ -44,7 +44,7 @@ public sealed class EndpointTests : IDisposable
     }
 
     [Fact]
-    public async Task AServerOfAnotherAuthorityIsRefusedBeforeAnythingIsSaid() => await RefusedAsync(At() with { Ca = _other });
+    public async Task AServerOfAnotherAuthorityIsRefusedBeforeAnythingIsSaid() => await RefusedAsync(At() with { Ca = [_other] });
 
     [Fact]
     public async Task AServerOfAnotherNameIsRefused() => await RefusedAsync(At() with { ServerName = "client.global.test" });
@@ -52,7 +52,7 @@ public sealed class EndpointTests : IDisposable
     [Fact]
     public void ItIsNamedForAPerson() => new Endpoint(new Uri("http://10.0.0.1:4646")) { Name = "Nomad" }.InWords().ShouldBe("Nomad at http://10.0.0.1:4646");
 
-    private Endpoint At() => new(new Uri($"https://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}")) { Ca = _ca, ServerName = "server.global.test" };
+    private Endpoint At() => new(new Uri($"https://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}")) { Ca = [_ca], ServerName = "server.global.test" };
 
     private async Task RefusedAsync(Endpoint endpoint)
     {

@@ -23,7 +23,7 @@ public sealed class ConfigTests
         NomadServerConfig.For(Role.Site(Role.Nomad, "/d"), ["10.0.0.2:4648"]).Render(),
         (NomadClientConfig.For(Role.Row(Role.Nomad), s_node, "/d", "/p") with { Consul = "10.0.0.1:8500" }).Render(),
         ConsulServer.For(Role.Site(Role.Consul, "/d"), [], s_consul).Render(),
-        ConsulClient.For(Role.Row(Role.Consul), s_node, "/d").Render(),
+        ConsulClient.For(Role.Row(Role.Consul), s_node, "/d", s_consul).Render(),
     ];
 
     [Fact]

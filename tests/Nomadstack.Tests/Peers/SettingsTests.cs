@@ -59,13 +59,13 @@ public sealed class SettingsTests : IDisposable
         var a = _cluster.First();
         var b = _cluster.Joined(a);
         await b.MeetAsync(a);
-        a.Membership.Set("security.phase", "tls");
-        b.Membership.Set("security.phase", "acl");
+        a.Membership.Set("test.phase", "tls");
+        b.Membership.Set("test.phase", "acl");
 
         await a.MeetAsync(b);
         await b.MeetAsync(a);
 
-        a.Now.Registers["security.phase"].Writer.ShouldBe(b.Now.Registers["security.phase"].Writer);
+        a.Now.Registers["test.phase"].Writer.ShouldBe(b.Now.Registers["test.phase"].Writer);
     }
 
     [Theory]

@@ -36,7 +36,7 @@ public sealed class SignedEntriesTests : IDisposable
         var signer = thief.Membership.Signer!;
         var lie = a.Now.Nodes[victim.Id] with { Address = "10.9.9.9", Incarnation = 50 };
         var token = new TokenEntry { Id = "mine", SecretHash = new string('d', 64), CreatedAt = DateTimeOffset.UnixEpoch };
-        var setting = new Setting { Name = "security.phase", Value = JsonDocument.Parse("\"off\"").RootElement, Version = 9, Writer = thief.Id };
+        var setting = new Setting { Name = "test.phase", Value = JsonDocument.Parse("\"off\"").RootElement, Version = 9, Writer = thief.Id };
 
         Send(a, thief, new[] { signer.Sign(lie), signer.Sign(lie with { Removed = true }), lie with { Signed = null }, lie }).ShouldBeFalse();
         Send(a, thief, tokens: [signer.Sign(token), token]).ShouldBeFalse();

@@ -63,7 +63,11 @@ internal sealed class FakeRoom
         Allocations.Clear();
         Registered.Clear();
         Note = new("", 0);
+        Closed.Clear();
     }
+
+    /// <summary>Products whose access control is initialised.</summary>
+    public HashSet<string> Closed { get; } = [];
 
     /// <summary>What time brings: autopilot makes voters of servers that run beside a leader.</summary>
     public void Pass()

@@ -76,7 +76,7 @@ internal sealed class RoomAgent
     /// <summary>As the daemon begins or continues a bootstrap.</summary>
     public async Task<OperationRun> BootstrapAsync(int servers, CancellationToken cancel)
     {
-        var run = Operations.Unfinished(BootstrapOperation.Kind) ?? Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(servers, [.. Context.Table.Stack.Select(p => p.Name)]).ToRequest());
+        var run = Operations.Unfinished(BootstrapOperation.Kind) ?? Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(servers, [.. Context.Table.Stack.Select(p => p.Name)], Secure: true).ToRequest());
         if (Context.Membership.Current is not null)
         {
             await Host.StartRecordedAsync(cancel);
@@ -128,18 +128,22 @@ internal sealed class RoomAgent
 
     private Task MintAsync(ClusterRequest request, CancellationToken cancel)
     {
-        if (Context.Membership.Current is not null) return Task.CompletedTask;
-        _room.Begin();
-        using var pki = Pki.Mint(Context.Paths, Guid.NewGuid().ToString(), Context.Node, Context.Time);
-        Context.Membership.Create(new ClusterDocument
+        if (Context.Membership.Current is null)
         {
-            ClusterId = pki.ClusterId,
-            CreatedAt = Context.Time.GetUtcNow(),
-            CaPin = pki.CaPin,
-            FirstMaxServers = request.Servers,
-            Nodes = new Dictionary<string, NodeEntry> { [Context.Node.Id] = new() { Id = Context.Node.Id, Name = Context.Node.Name, Address = Context.Node.Address, Ports = Context.Node.Ports, Version = "0.0.0", KeyPin = pki.KeyPin } },
-        });
-        Context.Membership.Set(SettingNames.Products, [.. request.Products]);
+            _room.Begin();
+            using var pki = Pki.Mint(Context.Paths, Guid.NewGuid().ToString(), Context.Node, Context.Time);
+            Context.Membership.Create(new ClusterDocument
+            {
+                ClusterId = pki.ClusterId,
+                CreatedAt = Context.Time.GetUtcNow(),
+                CaPin = pki.CaPin,
+                FirstMaxServers = request.Servers,
+                Nodes = new Dictionary<string, NodeEntry> { [Context.Node.Id] = new() { Id = Context.Node.Id, Name = Context.Node.Name, Address = Context.Node.Address, Ports = Context.Node.Ports, Version = "0.0.0", KeyPin = pki.KeyPin } },
+            });
+            Context.Membership.Set(SettingNames.Products, [.. request.Products]);
+        }
+
+        Context.Trust.Mint(request.Secure);
         return Task.CompletedTask;
     }
 

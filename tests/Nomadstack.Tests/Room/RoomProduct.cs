@@ -64,6 +64,17 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
 
     public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
 
+    public Task<bool> IsClosedAsync(Endpoint server, CancellationToken cancel) => Task.FromResult(room.Closed.Contains(row.Name));
+
+    /// <summary>As a real one: needs a leader, and lets nobody in who does not come by TLS.</summary>
+    public async Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel)
+    {
+        if (server.Address.Scheme != Uri.UriSchemeHttps || server.Token is null) return new Answer<Done>.Refused(400, "Client sent an HTTP request to an HTTPS server.");
+        if (await Server(server).LeaderAsync(TimeSpan.Zero, cancel) is null) return new Answer<Done>.NoLeader("no leader");
+        room.Closed.Add(row.Name);
+        return new Answer<Done>.Ok(default);
+    }
+
     public string MemberName(string serverName) => serverName;
 
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers) => new(row.Name + "-client", "client", [], row.Name + "-client.log");

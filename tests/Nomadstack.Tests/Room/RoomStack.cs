@@ -14,6 +14,7 @@ internal sealed class RoomStack : IDisposable
     {
         Name = "fourth",
         Title = "Fourth",
+        Security = new("room"),
         Ports =
         [
             new("fourth", ProductPort.Server, ProductPort.Http, 9101, "Fourth server HTTP"), new("fourth", ProductPort.Server, ProductPort.Rpc, 9102, "Fourth server raft"),

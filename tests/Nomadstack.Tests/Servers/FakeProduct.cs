@@ -54,6 +54,10 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
 
     public Task<IReadOnlySet<string>> KeysNeededAsync(ServerSite site, IReadOnlyList<Endpoint> servers, CancellationToken cancel) => Task.FromResult(KeysOnDisk(site));
 
+    public Task<bool> IsClosedAsync(Endpoint server, CancellationToken cancel) => Task.FromResult(true);
+
+    public Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel) => Task.FromResult<Answer<Done>>(new Answer<Done>.Ok(default));
+
     public string MemberName(string serverName) => serverName;
 
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers) => throw new InvalidOperationException("it has no client");

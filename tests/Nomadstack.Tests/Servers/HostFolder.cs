@@ -81,6 +81,6 @@ internal sealed class HostFolder : IAsyncDisposable
     {
         var process = new SupervisedProcess(site.ProcessName, Paths.Processes, _processes.Spawner, _processes.Watcher, TimeProvider.System);
         _supervised.Add(process);
-        return new(site, product, new ProductEndpoints(Uri.UriSchemeHttp), process, TimeProvider.System);
+        return new(site, product, new ProductEndpoints(null), process, TimeProvider.System);
     }
 }

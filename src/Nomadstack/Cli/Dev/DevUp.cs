@@ -11,7 +11,11 @@ namespace Nomadstack.Cli.Dev;
 /// <param name="Servers">How many servers a new cluster may have.</param>
 /// <param name="Without">Names of the products that the cluster leaves out.</param>
 /// <param name="Arguments">Further arguments of every agent.</param>
-internal sealed record DevWish(int Servers, IReadOnlyList<string> Without, IReadOnlyList<string> Arguments);
+internal sealed record DevWish(int Servers, IReadOnlyList<string> Without, IReadOnlyList<string> Arguments)
+{
+    /// <summary>Whether the cluster is open to everybody who reaches its ports.</summary>
+    public bool Insecure { get; init; }
+}
 
 /// <summary>
 /// <c>nomadstack up --dev-nodes N</c>: runs several nodes on this machine, each with its own agent, loopback address and data folder, made as the README tells an
@@ -87,7 +91,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         if (!isNew) return answered;
         using var agent = Client(first);
         var without = status.Engine.Where(e => e.Value.Kind == EngineVersion.None).Select(e => e.Key).Union(wish.Without).ToList();
-        await new Follower(agent, progress, here.Time).ToEndAsync(await agent.BootstrapAsync(new BootstrapRequest(wish.Servers, without), cancel), cancel);
+        await new Follower(agent, progress, here.Time).ToEndAsync(await agent.BootstrapAsync(new BootstrapRequest(wish.Servers, without, wish.Insecure), cancel), cancel);
         return first;
     }
 

@@ -18,6 +18,7 @@ internal static class StatusText
         if (cluster.Reason.Length > 0) Paragraph(output, cluster.Reason);
         if (cluster.State == "none") Paragraph(output, "Make one with `nomadstack bootstrap`, or join one: `nomadstack agent --join HOST --token-file FILE`.");
         foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
+        if (cluster is { State: not "none", Security: "plain" }) Paragraph(output, "security: none. Whoever reaches the cluster's ports can do anything.");
         Paragraph(output, $"engine: {string.Join(", ", status.Engine.Select(e => e.Value.Kind == EngineVersion.None ? $"without {Title(e.Key)}" : Name(e.Value)))}; nomadstack {status.Node.Version}");
 
         if (status.Servers.Count > 0)

@@ -122,9 +122,10 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
         foreach (var (product, at) in where.Products.Where(p => p.Value.Address is not null)) progress.Note($"{StatusText.Title(product)} is at {at.Address}");
         if (!IPAddress.TryParse(status.Node.Address, out var address) || IPAddress.IsLoopback(address)) progress.Note($"no other machine can join, because this node's address is {status.Node.Address}; for another one, use --bind IP at the first start on a data folder");
-        else progress.Failed(
-            $"every machine that reaches {address} can run programs here as {here.User.Name}: there is no access control yet. "
+        else if (status.Cluster.Security == "plain") progress.Failed(
+            $"every machine that reaches {address} can run programs here as {here.User.Name}: the cluster was made without access control. "
             + "Open its ports only to the machines of this cluster");
+        if (status.Cluster.Security != "plain") progress.Note("other tools are let in with the variables that `eval \"$(nomadstack env)\"` sets");
         foreach (var role in status.Tolerates) progress.Note(StatusText.Tolerance(role));
         progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal:");
         if (here.Alias is { } alias) progress.Command(alias);

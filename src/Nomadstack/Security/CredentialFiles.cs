@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Nomadstack.Cluster;
+using Nomadstack.Peers;
+using Nomadstack.Storage;
+
+namespace Nomadstack.Security;
+
+/// <summary>
+/// The files in <c>pki/PRODUCT/</c>: the authorities that count, this node's certificate and its key. One authority for each product, so that a certificate of one opens no other.
+/// </summary>
+internal static class CredentialFiles
+{
+    /// <summary>Short, because nothing revokes a certificate. Renewed when a third of it is left.</summary>
+    private static readonly TimeSpan s_life = TimeSpan.FromDays(30);
+
+    /// <summary>Makes a new authority. Returns its certificate and its key, both as PEM.</summary>
+    public static (string Certificate, string Key) MakeAuthority(Product product, string clusterId, DateTimeOffset now)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var ca = Certificates.Authority($"nomadstack {product.Title} CA {clusterId}", key, now);
+        return (ca.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    /// <summary>Writes what differs from what it should be, and reads all. Repeatable; a key is on disk before anybody gets to know it.</summary>
+    /// <param name="authorities">The authorities as PEM; the first one signs.</param>
+    /// <param name="signingKey">The first authority's key as PEM; null where this node does not have it. Called only to make a certificate.</param>
+    /// <returns>The credentials, and whether a running agent must read them again. Null where a certificate must be made and there is no key to sign it.</returns>
+    public static (Credentials Credentials, bool Changed)? Ensure(NodePaths paths, NodeFile node, Product product, string authorities, Func<string?> signingKey, DateTimeOffset now)
+    {
+        var folder = Path.Combine(paths.Pki, product.Name);
+        var (caFile, certificateFile, keyFile) = (Path.Combine(folder, "ca.pem"), Path.Combine(folder, "node.pem"), Path.Combine(folder, "node-key.pem"));
+        var ca = Parse(authorities, caFile);
+        using var key = PkiFiles.Read(keyFile) is null ? null : Pki.ParseKey(keyFile);
+        var old = PkiFiles.Read(certificateFile);
+        var fits = key is not null && old is not null && IsFit(old, ca, key, product, node, now);
+        var changed = PkiFiles.Read(caFile) != authorities;
+        if (!fits)
+        {
+            if (signingKey() is not { } signing) return null;
+            using var own = key is null ? ECDsa.Create(ECCurve.NamedCurves.nistP256) : null;
+            if (own is not null) PkiFiles.Write(keyFile, own.ExportPkcs8PrivateKeyPem());
+            using var caKey = ECDsa.Create();
+            caKey.ImportFromPem(signing);
+            using var made = Certificates.Issue(ca[0], caKey, (key ?? own!).ExportSubjectPublicKeyInfo(), $"{node.Name} {node.Id}", Names(product, node), now + s_life, now);
+            PkiFiles.Write(certificateFile, made.ExportCertificatePem());
+            changed = true;
+        }
+
+        // Last: the new certificate is there before anybody reads that only a new authority counts.
+        if (PkiFiles.Read(caFile) != authorities) PkiFiles.Write(caFile, authorities);
+        return (new Credentials(caFile, certificateFile, keyFile, ca, X509Certificate2.CreateFromPem(PkiFiles.Read(certificateFile)!, PkiFiles.Read(keyFile)!)), changed);
+    }
+
+    private static X509Certificate2Collection Parse(string authorities, string path)
+    {
+        var all = new X509Certificate2Collection();
+        try
+        {
+            all.ImportFromPem(authorities);
+        }
+        catch (CryptographicException e)
+        {
+            throw Certificates.Torn(path, "it is not a list of certificates", e);
+        }
+
+        return all.Count > 0 ? all : throw Certificates.Torn(path, "it has no certificate");
+    }
+
+    private static bool IsFit(string pem, X509Certificate2Collection ca, ECDsa key, Product product, NodeFile node, DateTimeOffset now)
+    {
+        try
+        {
+            using var certificate = X509Certificate2.CreateFromPem(pem);
+            var (from, until) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
+            return Certificates.Pin(certificate) == Certificates.Pin(key.ExportSubjectPublicKeyInfo())
+                && until - now.UtcDateTime > (until - from) / 3
+                && certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(san => san.RawData.AsSpan().SequenceEqual(Names(product, node).Build().RawData))
+                && Certificates.Complaint(certificate, ca[0], now) is null;
+        }
+        catch (CryptographicException)
+        {
+            // A file that somebody damaged is made again.
+            return false;
+        }
+    }
+
+    /// <summary>A server node's certificate serves all its agents: servers by the server's name, its client and callers by the client's.</summary>
+    private static SubjectAlternativeNameBuilder Names(Product product, NodeFile node)
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(product.CertificateName(ProductPort.Server)!);
+        names.AddDnsName(product.CertificateName(ProductPort.Client)!);
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        var own = IPAddress.Parse(node.Address);
+        if (!own.Equals(IPAddress.Loopback)) names.AddIpAddress(own);
+        return names;
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Nomadstack.Cluster.Tests.Machines;
+
+namespace Nomadstack.Cluster.Tests.Stack;
+
+/// <summary>What a person with access to a node's agent has to talk to a closed cluster: the variables of <c>nomadstack env</c> and the files they name.</summary>
+internal sealed class ClusterKeys
+{
+    private static readonly ConcurrentDictionary<string, TestCluster> s_clusters = new();
+    private static readonly ConcurrentDictionary<string, ClusterKeys> s_known = new();
+
+    private readonly Dictionary<string, string> _variables;
+
+    private ClusterKeys(LabNode node, Dictionary<string, string> variables)
+    {
+        _variables = variables;
+        Http = new(new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromMilliseconds(500),
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2),
+            SslOptions = new()
+            {
+                ClientCertificates = [.. new[] { "nomad", "consul" }.Where(product => File.Exists(Pki(node, product, "node.pem"))).Select(product => X509Certificate2.CreateFromPemFile(Pki(node, product, "node.pem"), Pki(node, product, "node-key.pem")))],
+                LocalCertificateSelectionCallback = (_, _, certificates, remote, _) => certificates.OfType<X509Certificate2>().FirstOrDefault(c => remote is null || c.Issuer == remote.Issuer)!,
+                CertificateChainPolicy = Trusting(node),
+            },
+        })
+        { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    public HttpClient Http { get; }
+
+    /// <summary>Sends a request with the product's token.</summary>
+    public void Sign(HttpRequestMessage request, int port)
+    {
+        var (header, variable) = port is NomadApi.ConsulClientPort or NomadApi.ConsulServerPort ? ("X-Consul-Token", "CONSUL_HTTP_TOKEN") : ("X-Nomad-Token", "NOMAD_TOKEN");
+        if (_variables.TryGetValue(variable, out var token)) request.Headers.TryAddWithoutValidation(header, token);
+    }
+
+    /// <summary>A cluster's nodes are those of its lab's network.</summary>
+    public static void Register(TestCluster cluster) => Forget(cluster.Nodes[0].Address, cluster);
+
+    /// <summary>Machines at these addresses are another cluster's now, or nobody's.</summary>
+    public static void Forget(string address, TestCluster? next = null)
+    {
+        s_known.TryRemove(Network(address), out _);
+        if (next is null) s_clusters.TryRemove(Network(address), out _);
+        else s_clusters[Network(address)] = next;
+    }
+
+    /// <summary>Null for a cluster that is open, or was not met closed yet.</summary>
+    public static ClusterKeys? Of(string address) => s_known.GetValueOrDefault(Network(address));
+
+    /// <summary>Asks the agents that run, until one tells.</summary>
+    public static async Task<ClusterKeys?> LearnAsync(string address)
+    {
+        if (!s_clusters.TryGetValue(Network(address), out var cluster)) return null;
+        foreach (var node in cluster.Running.OrderByDescending(n => n.Address == address))
+        {
+            var output = await TestCluster.RunAsync(node, TimeSpan.FromSeconds(10), "env", "--json");
+            if (output.ExitCode != 0) continue;
+            var variables = JsonDocument.Parse(output.Stdout).RootElement.EnumerateObject().ToDictionary(v => v.Name, v => v.Value.GetString()!);
+            if (variables.ContainsKey("NOMAD_TOKEN")) return s_known[Network(address)] = new(node, variables);
+        }
+
+        return null;
+    }
+
+    /// <summary>The authorities of both products; the address is in each certificate.</summary>
+    private static X509ChainPolicy Trusting(LabNode node)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        foreach (var file in new[] { "nomad", "consul" }.Select(product => Pki(node, product, "ca.pem")).Where(File.Exists)) policy.CustomTrustStore.ImportFromPemFile(file);
+        return policy;
+    }
+
+    private static string Pki(LabNode node, string product, string file) => Path.Combine(node.Data, "pki", product, file);
+
+    private static string Network(string address) => address[..address.LastIndexOf('.')];
+}
