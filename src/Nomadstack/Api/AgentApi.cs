@@ -46,6 +46,9 @@ internal static class AgentApi
 
         v1.MapPost("/recover/accept-state", Do(http => agent.AcceptStateAsync(http.RequestAborted)));
 
+        v1.MapPost("/credentials", Answer(json.CredentialsMade, async http =>
+            await agent.MakeCredentialsAsync(await ReadAsync(http, json.CredentialsRequest, new("", "")), http.RequestAborted)));
+
         v1.MapGet("/endpoints", Answer(json.Endpoints, _ => Task.FromResult(agent.Endpoints())));
 
         // Not RequestAborted: the stop goes on even if its caller has gone.

@@ -65,6 +65,9 @@ internal sealed class AgentClient : IDisposable
         using var response = await SendAsync(request, s_deadline, cancel);
     }
 
+    public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) =>
+        PostAsync("credentials", request, ApiJson.Default.CredentialsRequest, ApiJson.Default.CredentialsMade, cancel);
+
     public Task<Endpoints> EndpointsAsync(CancellationToken cancel) => GetAsync("endpoints", ApiJson.Default.Endpoints, cancel);
 
     /// <summary>Stops every process of the node, then the agent. Has no deadline. If the agent goes away meanwhile, that is success.</summary>

@@ -33,6 +33,9 @@ internal interface IAgentService
     /// <summary>Where this node's products listen and which programs they are.</summary>
     Endpoints Endpoints();
 
+    /// <summary>Makes what lets a person or a tool in from another machine.</summary>
+    Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel);
+
     /// <summary>Stops every process of this node in order (clients first, servers last), then the agent itself. Used by <c>up</c> at Ctrl-C.</summary>
     Task StopEverythingAsync(CancellationToken cancel);
 }

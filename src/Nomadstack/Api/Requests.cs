@@ -6,6 +6,14 @@ namespace Nomadstack.Api;
 /// <param name="Uses">How many nodes it lets in; null for any number.</param>
 internal sealed record TokenRequest(double? TimeToLiveSeconds = null, int? Uses = null);
 
+/// <summary>Asks for what lets a person or a tool in from another machine.</summary>
+/// <param name="Role"><c>read|operate|admin</c>.</param>
+/// <param name="TimeToLiveSeconds">Null for the agent's default.</param>
+internal sealed record CredentialsRequest(string Name, string Role, double? TimeToLiveSeconds = null);
+
+/// <param name="Files">Content by file name: certificates, keys, and <c>env</c>, a script that sets the variables.</param>
+internal sealed record CredentialsMade(IReadOnlyDictionary<string, string> Files, DateTimeOffset ExpiresAt);
+
 /// <summary>What <c>nomadstack version --json</c> prints.</summary>
 /// <param name="Commit">The commit it was built from; empty when unknown.</param>
 internal sealed record VersionDocument(string Version, string Commit, string Runtime, string Platform);

@@ -66,4 +66,16 @@ internal static class CliProblems
         $"The {operation.Kind} ended as {operation.State} in the step \"{operation.Step}\".",
         operation.Reason.Length > 0 ? operation.Reason : "The agent gave no reason.",
         "Read the agent's log, then run the command again. It continues where it ended.");
+
+    public static Problem FolderInUse(string folder) => new(
+        "credentials/folder-in-use",
+        $"{folder} exists and is not empty.",
+        "Credentials are written into a folder of their own, so that nothing is overwritten and old ones are not mixed with new ones.",
+        "Name another folder with --out, or remove this one.");
+
+    public static Problem FolderNotWritten(string folder, string why) => new(
+        "credentials/not-written",
+        $"The credentials could not be written into {folder}.",
+        why,
+        "Correct that and run the command again. The tokens that were made end by themselves.");
 }

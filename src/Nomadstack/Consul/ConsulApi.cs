@@ -60,13 +60,21 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
     public Task<Answer<Done>> TokenAsync(TimeSpan deadline, CancellationToken cancel) => Http.DoAsync(HttpMethod.Get, "/v1/acl/token/self", null, deadline, cancel);
 
     /// <summary>Makes a policy and a token that has it. The policy may be there from an earlier try.</summary>
+    /// <param name="rules">Null for a policy that Consul has itself.</param>
     /// <param name="secret">What the token's callers say.</param>
-    public async Task<Answer<Done>> MakeTokenAsync(string name, string rules, string secret, TimeSpan deadline, CancellationToken cancel)
+    /// <param name="description">Null for the policy's name.</param>
+    /// <param name="life">Null for a token that does not end.</param>
+    public async Task<Answer<Done>> MakeTokenAsync(string policy, string? rules, string secret, TimeSpan deadline, CancellationToken cancel, string? description = null, TimeSpan? life = null)
     {
-        var policy = await Http.SendAsync(HttpMethod.Put, "/v1/acl/policy", new JsonObject { ["Name"] = name, ["Rules"] = rules }.ToJsonString(), deadline, cancel);
-        var isThere = policy is Answer<HttpReply>.Refused { Text: var text } && text.Contains("already exists", StringComparison.Ordinal);
-        if (!policy.IsOk && !isThere) return policy.Map(_ => default(Done));
-        var token = new JsonObject { ["SecretID"] = secret, ["Description"] = name, ["Policies"] = new JsonArray(new JsonObject { ["Name"] = name }) };
+        if (rules is not null)
+        {
+            var written = await Http.SendAsync(HttpMethod.Put, "/v1/acl/policy", new JsonObject { ["Name"] = policy, ["Rules"] = rules }.ToJsonString(), deadline, cancel);
+            var isThere = written is Answer<HttpReply>.Refused { Text: var text } && text.Contains("already exists", StringComparison.Ordinal);
+            if (!written.IsOk && !isThere) return written.Map(_ => default(Done));
+        }
+
+        var token = new JsonObject { ["SecretID"] = secret, ["Description"] = description ?? policy, ["Policies"] = new JsonArray(new JsonObject { ["Name"] = policy }) };
+        if (life is { } ends) token["ExpirationTTL"] = GoDuration.Format(ends);
         return await Http.DoAsync(HttpMethod.Put, "/v1/acl/token", token.ToJsonString(), deadline, cancel);
     }
 

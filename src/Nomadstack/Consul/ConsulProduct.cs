@@ -87,7 +87,23 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
         return new Answer<Done>.Ok(default);
     }
 
+    public async Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel)
+    {
+        var (api, secret) = (new ConsulApi(server, context.Time), Guid.NewGuid().ToString());
+        var made = s_roles.TryGetValue(role, out var rules)
+            ? await api.MakeTokenAsync("nomadstack-" + role, rules, secret, ConsulApi.WithLeader, cancel, name, life)
+            : await api.MakeTokenAsync("global-management", null, secret, ConsulApi.WithLeader, cancel, name, life);
+        return made.Map(_ => secret);
+    }
+
     public string MemberName(string serverName) => serverName;
+
+    /// <summary>The policies of the roles. For <see cref="PersonRole.Admin"/>, Consul has its own.</summary>
+    private static readonly Dictionary<string, string> s_roles = new Dictionary<string, string>
+    {
+        [PersonRole.Read] = """agent_prefix "" { policy = "read" } node_prefix "" { policy = "read" } service_prefix "" { policy = "read" } key_prefix "" { policy = "read" } session_prefix "" { policy = "read" } query_prefix "" { policy = "read" } operator = "read" """,
+        [PersonRole.Operate] = """agent_prefix "" { policy = "read" } node_prefix "" { policy = "read" } service_prefix "" { policy = "write" } key_prefix "" { policy = "write" } session_prefix "" { policy = "write" } query_prefix "" { policy = "write" } event_prefix "" { policy = "write" } operator = "read" """,
+    };
 
     /// <summary>What each token may do. Nomad's documentation has what its agents need (agent read, node write since 1.9.7, service write). Before Nomad 1.7, templates of its jobs read keys with its own token.</summary>
     private static readonly IReadOnlyDictionary<string, string> s_rules = new Dictionary<string, string>

@@ -104,6 +104,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         foreach (var drain in parts.Operations.AllUnfinished(DrainOperation.Kind)) Follow(life, drain);
         _ = life.Loop("the cluster's history", parts.History.RoundAndWaitAsync);
         _ = life.Loop("the client as the leader sees it", parts.Cure.RoundAsync);
+        _ = life.Loop("the node's certificates", parts.Credentials.RoundAndWaitAsync);
         _ = life.Loop("the client's list of servers", parts.Clients.Servers.RoundAsync);
         _ = life.Loop("the exchange with peers", parts.Peers.RunAsync);
     }

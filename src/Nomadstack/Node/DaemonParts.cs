@@ -24,6 +24,7 @@ internal sealed record DaemonParts(
     HistoryKeeper History,
     NodeClients Clients,
     ClientCure Cure,
+    CredentialKeeper Credentials,
     IReadOnlyList<ServerKeeper> Keepers,
     BootstrapOperation Bootstrap,
     DrainOperation Drain,

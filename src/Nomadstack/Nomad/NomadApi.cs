@@ -163,6 +163,22 @@ internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, Htt
         return new(answer.Map(_ => default(Done)), answer.Try(out var token) ? token.SecretID : null, done);
     }
 
+    /// <summary>Makes a token, and its policy if it is not there yet. Returns the secret.</summary>
+    /// <param name="policy">Name and rules; null for a management token.</param>
+    /// <param name="life">Ignored before Nomad 1.4.</param>
+    public async Task<Answer<string>> MakeTokenAsync(string name, (string Name, string Rules)? policy, TimeSpan life, TimeSpan deadline, CancellationToken cancel)
+    {
+        var token = new JsonObject { ["Name"] = name, ["Type"] = policy is null ? "management" : "client", ["ExpirationTTL"] = GoDuration.Format(life) };
+        if (policy is var (named, rules))
+        {
+            var written = await Http.DoAsync(HttpMethod.Put, "/v1/acl/policy/" + named, new JsonObject { ["Name"] = named, ["Rules"] = rules }.ToJsonString(), deadline, cancel);
+            if (!written.IsOk) return written.Map(_ => "");
+            token["Policies"] = new JsonArray(JsonValue.Create(named));
+        }
+
+        return (await Http.JsonAsync(HttpMethod.Put, "/v1/acl/token", token.ToJsonString(), NomadJson.Default.TokenReply, deadline, cancel)).Map(made => made.SecretID ?? "");
+    }
+
     [GeneratedRegex(@"ACL bootstrap already done \(reset index: (\d+)\)")]
     private static partial Regex AlreadyDone();
 

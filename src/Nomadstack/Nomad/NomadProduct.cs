@@ -121,6 +121,16 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         return answer.Answer;
     }
 
+    public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) =>
+        Api(server).MakeTokenAsync(name, s_roles.TryGetValue(role, out var rules) ? ("nomadstack-" + role, rules) : null, life, NomadApi.WithLeader, cancel);
+
+    /// <summary>The policies of the roles. There is none for <see cref="PersonRole.Admin"/>: that is a management token.</summary>
+    private static readonly Dictionary<string, string> s_roles = new Dictionary<string, string>
+    {
+        [PersonRole.Read] = """namespace "*" { policy = "read" } node { policy = "read" } agent { policy = "read" } operator { policy = "read" }""",
+        [PersonRole.Operate] = """namespace "*" { policy = "write" } node { policy = "write" } agent { policy = "write" } operator { policy = "read" }""",
+    };
+
     public string MemberName(string serverName) => serverName + ".global";
 
     /// <param name="named">Ids in the keyring; null if no server answers.</param>

@@ -50,12 +50,13 @@ internal static class Certificates
     /// <summary>A certificate for both ends of a connection.</summary>
     /// <param name="commonName">Whom it names in the subject.</param>
     /// <param name="until">It ends earlier where the CA does.</param>
-    public static X509Certificate2 Issue(X509Certificate2 ca, ECDsa caKey, byte[] publicKey, string commonName, SubjectAlternativeNameBuilder names, DateTimeOffset until, DateTimeOffset now)
+    /// <param name="serves">False for a certificate that nobody may accept from a server.</param>
+    public static X509Certificate2 Issue(X509Certificate2 ca, ECDsa caKey, byte[] publicKey, string commonName, SubjectAlternativeNameBuilder names, DateTimeOffset until, DateTimeOffset now, bool serves = true)
     {
         var request = new CertificateRequest(new X500DistinguishedName("CN=" + commonName), PublicKeyOf(publicKey), HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerUse), new Oid(ClientUse)], critical: false));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(serves ? [new Oid(ServerUse), new Oid(ClientUse)] : [new Oid(ClientUse)], critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(ca, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         request.CertificateExtensions.Add(names.Build());
         // Within the CA's own validity, since the chain would not be valid outside it.

@@ -25,6 +25,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         CheckToken(document, request, now);
         CheckClock(request.Clock, now);
         var node = ReadNode(request.Node);
+        if (!request.Signs && document.Settings.Text(SettingNames.SecurityPhase) == SettingNames.Secure) throw new ProblemException(JoinProblems.CannotBeClosed(node.Name));
         var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);

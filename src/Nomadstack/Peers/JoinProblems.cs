@@ -53,6 +53,12 @@ internal static class JoinProblems
         "The newer release signed its entry. Release 0.1.0 does not sign, so the other nodes would refuse the entry.",
         $"Run the newer release on this node again, or run `nomadstack node remove {held.Name}` and join it again.");
 
+    public static Problem CannotBeClosed(string name) => new(
+        "join/open-release",
+        $"Node {name} runs release 0.1.0.",
+        "This cluster is closed with TLS and access control, and that release can only run open servers and clients.",
+        "Run this cluster's release of nomadstack on the node.");
+
     public static Problem UnknownToken(string id) => new(
         "join/unknown-token",
         "The cluster does not know this token.",

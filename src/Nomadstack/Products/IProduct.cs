@@ -2,6 +2,7 @@
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.Processes;
+using Nomadstack.Security;
 
 namespace Nomadstack.Products;
 
@@ -51,6 +52,11 @@ internal interface IProduct
 
     /// <summary>Initialises access control through a bootstrap server, and makes the tokens of the agents. Repeatable. Ends with a refusal while there is no leader.</summary>
     Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel);
+
+    /// <summary>Makes a token for a person or a tool, and the policy of the role if it is not there yet. Returns the token's secret.</summary>
+    /// <param name="role">One of <see cref="PersonRole"/>.</param>
+    /// <param name="life">1 minute to 24 hours. A version that cannot end a token by itself ignores it: there the person's certificate ends.</param>
+    Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel);
 
     /// <summary>Writes the configuration of this node's client; repeatable. Returns the process to run. Only for a row that has a client.</summary>
     /// <param name="servers">The addresses of the servers, with the port that <see cref="ClientFinds"/> names.</param>

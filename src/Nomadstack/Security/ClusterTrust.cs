@@ -60,7 +60,7 @@ internal sealed class ClusterTrust
         if (!Closes(product)) return null;
         lock (_gate)
         {
-            return _loaded.TryGetValue(product.Name, out var loaded) && loaded.Authorities == Authorities(product) ? loaded.Credentials : Load(product)?.Credentials;
+            return _loaded.TryGetValue(product.Name, out var loaded) && loaded.Authorities == Authorities(product) ? loaded.Credentials : Load(product);
         }
     }
 
@@ -71,12 +71,15 @@ internal sealed class ClusterTrust
         lock (_gate) return _table.Stack.FirstOrDefault(p => p.Security is not null && !_loaded.ContainsKey(p.Name) && Load(p) is null);
     }
 
-    /// <summary>Makes again what is due or no longer fits. Returns the products whose agents must read their files again.</summary>
+    /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node must read their files again.</summary>
     public IReadOnlyList<Product> Renew()
     {
         if (!IsSecure) return [];
-        lock (_gate) return [.. _table.Stack.Where(p => p.Security is not null && Load(p) is { Changed: true })];
+        lock (_gate) return [.. _table.Stack.Where(p => p.Security is not null && Load(p) is not null && CredentialFiles.IsReloadDue(_membership.Paths, p))];
     }
+
+    /// <summary>All agents of the product on this node have read their files.</summary>
+    public void Reloaded(Product product) => CredentialFiles.Reloaded(_membership.Paths, product);
 
     /// <summary>The key of a product's gossip; null where it is open.</summary>
     public string? Gossip(Product product) => IsSecure && product.Gossips ? Open(SecretNames.Gossip(product.Name)) : null;
@@ -88,6 +91,16 @@ internal sealed class ClusterTrust
     public void Keep(Product product, string name, string token)
     {
         if (Token(product, name) != token) _secrets.Put(SecretNames.Token(product.Name, name), Encoding.UTF8.GetBytes(token));
+    }
+
+    /// <summary>What a person shows to a product's agents: the authorities, a certificate and its key, all as PEM.</summary>
+    /// <exception cref="ProblemException"><c>security/no-credentials</c>: this node does not have the authority's key.</exception>
+    public (string Authorities, string Certificate, string Key) ForPerson(Product product, string name, DateTimeOffset until)
+    {
+        var credentials = Of(product) ?? throw new InvalidOperationException($"{product.Title} is open: nobody needs a certificate");
+        var signing = Open(SecretNames.CaKey(product.Name)) ?? throw new ProblemException(SecurityProblems.NoCredentials(product));
+        var (certificate, key) = CredentialFiles.ForPerson(name, credentials.Ca[0], signing, until, _time.GetUtcNow());
+        return (Authorities(product)!, certificate, key);
     }
 
     private string? Phase => _membership.Settings?.Text(SettingNames.SecurityPhase);
@@ -114,11 +127,11 @@ internal sealed class ClusterTrust
         if (_secrets.Version(name) == 0) _secrets.Put(name, Encoding.UTF8.GetBytes(value()));
     }
 
-    private (Credentials Credentials, bool Changed)? Load(Product product)
+    private Credentials? Load(Product product)
     {
         if (Authorities(product) is not { } authorities) return null;
         if (CredentialFiles.Ensure(_membership.Paths, _membership.Node, product, authorities, () => Open(SecretNames.CaKey(product.Name)), _time.GetUtcNow()) is not { } loaded) return null;
-        _loaded[product.Name] = (authorities, loaded.Credentials);
+        _loaded[product.Name] = (authorities, loaded);
         return loaded;
     }
 

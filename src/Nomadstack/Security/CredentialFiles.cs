@@ -27,8 +27,8 @@ internal static class CredentialFiles
     /// <summary>Writes what differs from what it should be, and reads all. Repeatable; a key is on disk before anybody gets to know it.</summary>
     /// <param name="authorities">The authorities as PEM; the first one signs.</param>
     /// <param name="signingKey">The first authority's key as PEM; null where this node does not have it. Called only to make a certificate.</param>
-    /// <returns>The credentials, and whether a running agent must read them again. Null where a certificate must be made and there is no key to sign it.</returns>
-    public static (Credentials Credentials, bool Changed)? Ensure(NodePaths paths, NodeFile node, Product product, string authorities, Func<string?> signingKey, DateTimeOffset now)
+    /// <returns>Null where a certificate must be made and there is no key to sign it.</returns>
+    public static Credentials? Ensure(NodePaths paths, NodeFile node, Product product, string authorities, Func<string?> signingKey, DateTimeOffset now)
     {
         var folder = Path.Combine(paths.Pki, product.Name);
         var (caFile, certificateFile, keyFile) = (Path.Combine(folder, "ca.pem"), Path.Combine(folder, "node.pem"), Path.Combine(folder, "node-key.pem"));
@@ -36,23 +36,51 @@ internal static class CredentialFiles
         using var key = PkiFiles.Read(keyFile) is null ? null : Pki.ParseKey(keyFile);
         var old = PkiFiles.Read(certificateFile);
         var fits = key is not null && old is not null && IsFit(old, ca, key, product, node, now);
-        var changed = PkiFiles.Read(caFile) != authorities;
         if (!fits)
         {
             if (signingKey() is not { } signing) return null;
+            MarkDue(paths, product);
             using var own = key is null ? ECDsa.Create(ECCurve.NamedCurves.nistP256) : null;
             if (own is not null) PkiFiles.Write(keyFile, own.ExportPkcs8PrivateKeyPem());
             using var caKey = ECDsa.Create();
             caKey.ImportFromPem(signing);
             using var made = Certificates.Issue(ca[0], caKey, (key ?? own!).ExportSubjectPublicKeyInfo(), $"{node.Name} {node.Id}", Names(product, node), now + s_life, now);
             PkiFiles.Write(certificateFile, made.ExportCertificatePem());
-            changed = true;
         }
 
         // Last: the new certificate is there before anybody reads that only a new authority counts.
-        if (PkiFiles.Read(caFile) != authorities) PkiFiles.Write(caFile, authorities);
-        return (new Credentials(caFile, certificateFile, keyFile, ca, X509Certificate2.CreateFromPem(PkiFiles.Read(certificateFile)!, PkiFiles.Read(keyFile)!)), changed);
+        if (PkiFiles.Read(caFile) != authorities)
+        {
+            MarkDue(paths, product);
+            PkiFiles.Write(caFile, authorities);
+        }
+
+        return new Credentials(caFile, certificateFile, keyFile, ca, X509Certificate2.CreateFromPem(PkiFiles.Read(certificateFile)!, PkiFiles.Read(keyFile)!));
     }
+
+    /// <summary>
+    /// A certificate for a person or a tool, with its key, both as PEM. It has no name of an agent: with those, everybody could register a node (run on 2.0.5).
+    /// </summary>
+    public static (string Certificate, string Key) ForPerson(string name, X509Certificate2 ca, string signingKey, DateTimeOffset until, DateTimeOffset now)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var caKey = ECDsa.Create();
+        caKey.ImportFromPem(signingKey);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddUri(new Uri($"nomadstack://person/{Uri.EscapeDataString(name)}"));
+        using var made = Certificates.Issue(ca, caKey, key.ExportSubjectPublicKeyInfo(), $"person {name}", names, until, now, serves: false);
+        return (made.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    /// <summary>Whether a running agent may still have older files than those on disk. Durable before they are written: an agent of ours that dies in between leaves it for the next.</summary>
+    public static bool IsReloadDue(NodePaths paths, Product product) => File.Exists(DueFile(paths, product));
+
+    /// <summary>All agents of the product on this node have read the files.</summary>
+    public static void Reloaded(NodePaths paths, Product product) => PkiFiles.Delete(DueFile(paths, product));
+
+    private static void MarkDue(NodePaths paths, Product product) => PkiFiles.Write(DueFile(paths, product), "");
+
+    private static string DueFile(NodePaths paths, Product product) => Path.Combine(paths.Pki, product.Name, "reload-due");
 
     private static X509Certificate2Collection Parse(string authorities, string path)
     {

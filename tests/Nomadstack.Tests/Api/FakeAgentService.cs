@@ -87,6 +87,8 @@ internal sealed class FakeAgentService : IAgentService
 
     public Endpoints Endpoints() => Heard(null, Where);
 
+    public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) => Task.FromResult(new CredentialsMade(new Dictionary<string, string> { ["env"] = $"# {request.Name} {request.Role}\n", ["nomad-key.pem"] = "a key" }, DateTimeOffset.UnixEpoch.AddYears(60)));
+
     public Task AcceptStateAsync(CancellationToken cancel)
     {
         Accepted = true;

@@ -75,6 +75,8 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
         return new Answer<Done>.Ok(default);
     }
 
+    public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) => Task.FromResult<Answer<string>>(new Answer<string>.Ok("token of " + name));
+
     public string MemberName(string serverName) => serverName;
 
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers) => new(row.Name + "-client", "client", [], row.Name + "-client.log");

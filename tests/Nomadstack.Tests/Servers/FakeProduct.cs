@@ -58,6 +58,8 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
 
     public Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel) => Task.FromResult<Answer<Done>>(new Answer<Done>.Ok(default));
 
+    public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) => Task.FromResult<Answer<string>>(new Answer<string>.Ok("token of " + name));
+
     public string MemberName(string serverName) => serverName;
 
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers) => throw new InvalidOperationException("it has no client");
