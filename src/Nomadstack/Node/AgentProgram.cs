@@ -201,9 +201,10 @@ internal static class AgentProgram
         var cancel = CancellationToken.None;
         var log = parts.Context.Logs.CreateLogger<TaskEnds>();
         var (data, time, scheduler) = (parts.Context.Paths.Data, parts.Context.Time, parts.Scheduler);
+        var guessed = false;
         var tasks = new TaskEnds(scheduler.MarkOf, scheduler.IsExecutor, data, options.LongestKillTimeout, time, log, Show);
         // Asked while the client still answers, and stopped when it is gone: it would start them again.
-        var (allocations, guessed) = tasks.Any() ? await AllocationsAsync(parts, log, cancel) : ([], false);
+        (var allocations, guessed) = tasks.Any() ? await AllocationsAsync(parts, log, cancel) : ([], false);
         await parts.Clients.StopAsync(cancel);
         await tasks.EndAsync(allocations, skip);
         foreach (var name in new[] { parts.Clients.Scheduler.ProcessName, KeeperName }) await MarkedProcesses.EndAsync(data, name, s_leftoverGrace, time, cancel);

@@ -13,7 +13,7 @@ internal static class TaskStops
     private const string AllocationMark = "NOMAD_ALLOC_ID=", TaskMarkName = "NOMAD_TASK_NAME=";
 
     /// <summary>The drivers whose executor stops a task with SIGINT where the job names no signal (drivers/shared/executor); the others use SIGTERM.</summary>
-    private static readonly string[] s_interrupted = ["raw_exec", "exec", "exec2", "java", "qemu"];
+    private static readonly string[] s_interrupted = ["raw_exec", "exec", "java", "qemu"];
 
     public static TaskMark? MarkOf(IReadOnlyList<string> environment) =>
         Value(environment, AllocationMark) is { } allocation && Value(environment, TaskMarkName) is { } task ? new(allocation, task) : null;

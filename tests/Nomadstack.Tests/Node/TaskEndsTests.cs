@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
-using Nomadstack.Nomad;
 using Nomadstack.Node;
+using Nomadstack.Nomad;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Shouldly;
