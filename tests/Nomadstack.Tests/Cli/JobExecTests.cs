@@ -88,7 +88,7 @@ public sealed class JobExecTests : IAsyncLifetime
         Skip.IfNot(File.Exists("/usr/bin/script"), "no script program (util-linux)");
         Allocations(Allocation(One, "running", "web.g[0]"));
         var data = _host.Paths.Data;
-        var command = $"stty -echo cols 83 rows 27; stty -a >{data}/before; $nomadstack --data-dir {data} job exec web sh; echo code $? >{data}/code; stty -a >{data}/after";
+        var command = $"stty -echo cols 83 rows 27; stty -a >{data}/before; $nomadstack --data-dir {data} job exec web sh; echo code $? >{data}/code; stty -a >{data}/after; touch {data}/done";
         using var process = Built.Start($"exec script -qec '{command}' /dev/null", _host.Paths.Run);
         try
         {
@@ -96,7 +96,7 @@ public sealed class JobExecTests : IAsyncLifetime
             (await _tasks.Size.Task.WaitAsync(Built.Deadline)).ShouldBe("83x27");
             await process.StandardInput.WriteAsync("stop\u0003");
             await process.StandardInput.FlushAsync(limit.Token);
-            while (!File.Exists(Path.Combine(_host.Paths.Data, "after")))
+            while (!File.Exists(Path.Combine(_host.Paths.Data, "done")))
             {
                 limit.IsCancellationRequested.ShouldBeFalse(string.Join('\n', _tasks.Ran));
                 await Task.Delay(50);
