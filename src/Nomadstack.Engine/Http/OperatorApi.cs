@@ -123,11 +123,12 @@ internal static class OperatorApi
     {
         if (call.Query("stale") is null) await call.Server.BarrierAsync(call.Cancel);
         var state = call.State;
-        var archive = SnapshotArchive.Write(state.Index, call.Server.Raft.Node?.Status, ServerState.Save(state), call.Now);
+        var (archive, digest) = SnapshotArchive.Write(call.Agent.Config.DataDir, state.Index, call.Server.Raft.Node?.Status, to => StateStore.Save(state, to), call.Now);
+        await using var sent = archive;
         call.Http.Response.ContentType = "application/x-gzip";
         call.Http.Response.ContentLength = archive.Length;
-        call.Http.Response.Headers["Digest"] = SnapshotArchive.Digest(archive);
-        await call.Http.Response.Body.WriteAsync(archive, call.Cancel);
+        call.Http.Response.Headers["Digest"] = digest;
+        await archive.CopyToAsync(call.Http.Response.Body, call.Cancel);
     }
 
     public static async Task RestoreSnapshotAsync(ApiCall call)
@@ -137,7 +138,7 @@ internal static class OperatorApi
         {
             saved = SnapshotArchive.Read(call.RawBody);
             // Refused here it costs a message; in the log it would stop every server.
-            new StateStore().Restore(new MemoryStream(saved.ToArray()));
+            new StateStore().Restore(SnapshotArchive.Reader(saved));
         }
         catch (Exception e) when (e is InvalidDataException or JsonException or EndOfStreamException)
         {

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -26,12 +27,22 @@ internal static class SnapshotArchive
 
     private const string Meta = "meta.json", State = "state.bin", Sums = "SHA256SUMS";
 
-    public static byte[] Write(long index, RaftStatus? raft, byte[] saved, DateTimeOffset at)
+    /// <summary>Writes it to a file without a name, which is gone with the stream or the process: no more of it than a block is in memory at a time.</summary>
+    /// <param name="folder">Where that file is for as long as it lasts.</param>
+    /// <param name="save">Writes the state.</param>
+    /// <returns>The archive from its beginning, and the header with which a client checks what arrived.</returns>
+    public static (FileStream Archive, string Digest) Write(string folder, long index, RaftStatus? raft, Action<Stream> save, DateTimeOffset at)
     {
-        var state = new byte[PrefixBytes + saved.Length];
-        (state[0], state[1], state[2]) = (EmptyMap, OurRecord, Bytes32);
-        BinaryPrimitives.WriteInt32BigEndian(state.AsSpan(3), saved.Length);
-        saved.CopyTo(state, PrefixBytes);
+        using var state = Unnamed(folder);
+        state.Write([EmptyMap, OurRecord, Bytes32, 0, 0, 0, 0]);
+        save(state);
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32BigEndian(length, checked((int)(state.Length - PrefixBytes)));
+        state.Position = PrefixBytes - length.Length;
+        state.Write(length);
+        state.Position = 0;
+        var hash = Convert.ToHexStringLower(SHA256.HashData(state));
+        state.Position = 0;
         var servers = (raft?.Configuration ?? RaftConfiguration.Empty).Servers.Select(s => (JsonNode)new JsonObject { ["Suffrage"] = s.Suffrage == Suffrage.Voter ? 0 : 1, ["ID"] = s.Id, ["Address"] = s.Address });
         var meta = Encoding.UTF8.GetBytes(new JsonObject
         {
@@ -44,17 +55,20 @@ internal static class SnapshotArchive
             ["ConfigurationIndex"] = 0,
             ["Size"] = state.Length,
         }.ToJsonString());
-        var sums = Encoding.UTF8.GetBytes($"{Hex(meta)}  {Meta}\n{Hex(state)}  {State}\n");
+        var sums = Encoding.UTF8.GetBytes($"{Hex(meta)}  {Meta}\n{hash}  {State}\n");
 
-        using var buffer = new MemoryStream();
-        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true))
+        var archive = Unnamed(folder);
+        using (var gzip = new GZipStream(archive, CompressionLevel.Fastest, leaveOpen: true))
         using (var tar = new TarWriter(gzip, TarEntryFormat.Ustar))
         {
-            foreach (var (name, content) in new[] { (Meta, meta), (State, state), (Sums, sums) })
-                tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content), ModificationTime = at, Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            foreach (var (name, content) in new (string, Stream)[] { (Meta, new MemoryStream(meta)), (State, state), (Sums, new MemoryStream(sums)) })
+                tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content, ModificationTime = at, Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
         }
 
-        return buffer.ToArray();
+        archive.Position = 0;
+        var digest = "sha-256=" + Convert.ToBase64String(SHA256.HashData(archive));
+        archive.Position = 0;
+        return (archive, digest);
     }
 
     /// <returns>The state.</returns>
@@ -63,7 +77,7 @@ internal static class SnapshotArchive
     {
         var left = MaxStateBytes;
         var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);
-        using (var gzip = new GZipStream(new MemoryStream(archive.ToArray()), CompressionMode.Decompress))
+        using (var gzip = new GZipStream(Reader(archive), CompressionMode.Decompress))
         using (var tar = new TarReader(gzip))
         {
             while (tar.GetNextEntry() is { } entry)
@@ -87,8 +101,17 @@ internal static class SnapshotArchive
         return files[State] is [EmptyMap, OurRecord, Bytes32, ..] and { Length: >= PrefixBytes } state ? state.AsMemory(PrefixBytes) : files[State];
     }
 
-    /// <summary>For the header with which a client checks what arrived.</summary>
-    public static string Digest(byte[] archive) => "sha-256=" + Convert.ToBase64String(SHA256.HashData(archive));
+    private static FileStream Unnamed(string folder)
+    {
+        var path = Path.Combine(folder, Path.GetRandomFileName());
+        var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        File.Delete(path);
+        return file;
+    }
+
+    /// <summary>A stream over bytes, not over a copy of them.</summary>
+    public static Stream Reader(ReadOnlyMemory<byte> bytes) =>
+        MemoryMarshal.TryGetArray(bytes, out var array) ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false) : new MemoryStream(bytes.ToArray());
 
     private static string Hex(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
 }

@@ -16,9 +16,7 @@ internal static class Frame
     public static byte[] Wrap(ReadOnlySpan<byte> bytes, long file, long offset)
     {
         var frame = new byte[HeaderBytes + bytes.Length];
-        BinaryPrimitives.WriteUInt32LittleEndian(frame, Mark);
-        BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(4), bytes.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(frame.AsSpan(8), Checksum(bytes, file, offset));
+        Header(bytes.Length, Checksum(bytes, file, offset)).CopyTo(frame, 0);
         bytes.CopyTo(frame.AsSpan(HeaderBytes));
         return frame;
     }
@@ -50,12 +48,34 @@ internal static class Frame
         return null;
     }
 
-    private static uint Checksum(ReadOnlySpan<byte> bytes, long file, long offset)
+    /// <summary>The header alone, of a frame whose bytes are written after it.</summary>
+    public static byte[] Header(int length, uint checksum)
     {
-        var crc = BitOperations.Crc32C(BitOperations.Crc32C(uint.MaxValue, (ulong)file), (ulong)offset);
-        crc = BitOperations.Crc32C(crc, (uint)bytes.Length);
-        for (; bytes.Length >= sizeof(ulong); bytes = bytes[sizeof(ulong)..]) crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-        foreach (var b in bytes) crc = BitOperations.Crc32C(crc, b);
-        return ~crc;
+        var header = new byte[HeaderBytes];
+        BinaryPrimitives.WriteUInt32LittleEndian(header, Mark);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(4), length);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), checksum);
+        return header;
     }
+
+    /// <summary>What a header says: the length and the checksum; null when it is none.</summary>
+    public static (int Length, uint Checksum)? ReadHeader(ReadOnlySpan<byte> header) =>
+        header.Length >= HeaderBytes && BinaryPrimitives.ReadUInt32LittleEndian(header) == Mark
+            ? (BinaryPrimitives.ReadInt32LittleEndian(header[4..]), BinaryPrimitives.ReadUInt32LittleEndian(header[8..]))
+            : null;
+
+    /// <summary>The checksum of bytes that come in blocks. Each block but the last is a multiple of eight bytes long.</summary>
+    public static uint Begin(int length, long file, long offset) =>
+        BitOperations.Crc32C(BitOperations.Crc32C(BitOperations.Crc32C(uint.MaxValue, (ulong)file), (ulong)offset), (uint)length);
+
+    public static uint Continue(uint crc, ReadOnlySpan<byte> block)
+    {
+        for (; block.Length >= sizeof(ulong); block = block[sizeof(ulong)..]) crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(block));
+        foreach (var b in block) crc = BitOperations.Crc32C(crc, b);
+        return crc;
+    }
+
+    public static uint End(uint crc) => ~crc;
+
+    private static uint Checksum(ReadOnlySpan<byte> bytes, long file, long offset) => End(Continue(Begin(bytes.Length, file, offset), bytes));
 }

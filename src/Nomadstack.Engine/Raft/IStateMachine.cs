@@ -8,7 +8,8 @@ internal interface IStateMachine
     object? Apply(long index, long term, ReadOnlyMemory<byte> command);
 
     /// <summary>Holds on to the state as it is now, quickly. The function that is returned writes it out, on another thread and while commands go on.</summary>
-    Func<ReadOnlyMemory<byte>> Snapshot();
+    Action<Stream> Snapshot();
 
-    void Restore(ReadOnlyMemory<byte> snapshot);
+    /// <param name="snapshot">Holds it to its end, and nothing else.</param>
+    void Restore(Stream snapshot);
 }

@@ -64,7 +64,7 @@ internal sealed partial class RaftNode : IAsyncDisposable
     {
         var storage = RaftStorage.Open(files, options, out var recovered);
         if (storage.Log.TornBytes > 0) log.LogWarning("The raft log ended with {Bytes} bytes of an unfinished write; they were removed", storage.Log.TornBytes);
-        if (recovered.Snapshot is { } snapshot) machine.Restore(storage.Snapshots.Load(snapshot));
+        if (recovered.Snapshot is { } snapshot) Restore(machine, storage, snapshot);
         var node = new RaftNode(id, storage, recovered, options, machine, transport, time, log);
         node.Completion = Task.Run(node.RunAsync);
         transport.Start(message => node._inputs.Writer.TryWrite(core => core.Receive(message)));
@@ -155,10 +155,16 @@ internal sealed partial class RaftNode : IAsyncDisposable
 
     private void Send(RaftMessage message) => _transport.Send(message, _core.Configuration.Find(message.To)?.Address);
 
+    private static void Restore(IStateMachine machine, RaftStorage storage, SnapshotMeta snapshot)
+    {
+        using var state = storage.Snapshots.Load(snapshot);
+        machine.Restore(state);
+    }
+
     private void Restore(SnapshotMeta snapshot)
     {
         _log.LogInformation("{Server} installs the leader's snapshot at index {Index}", Id, snapshot.Position.Index);
-        _machine.Restore(_storage.Snapshots.Load(snapshot));
+        Restore(_machine, _storage, snapshot);
         foreach (var index in _proposals.Keys.Where(i => i <= snapshot.Position.Index).ToList())
             if (_proposals.Remove(index, out var proposal)) proposal.Answer.TrySetResult(new RaftOutcome.Unknown("A snapshot from the leader replaced the entry before its result was known."));
     }
@@ -188,12 +194,7 @@ internal sealed partial class RaftNode : IAsyncDisposable
         });
         return answer.Task;
 
-        void Save()
-        {
-            var state = write();
-            bytes = state.Length;
-            _storage.Snapshots.Save(meta, state);
-        }
+        void Save() => bytes = _storage.Snapshots.Save(meta, write);
     }
 
     private void GiveUpProposals(long above, string why)

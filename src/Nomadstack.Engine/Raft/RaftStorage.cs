@@ -40,7 +40,12 @@ internal sealed class RaftStorage : IDisposable
         var (snapshot, entries) = (recovered.Snapshot, recovered.Entries);
         var first = entries.TakeWhile(e => e.Kind != EntryKind.Configuration).Count();
         if (snapshot is null && first == entries.Count) throw new InvalidOperationException("This server belongs to no raft: there is nothing to recover.");
-        if (snapshot is not null) storage.Snapshots.Save(snapshot with { Configuration = configuration }, storage.Snapshots.Load(snapshot));
+        if (snapshot is not null)
+        {
+            using var state = storage.Snapshots.Load(snapshot);
+            storage.Snapshots.Save(snapshot with { Configuration = configuration }, state.CopyTo);
+        }
+
         var payload = configuration.Encode();
         var rewritten = entries.Skip(first).Select(e => e.Kind == EntryKind.Configuration ? e with { Payload = payload } : e).ToList();
         storage.Log.Append(new(null, null, rewritten, 0));

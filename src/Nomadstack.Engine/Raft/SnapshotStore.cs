@@ -10,8 +10,11 @@ namespace Nomadstack.Engine.Raft;
 /// <remarks>May be called from two threads: the one that saves our own and the one that sends and receives.</remarks>
 internal sealed class SnapshotStore(IRaftFiles files)
 {
-    private const string Prefix = "snapshot-", Saving = "saving.tmp", Receiving = "receiving.tmp";
+    private const string Prefix = "snapshot-", Writing = "writing.tmp", Saving = "saving.tmp", Receiving = "receiving.tmp";
     private const int Kept = 2;
+
+    /// <summary>What is in memory at a time. A multiple of eight, as the checksum wants it.</summary>
+    private const int BlockBytes = 64 * 1024;
 
     /// <summary>The checksum of a snapshot must not depend on where the file is, for it travels.</summary>
     private const long FileNumber = 0;
@@ -22,30 +25,52 @@ internal sealed class SnapshotStore(IRaftFiles files)
     /// <exception cref="RaftDamageException">The newest is damaged. The log before it is gone, so an older one would be of no use.</exception>
     public SnapshotMeta? Open()
     {
-        foreach (var unfinished in files.List().Where(n => n is Saving or Receiving)) files.Delete(unfinished);
+        foreach (var unfinished in files.List().Where(n => n is Writing or Saving or Receiving)) files.Delete(unfinished);
         if (Positions() is not [.., var newest]) return null;
         return Read(newest)?.Meta ?? throw new RaftDamageException($"{NameOf(newest)} is damaged. Restore the folder from a backup, or remove this server from the cluster and add it again with an empty folder.");
     }
 
-    /// <summary>Makes a snapshot durable.</summary>
-    public void Save(SnapshotMeta meta, ReadOnlyMemory<byte> state)
+    /// <summary>
+    /// Makes a snapshot durable. No more of it than a block is in memory at a time: the state is written to a file of its own first, since length and checksum come
+    /// before it in the snapshot.
+    /// </summary>
+    /// <param name="write">Writes the state.</param>
+    /// <returns>How many bytes the state has.</returns>
+    /// <exception cref="InvalidOperationException">The state is larger than a snapshot can be, which is 2 GiB.</exception>
+    public long Save(SnapshotMeta meta, Action<Stream> write)
     {
+        using var state = files.Create(Writing);
+        using (var buffered = new BufferedStream(new RaftFileWriter(state), BlockBytes)) write(buffered);
         var writer = new WireWriter();
         writer.Position(meta.Position);
         meta.Configuration.Write(writer);
-        writer.Bytes(state.Span);
+        if (state.Length > int.MaxValue - writer.Written.Length - sizeof(int)) throw new InvalidOperationException($"A state of {state.Length} bytes is larger than a snapshot can be.");
+        writer.Int32((int)state.Length);
         using (var file = files.Create(Saving))
         {
-            file.Append(Frame.Wrap(writer.Written, FileNumber, 0));
+            var head = writer.Written.ToArray();
+            var length = head.Length + (int)state.Length;
+            var crc = Frame.Begin(length, FileNumber, 0);
+            foreach (var block in Blocks(head, state)) crc = Frame.Continue(crc, block.Span);
+            file.Append(Frame.Header(length, Frame.End(crc)));
+            foreach (var block in Blocks(head, state)) file.Append(block.Span);
             file.Sync();
         }
 
+        files.Delete(Writing);
         Keep(Saving, meta.Position);
+        return state.Length;
     }
 
     /// <summary>The state a snapshot holds.</summary>
-    public ReadOnlyMemory<byte> Load(SnapshotMeta meta) =>
-        Read(meta.Position)?.State ?? throw new RaftDamageException($"{NameOf(meta.Position)} is damaged.");
+    /// <exception cref="RaftDamageException">It is damaged; found out before the first byte is read.</exception>
+    public Stream Load(SnapshotMeta meta)
+    {
+        var file = files.Open(NameOf(meta.Position));
+        if (Decode(file) is { } found) return new RaftFileReader(file, found.StateAt, file.Length - found.StateAt);
+        file.Dispose();
+        throw new RaftDamageException($"{NameOf(meta.Position)} is damaged.");
+    }
 
     /// <summary>Fills a piece to be sent. Null when the file is gone: a newer one has taken its place.</summary>
     public SnapshotRequest? Fill(SnapshotRequest piece, int maxBytes)
@@ -92,19 +117,41 @@ internal sealed class SnapshotStore(IRaftFiles files)
         }
     }
 
-    private (SnapshotMeta Meta, ReadOnlyMemory<byte> State)? Read(LogPosition position)
+    private (SnapshotMeta Meta, long StateAt)? Read(LogPosition position)
     {
         using var file = files.Open(NameOf(position));
         return Decode(file);
     }
 
-    private static (SnapshotMeta Meta, ReadOnlyMemory<byte> State)? Decode(IRaftFile file)
+    /// <summary>What an undamaged file holds, and where in it the state begins; null when it is damaged.</summary>
+    private static (SnapshotMeta Meta, long StateAt)? Decode(IRaftFile file)
     {
-        var content = new byte[file.Length];
-        _ = file.Read(0, content);
-        if (Frame.TryRead(content, FileNumber, 0) is not { } frame || Frame.HeaderBytes + frame.Length != content.Length) return null;
-        var reader = new WireReader(frame);
-        return (new(reader.Position(), RaftConfiguration.Read(reader)), reader.Bytes());
+        // Position and membership are far less.
+        var head = new byte[Math.Min(BlockBytes, file.Length)];
+        _ = file.Read(0, head);
+        if (Frame.ReadHeader(head) is not var (length, checksum) || length != file.Length - Frame.HeaderBytes) return null;
+        var crc = Frame.Begin(length, FileNumber, 0);
+        foreach (var block in Blocks(default, file, Frame.HeaderBytes)) crc = Frame.Continue(crc, block.Span);
+        if (Frame.End(crc) != checksum) return null;
+        var reader = new WireReader(head.AsMemory(Frame.HeaderBytes));
+        var meta = new SnapshotMeta(reader.Position(), RaftConfiguration.Read(reader));
+        return (meta, file.Length - reader.Int32());
+    }
+
+    /// <summary>Some bytes and then a file, from an offset on: whole blocks and a rest. A block is good until the next.</summary>
+    private static IEnumerable<ReadOnlyMemory<byte>> Blocks(ReadOnlyMemory<byte> before, IRaftFile file, long offset = 0)
+    {
+        var block = new byte[BlockBytes];
+        while (true)
+        {
+            var filled = Math.Min(before.Length, block.Length);
+            before[..filled].CopyTo(block);
+            before = before[filled..];
+            var read = file.Read(offset, block.AsSpan(filled));
+            offset += read;
+            if (filled + read > 0) yield return block.AsMemory(0, filled + read);
+            if (filled + read < block.Length) yield break;
+        }
     }
 
     /// <summary>Positions of all snapshots, the newest last. The index alone decides: what a snapshot holds is committed.</summary>

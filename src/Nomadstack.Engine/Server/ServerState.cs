@@ -41,13 +41,6 @@ internal sealed class ServerState(TimeProvider time) : IStateMachine
         return packed.ToArray();
     }
 
-    public static byte[] Save(StateSnapshot snapshot)
-    {
-        using var buffer = new MemoryStream();
-        StateStore.Save(snapshot, buffer);
-        return buffer.ToArray();
-    }
-
     public object? Apply(long index, long term, ReadOnlyMemory<byte> command)
     {
         Sample(index);
@@ -66,16 +59,15 @@ internal sealed class ServerState(TimeProvider time) : IStateMachine
         return result;
     }
 
-    public Func<ReadOnlyMemory<byte>> Snapshot()
+    public Action<Stream> Snapshot()
     {
         var snapshot = Store.Current;
-        return () => Save(snapshot);
+        return to => StateStore.Save(snapshot, to);
     }
 
-    public void Restore(ReadOnlyMemory<byte> snapshot)
+    public void Restore(Stream snapshot)
     {
-        using var saved = new MemoryStream(snapshot.ToArray());
-        Store.Restore(saved);
+        Store.Restore(snapshot);
         Replaced?.Invoke();
     }
 

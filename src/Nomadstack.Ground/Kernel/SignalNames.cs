@@ -4,7 +4,7 @@ namespace Nomadstack.Ground.Kernel;
 /// <summary>Signals by the names that jobs and operators use; the numbers are those of x86-64 and arm64.</summary>
 internal static class SignalNames
 {
-    public const int SIGINT = 2, SIGKILL = 9;
+    public const int SIGINT = 2, SIGKILL = 9, SIGTERM = 15;
 
     private static readonly Dictionary<string, int> s_numbers = new(StringComparer.Ordinal)
     {

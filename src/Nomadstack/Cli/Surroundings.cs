@@ -16,6 +16,17 @@ internal sealed record Surroundings
     public required TextReader In { get; init; }
     public required TimeProvider Time { get; init; }
 
+    /// <summary>Standard output and error for bytes that are somebody else's, as they are.</summary>
+    public required Stream RawOut { get; init; }
+
+    public required Stream RawError { get; init; }
+
+    /// <summary>Opens standard input as it is, without what .NET does with the lines of a terminal.</summary>
+    public required Func<Stream> RawIn { get; init; }
+
+    /// <summary>The terminal, where standard input and output both are it; null elsewhere.</summary>
+    public Terminal? Terminal { get; init; }
+
     /// <summary>Reads an environment variable.</summary>
     public required Func<string, string?> Variable { get; init; }
 
@@ -46,6 +57,9 @@ internal sealed record Surroundings
     /// <summary>The second Ctrl-C.</summary>
     public CancellationToken HardStop { get; init; }
 
+    /// <summary>Whether anybody listens at an address.</summary>
+    public Func<Uri, CancellationToken, Task<bool>> Listens { get; init; } = Output.Listening.AtAsync;
+
     /// <summary>Becomes another program; returns only in tests.</summary>
     public required Func<ProgramImage, int> Become { get; init; }
 
@@ -64,6 +78,10 @@ internal sealed record Surroundings
             Out = Console.Out,
             Error = Console.Error,
             In = Console.In,
+            RawOut = output,
+            RawError = error,
+            RawIn = Terminal.StandardInput,
+            Terminal = Console.IsInputRedirected || Console.IsOutputRedirected ? null : new Terminal(),
             OutLost = () => output.Lost,
             NobodyReads = () => output.NobodyReads,
             Time = TimeProvider.System,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
+using System.Globalization;
 using Nomadstack.Api;
 using Nomadstack.Cli.Dev;
 using Nomadstack.Cli.Options;
@@ -59,7 +60,7 @@ internal sealed class UpCommand : Command
             end = Answer.Problem(_here, e.Problem, parse.GetValue(_global.Json));
         }
 
-        if (!daemon.IsCompleted) await StopAsync(agent, daemon, killDaemon, progress);
+        if (!daemon.IsCompleted) await StopAsync(agent, view, daemon, killDaemon, progress);
         try
         {
             var code = await daemon;
@@ -80,6 +81,7 @@ internal sealed class UpCommand : Command
             throw new ProblemException(DevProblems.IsANode(paths.Data));
         // Otherwise every node would download its own copy.
         var arguments = new List<string> { "--engine", options.Engine, "--fetch-from", Nomadstack.Node.ProgramDownload.Never };
+        arguments.AddRange(["--max-kill-timeout", string.Create(CultureInfo.InvariantCulture, $"{options.LongestKillTimeout.TotalMilliseconds:0}ms")]);
         foreach (var (product, program) in options.Programs) arguments.AddRange([$"--{product}-program", program]);
         return await new DevUp(_here, DevRoom.Make(paths, count), new ProgressWriter(_here), new(options.Servers, options.Without, arguments) { Insecure = options.Insecure }, parse.GetValue(_global.DataDir)).RunAsync(interrupt);
     }
@@ -97,14 +99,15 @@ internal sealed class UpCommand : Command
         }
     }
 
-    private async Task StopAsync(AgentClient agent, Task daemon, CancellationTokenSource killDaemon, ProgressWriter progress)
+    private async Task StopAsync(AgentClient agent, UpView view, Task daemon, CancellationTokenSource killDaemon, ProgressWriter progress)
     {
         var started = _here.Time.GetTimestamp();
-        var stop = agent.StopAsync(_here.HardStop);
-        while (!daemon.IsCompleted && !stop.IsFaulted && !_here.HardStop.IsCancellationRequested)
+        // The second Ctrl-C is the daemon's: it waits for no task any longer, and goes on with the rest. Before it was asked to stop it would leave all running.
+        var stop = agent.StopAsync(CancellationToken.None);
+        while (!daemon.IsCompleted && !stop.IsCompleted)
         {
-            progress.Waiting("stop every process of this node, clients first, servers last (Ctrl-C again leaves them running)", _here.Time.GetElapsedTime(started));
-            await Task.WhenAny(daemon, Task.Delay(Follower.Interval, _here.Time, CancellationToken.None));
+            progress.Waiting(view.WaitsFor is { Length: > 0 } tasks ? tasks : "stop every process of this node, clients first, servers last", _here.Time.GetElapsedTime(started));
+            await Task.WhenAny(daemon, stop, Task.Delay(Follower.Interval, _here.Time, CancellationToken.None));
         }
 
         progress.Clear();
@@ -112,10 +115,6 @@ internal sealed class UpCommand : Command
         {
             await stop;
             progress.Done("everything stopped; the same command brings it back", _here.Time.GetElapsedTime(started));
-        }
-        catch (OperationCanceledException) when (_here.HardStop.IsCancellationRequested)
-        {
-            progress.Note("processes left running; the next `nomadstack up` or `nomadstack agent` on this data folder adopts them");
         }
         catch (ProblemException e)
         {

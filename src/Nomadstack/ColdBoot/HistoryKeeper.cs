@@ -21,6 +21,10 @@ internal sealed class HistoryKeeper(NodeContext context, ISchedulerProduct sched
 
     private readonly ILogger _log = context.Logs.CreateLogger<HistoryKeeper>();
     private string _folders = "";
+
+    /// <summary>What the servers said last of this node's allocations; it may be minutes old.</summary>
+    public IReadOnlyList<NodeAllocation> Known { get; private set; } = [];
+
     private int _round, _stale, _foreign;
     private long? _markedAt;
 
@@ -76,6 +80,7 @@ internal sealed class HistoryKeeper(NodeContext context, ISchedulerProduct sched
             id = scheduler.Client(context.Endpoints.OfClient(scheduler.Row, context.Node)) is { } client && await client.NodeIdAsync(s_callDeadline, cancel) is { Length: > 0 } told ? told : id;
         if (id.Length > 0 && (folders != _folders || _round % RoundsBetweenAsking == 0) && (await api.AllocationsOnAsync(id, s_callDeadline, cancel)).Try(out var all))
         {
+            Known = all;
             live = [.. all.Where(a => a.Live).Select(a => a.Id).Order(StringComparer.Ordinal)];
             _folders = folders;
         }

@@ -46,6 +46,9 @@ internal sealed record AgentOptions(
     /// <summary>Told what the start waits for before the agent can answer for itself; nothing when that has come.</summary>
     public Action<string>? Waiting { get; init; }
 
+    /// <summary>The longest time that a task gets to end when everything stops, whatever its job says.</summary>
+    public TimeSpan LongestKillTimeout { get; init; } = TaskEndDecision.DefaultLongest;
+
     /// <summary>The given plan with the asked-for ports in their places.</summary>
     public PortPlan PortsOver(PortPlan plan) => Ports.Aggregate(plan, (sofar, port) => PortNames.All[port.Key](sofar, port.Value));
 }

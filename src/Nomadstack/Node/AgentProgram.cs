@@ -32,8 +32,11 @@ internal static class AgentProgram
 
     private const string KeeperName = "log-keeper";
 
-    /// <summary>Nomad's own default kill_timeout.</summary>
-    private static readonly TimeSpan s_taskGrace = TimeSpan.FromSeconds(5);
+    /// <summary>For what stands around tasks that have ended, which is about to end by itself.</summary>
+    private static readonly TimeSpan s_leftoverGrace = TimeSpan.FromSeconds(5);
+
+    /// <summary>Without a leader there is no answer at all, and everybody waits to see the end.</summary>
+    private static readonly TimeSpan s_askHowTasksEnd = TimeSpan.FromSeconds(3);
 
     /// <summary>
     /// Runs the agent until it is told to stop: by <paramref name="cancel"/>, which leaves its processes running,
@@ -66,7 +69,7 @@ internal static class AgentProgram
         parts.Host.Load();
         if (membership.Self is { Removed: true })
         {
-            await LeaveNothingAsync(parts);
+            await LeaveNothingAsync(parts, options, cancel);
             if (options.Join is null) throw new ProblemException(NodeProblems.Removed(node.Name));
         }
 
@@ -97,8 +100,8 @@ internal static class AgentProgram
         {
             // First everything that could start a process, then the processes.
             await life.EndAsync();
-            await stop.CarryOutAsync(() => StopProcessesAsync(parts));
-            if (membership.Self is { Removed: true }) await LeaveNothingAsync(parts);
+            await stop.CarryOutAsync(() => StopProcessesAsync(parts, options, cancel));
+            if (membership.Self is { Removed: true }) await LeaveNothingAsync(parts, options, cancel);
             await driver.StopAsync();
             await web.StopAsync(CancellationToken.None);
             await parts.Peers.StopAsync();
@@ -180,27 +183,49 @@ internal static class AgentProgram
     }
 
     /// <summary>What a removed node does with what it had: everything ends, and the folders go to <c>retired/</c>. A server of it would be one voter more than anybody counts.</summary>
-    private static async Task LeaveNothingAsync(DaemonParts parts)
+    private static async Task LeaveNothingAsync(DaemonParts parts, AgentOptions options, CancellationToken skip)
     {
-        await StopProcessesAsync(parts);
+        await StopProcessesAsync(parts, options, skip);
         await parts.Host.DropAllAsync(CancellationToken.None);
         parts.Clients.Retire();
     }
 
     /// <summary>
     /// Clients first, servers last: nothing may ask for a server that is gone. A Nomad client leaves its tasks running, with their executors and log collectors.
-    /// A stopped node has no tasks.
+    /// A stopped node has no tasks: each ends as its job says, and then what stood around it.
     /// </summary>
-    private static async Task StopProcessesAsync(DaemonParts parts)
+    /// <param name="skip">Somebody does not want to wait for tasks any longer.</param>
+    private static async Task StopProcessesAsync(DaemonParts parts, AgentOptions options, CancellationToken skip)
     {
         // Runs to the end even if the caller goes away: a half stopped node is worse than a running or a stopped one.
         var cancel = CancellationToken.None;
+        var log = parts.Context.Logs.CreateLogger<TaskEnds>();
+        var (data, time, scheduler) = (parts.Context.Paths.Data, parts.Context.Time, parts.Scheduler);
+        var guessed = false;
+        var tasks = new TaskEnds(scheduler.MarkOf, scheduler.IsExecutor, data, options.LongestKillTimeout, time, log, Show);
+        // Asked while the client still answers, and stopped when it is gone: it would start them again.
+        (var allocations, guessed) = tasks.Any() ? await AllocationsAsync(parts, log, cancel) : ([], false);
         await parts.Clients.StopAsync(cancel);
-        foreach (var name in new[] { parts.Clients.Scheduler.ProcessName, KeeperName }) await MarkedProcesses.EndAsync(parts.Context.Paths.Data, name, s_taskGrace, parts.Context.Time, cancel);
+        await tasks.EndAsync(allocations, skip);
+        foreach (var name in new[] { parts.Clients.Scheduler.ProcessName, KeeperName }) await MarkedProcesses.EndAsync(data, name, s_leftoverGrace, time, cancel);
         await parts.Host.StopAllAsync(cancel);
         foreach (var product in parts.Context.Table.Stack)
         {
             if (parts.Temporary.Instance(product.Name) is { } temporary) await temporary.StopAsync(cancel);
         }
+
+        void Show(string what) => options.Waiting?.Invoke(guessed && what.Length > 0 ? $"{what}; {scheduler.Row.Title} did not say how they are stopped" : what);
+    }
+
+    /// <summary>This node's allocations as the servers know them now, or knew them last.</summary>
+    private static async Task<(IReadOnlyList<NodeAllocation> Allocations, bool Guessed)> AllocationsAsync(DaemonParts parts, ILogger log, CancellationToken cancel)
+    {
+        var (context, scheduler) = (parts.Context, parts.Scheduler);
+        var client = context.Endpoints.OfClient(scheduler.Row, context.Node);
+        var id = scheduler.Client(client) is { } api && await api.NodeIdAsync(s_askHowTasksEnd, cancel) is { Length: > 0 } told ? told : parts.Gate.Memory.NodeId;
+        if (id.Length > 0 && (await scheduler.Scheduler(client).AllocationsOnAsync(id, s_askHowTasksEnd, cancel)).Try(out var all)) return (all, false);
+        const string Unknown = "{Product} does not say how its tasks are stopped: they are stopped as was known last, and those of which nothing is known with SIGTERM and 5 s";
+        log.LogWarning(Unknown, scheduler.Row.Title);
+        return (parts.History.Known, true);
     }
 }

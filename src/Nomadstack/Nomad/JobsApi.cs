@@ -10,7 +10,7 @@ using Nomadstack.Ground.Http;
 namespace Nomadstack.Nomad;
 
 /// <summary>The few calls of Nomad's HTTP API that the job commands need. They are the same in Nomad 1.1 and 2.x. Answers are Nomad's own JSON, read leniently.</summary>
-internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider time)
+internal sealed partial class JobsApi(Endpoint endpoint, string @namespace, TimeProvider time)
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(30);
 
@@ -49,6 +49,9 @@ internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider
     /// <summary>Nomad cannot be reached, or has no leader now. Ask again later.</summary>
     public const string Away = "nomad/away";
 
+    /// <summary>Nomad has nothing by that name.</summary>
+    public const string Unknown = "job/unknown";
+
     public Task<JsonElement> ParseAsync(string hcl, CancellationToken cancel) => SendAsync("job/invalid", HttpMethod.Post, "jobs/parse", json =>
     {
         json.WriteStartObject();
@@ -82,32 +85,22 @@ internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider
 
     private async Task<JsonElement> SendAsync(string refusal, HttpMethod method, string path, Action<Utf8JsonWriter>? body, CancellationToken cancel)
     {
-        var separator = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
-        using var request = new HttpRequestMessage(method, new Uri(endpoint.Address, $"/v1/{path}{separator}namespace={Uri.EscapeDataString(@namespace)}"));
+        using var request = new HttpRequestMessage(method, Address(path));
         if (body is not null) request.Content = Content(body);
         using var limit = new CancellationTokenSource(s_deadline, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
-        try
+        return await AnswerAsync(async () =>
         {
             using var response = await endpoint.SendAsync(request, both.Token);
             var bytes = await response.Content.ReadAsByteArrayAsync(both.Token);
             if (!response.IsSuccessStatusCode) throw new ProblemException(Refused(refusal, response.StatusCode, Encoding.UTF8.GetString(bytes), path));
             using var document = JsonDocument.Parse(bytes);
             return document.RootElement.Clone();
-        }
-        catch (HttpRequestException e)
-        {
-            throw new ProblemException(NoAnswer(), e);
-        }
-        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
-        {
-            throw new ProblemException(NoAnswer(), e);
-        }
-        catch (JsonException e)
-        {
-            throw new ProblemException(new("nomad/foreign-answer", $"The answer at {endpoint.Text} is not Nomad's.", "Another program listens there, or a proxy is in between.", "`nomadstack status` shows where Nomad is."), e);
-        }
+        }, cancel);
     }
+
+    private Uri Address(string path) =>
+        new(endpoint.Address, $"/v1/{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}namespace={Uri.EscapeDataString(@namespace)}");
 
     private static ByteArrayContent Content(Action<Utf8JsonWriter> body)
     {
@@ -126,7 +119,7 @@ internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider
             // Nomad has no status for a missing leader, only this text, which is the same in all versions.
             HttpStatusCode.InternalServerError when said.Contains("No cluster leader", StringComparison.Ordinal) =>
                 new(Away, "Nomad has no leader now.", "The servers are electing one, or too few servers are running.", "Wait with `nomadstack wait --for quorum`. `nomadstack status` shows which servers are missing."),
-            HttpStatusCode.NotFound => new("job/unknown", $"Nomad does not know this: {path.Split('?')[0]}.", said, "`nomadstack job status` lists all jobs. Set NOMAD_NAMESPACE for another namespace."),
+            HttpStatusCode.NotFound => new(Unknown, $"Nomad does not know this: {path.Split('?')[0]}.", said, "`nomadstack job status` lists all jobs. Set NOMAD_NAMESPACE for another namespace."),
             HttpStatusCode.Forbidden => new("nomad/forbidden", "Nomad denied permission.", said, "Set NOMAD_TOKEN to a token that has this permission."),
             _ when code == "job/invalid" => new(code, "The job is not valid.", said, "Correct the file and run it again. Nothing was changed."),
             _ => new(code, "Nomad refused the request.", said, "Correct the request as Nomad says. Nothing was changed."),
@@ -134,4 +127,6 @@ internal sealed class JobsApi(Endpoint endpoint, string @namespace, TimeProvider
     }
 
     private Problem NoAnswer() => new(Away, $"Nomad does not answer at {endpoint.Text}.", "Its client or server there is starting, stopping or overloaded.", "See `nomadstack status`, or wait with `nomadstack wait --for quorum`.");
+
+    private Problem Foreign() => new("nomad/foreign-answer", $"The answer at {endpoint.Text} is not Nomad's.", "Another program listens there, or a proxy is in between.", "`nomadstack status` shows where Nomad is.");
 }

@@ -121,7 +121,7 @@ internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, Htt
     {
         var answer = await Http.GetAsync(Node(nodeId) + "/allocations", NomadJson.Default.IReadOnlyListNodeAllocationReply, deadline, cancel);
         if (answer.IsNotFound) return new Answer<IReadOnlyList<NodeAllocation>>.Ok([]);
-        return answer.Map<IReadOnlyList<NodeAllocation>>(all => [.. all.Select(a => new NodeAllocation(a.ID ?? "", a.DesiredStatus == "run" && a.ClientStatus is "running" or "pending" or "unknown"))]);
+        return answer.Map<IReadOnlyList<NodeAllocation>>(all => [.. all.Select(a => a.ToAllocation())]);
     }
 
     public async Task<Answer<StateNote>> ReadNoteAsync(TimeSpan deadline, CancellationToken cancel) =>

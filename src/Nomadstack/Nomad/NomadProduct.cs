@@ -37,6 +37,10 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         return Directory.Exists(folder) ? [.. Directory.EnumerateDirectories(folder).Select(f => Path.GetFileName(f))] : [];
     }
 
+    public TaskMark? MarkOf(IReadOnlyList<string> environment) => TaskStops.MarkOf(environment);
+
+    public bool IsExecutor(IReadOnlyList<string> command) => TaskStops.IsExecutor(command, context.Paths.Client(row.Name));
+
     public string ServerJob(Product product, int count, PortPlan ports) => new ServerJob { Product = product, Count = count, Ports = ports }.Render();
 
     public string? MigratedJob(Product product, JobFacts registered, PortPlan ports) => Nomad.ServerJob.Migrate(product, registered, ports);

@@ -51,6 +51,9 @@ internal sealed record MembersReply(IReadOnlyList<MemberReply>? Members)
 
 internal sealed record JoinReply([property: JsonPropertyName("num_joined")] int NumJoined, [property: JsonPropertyName("error")] string? Error);
 
+/// <summary>A piece of a file that is streamed; without data it is a sign of life.</summary>
+internal sealed record LogFrame(byte[]? Data);
+
 internal sealed record JobRegisterReply(string? EvalID, long JobModifyIndex, string? Warnings);
 
 internal sealed record AllocationReply(string ID, string? Name, string? NodeID, string? NodeName, string? TaskGroup, string? DesiredStatus, string? DesiredDescription, string? ClientStatus, string? ClientDescription, long JobVersion, TransitionReply? DesiredTransition, DeploymentStatusReply? DeploymentStatus, string? FollowupEvalID, long CreateIndex, long ModifyIndex, long CreateTime, IReadOnlyDictionary<string, TaskStateReply>? TaskStates)
@@ -81,7 +84,20 @@ internal sealed record AllocationReply(string ID, string? Name, string? NodeID, 
     }
 }
 
-internal sealed record NodeAllocationReply(string? ID, string? DesiredStatus, string? ClientStatus);
+internal sealed record NodeAllocationReply(string? ID, string? DesiredStatus, string? ClientStatus, string? TaskGroup, NodeJobReply? Job)
+{
+    public NodeAllocation ToAllocation() => new(ID ?? "", DesiredStatus == "run" && ClientStatus is "running" or "pending" or "unknown")
+    {
+        Tasks = [.. (Job?.TaskGroups ?? []).Where(g => g.Name == TaskGroup).SelectMany(g => g.Tasks ?? []).Select(TaskStops.EndOf)],
+    };
+}
+
+internal sealed record NodeJobReply(IReadOnlyList<NodeGroupReply>? TaskGroups);
+
+internal sealed record NodeGroupReply(string? Name, IReadOnlyList<NodeTaskReply>? Tasks);
+
+/// <param name="KillTimeout">Nanoseconds.</param>
+internal sealed record NodeTaskReply(string? Name, string? Driver, string? KillSignal, long? KillTimeout);
 
 internal sealed record TokenReply(string? SecretID, string? Type);
 
@@ -100,6 +116,7 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 [JsonSerializable(typeof(TokenReply))]
 [JsonSerializable(typeof(JobRegisterReply))]
 [JsonSerializable(typeof(JoinReply))]
+[JsonSerializable(typeof(LogFrame))]
 [JsonSerializable(typeof(IReadOnlyList<AllocationReply>))]
 [JsonSerializable(typeof(IReadOnlyList<NodeAllocationReply>))]
 [JsonSerializable(typeof(IReadOnlyList<KeyReply>))]

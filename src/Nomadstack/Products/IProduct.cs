@@ -95,6 +95,12 @@ internal interface ISchedulerProduct : IProduct
     /// <summary>Names of the folders that this node's client keeps for allocations, ended ones included: they change when something is placed here.</summary>
     IReadOnlyList<string> AllocationsOnDisk();
 
+    /// <summary>The task that a process of this environment belongs to; null for none.</summary>
+    TaskMark? MarkOf(IReadOnlyList<string> environment);
+
+    /// <summary>Whether this is the command line of what stands between a client and a task's own process. It ends by itself, after the task.</summary>
+    bool IsExecutor(IReadOnlyList<string> command);
+
     /// <summary>The job that places servers of a product, as this release writes it.</summary>
     string ServerJob(Product product, int count, PortPlan ports);
 

@@ -52,7 +52,11 @@ internal sealed record AllocationFacts(string Id, string NodeId, string NodeName
 
 /// <summary>An allocation as far as its node must know.</summary>
 /// <param name="Live">Wanted, and not ended.</param>
-internal sealed record NodeAllocation(string Id, bool Live);
+internal sealed record NodeAllocation(string Id, bool Live)
+{
+    /// <summary>How its tasks are stopped.</summary>
+    public IReadOnlyList<TaskEnd> Tasks { get; init; } = [];
+}
 
 /// <param name="Index">What a writer insists on; 0 where there is none.</param>
 internal sealed record StateNote(string Text, long Index);

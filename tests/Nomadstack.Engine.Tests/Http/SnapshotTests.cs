@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Nomadstack.Engine.Http;
 using Nomadstack.Engine.Tests.Server;
@@ -64,7 +65,7 @@ public sealed class SnapshotTests
     public void ASnapshotLooksToNomadsToolsLikeOneOfItsOwn()
     {
         var state = "{}"u8.ToArray();
-        var archive = SnapshotArchive.Write(7, null, state, DateTimeOffset.UnixEpoch);
+        var archive = Archive(to => to.Write(state));
 
         using var gzip = new GZipStream(new MemoryStream(archive), CompressionMode.Decompress);
         using var tar = new TarReader(gzip);
@@ -74,6 +75,35 @@ public sealed class SnapshotTests
         // MessagePack: the header is a map of nothing; then a type, and bytes of a length of four bytes.
         content.ShouldBe([0x80, 0xFE, 0xC6, 0, 0, 0, 2, .. state]);
         SnapshotArchive.Read(archive).ToArray().ShouldBe(state);
+    }
+
+    [Fact]
+    public void SavingTakesNoMemoryOfTheStatesSizeAndLeavesNoFile()
+    {
+        const int Megabytes = 64;
+        var folder = Directory.CreateTempSubdirectory("nomadstack-snapshot-").FullName;
+        var block = new byte[1 << 20];
+        new Random(1).NextBytes(block);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var (archive, _) = SnapshotArchive.Write(folder, 7, null, to =>
+        {
+            for (var i = 0; i < Megabytes; i++) to.Write(block);
+        }, DateTimeOffset.UnixEpoch);
+
+        using (archive) archive.Length.ShouldBeGreaterThan(Megabytes << 20);
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(8 << 20);
+        Directory.GetFiles(folder).ShouldBeEmpty();
+        Directory.Delete(folder);
+    }
+
+    private static byte[] Archive(Action<Stream> save)
+    {
+        var (archive, digest) = SnapshotArchive.Write(Path.GetTempPath(), 7, null, save, DateTimeOffset.UnixEpoch);
+        using var all = new MemoryStream();
+        using (archive) archive.CopyTo(all);
+        digest.ShouldBe("sha-256=" + Convert.ToBase64String(SHA256.HashData(all.ToArray())));
+        return all.ToArray();
     }
 
     [Fact]

@@ -28,19 +28,22 @@ internal sealed class CountingMachine : IStateMachine
         }
     }
 
-    public Func<ReadOnlyMemory<byte>> Snapshot()
+    public Action<Stream> Snapshot()
     {
         var (count, last) = State;
-        return () =>
+        return to =>
         {
             var bytes = new byte[8];
             BinaryPrimitives.WriteInt64LittleEndian(bytes, count);
-            return (byte[])[.. bytes, .. Encoding.UTF8.GetBytes(last)];
+            to.Write([.. bytes, .. Encoding.UTF8.GetBytes(last)]);
         };
     }
 
-    public void Restore(ReadOnlyMemory<byte> snapshot)
+    public void Restore(Stream snapshot)
     {
-        lock (_lock) _state = (BinaryPrimitives.ReadInt64LittleEndian(snapshot.Span), Encoding.UTF8.GetString(snapshot.Span[8..]));
+        var count = new byte[8];
+        snapshot.ReadExactly(count);
+        using var rest = new StreamReader(snapshot, Encoding.UTF8);
+        lock (_lock) _state = (BinaryPrimitives.ReadInt64LittleEndian(count), rest.ReadToEnd());
     }
 }

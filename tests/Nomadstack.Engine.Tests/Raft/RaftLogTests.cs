@@ -196,7 +196,7 @@ public sealed class RaftLogTests
             string.Join(' ', Enumerable.Range(snapshot + 1, (int)(log.Last.Index - snapshot)).Select(i => log[i].Index)).ShouldBe(left);
             log.TermAt(snapshot).ShouldBe(1);
             recovered.Snapshot!.Configuration.ShouldBe(s_members);
-            storage.Snapshots.Load(recovered.Snapshot).ToArray().ShouldBe([1, 2, 3]);
+            storage.Snapshots.Bytes(recovered.Snapshot).ShouldBe([1, 2, 3]);
         }
     }
 
@@ -235,10 +235,67 @@ public sealed class RaftLogTests
         }
 
         to.Load(to.Open()!).Length.ShouldBe(1000);
-        from.Save(new(new(4, 1), s_members), default);
+        from.Save(new(new(4, 1), s_members), (byte[])[]);
         from.Fill(piece with { Offset = 0 }, 64).ShouldNotBeNull("the one before is kept for whoever is being sent it");
-        from.Save(new(new(5, 1), s_members), default);
+        from.Save(new(new(5, 1), s_members), (byte[])[]);
         from.Fill(piece with { Offset = 0 }, 64).ShouldBeNull();
+    }
+
+    /// <summary>Nor does reading it, checking it and sending it: what the process has is a few blocks.</summary>
+    [Fact]
+    public void ASnapshotTakesNoMemoryOfItsSize()
+    {
+        const int Megabytes = 64;
+        var path = Directory.CreateTempSubdirectory("nomadstack-raft-").FullName;
+        var store = new SnapshotStore(new RaftFolder(path));
+        var meta = new SnapshotMeta(new(3, 1), s_members);
+        var block = new byte[1 << 20];
+        new Random(1).NextBytes(block);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        store.Save(meta, to =>
+        {
+            for (var i = 0; i < Megabytes; i++) to.Write(block);
+        }).ShouldBe(Megabytes << 20);
+        new SnapshotStore(new RaftFolder(path)).Open().ShouldNotBeNull();
+        using (var state = store.Load(meta))
+        {
+            var read = new byte[1 << 20];
+            for (var i = 0; i < Megabytes; i++)
+            {
+                state.ReadExactly(read);
+                read.AsSpan().SequenceEqual(block).ShouldBeTrue();
+            }
+
+            state.ReadByte().ShouldBe(-1);
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(8 << 20);
+        Directory.GetFiles(path).ShouldHaveSingleItem();
+        Directory.Delete(path, recursive: true);
+    }
+
+    /// <summary>In the layout of the release before: one frame around position, membership and state.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    [InlineData(65536)]
+    [InlineData(65536 * 3 + 1)]
+    public void ASnapshotIsOneFrameHoweverItWasWritten(int size)
+    {
+        var state = new byte[size];
+        new Random(size).NextBytes(state);
+        var meta = new SnapshotMeta(new(3, 1), s_members);
+        var writer = new WireWriter();
+        writer.Position(meta.Position);
+        meta.Configuration.Write(writer);
+        writer.Bytes(state);
+        var store = new SnapshotStore(_disk);
+
+        store.Save(meta, state);
+
+        _disk.ContentOf(_disk.List().ShouldHaveSingleItem()).ShouldBe(Frame.Wrap(writer.Written, 0, 0));
+        store.Bytes(store.Open()!).ShouldBe(state);
     }
 
     [Fact]

@@ -49,6 +49,69 @@ public sealed class EndTests : IDisposable
         }
     }
 
+    /// <summary>A database that is not asked in its own way to end loses its orderly stop.</summary>
+    [Fact]
+    public async Task CtrlCStopsTasksWithTheSignalAndTheTimeOfTheirJobs()
+    {
+        var paths = new NodePaths(Path.Combine(_folder.Path, "data"));
+        var address = $"127.83.2.{Environment.ProcessId % 250 + 1}";
+        var (orderly, asked, left) = (Path.Combine(_folder.Path, "orderly"), Path.Combine(_folder.Path, "asked"), Path.Combine(_folder.Path, "left"));
+        var job = Path.Combine(_folder.Path, "job.hcl");
+        await File.WriteAllTextAsync(job, $$"""
+            job "db" {
+              type = "service"
+              group "g" {
+                task "orderly" {
+                  driver       = "raw_exec"
+                  kill_signal  = "SIGUSR1"
+                  kill_timeout = "20s"
+                  config {
+                    command = "/bin/sh"
+                    args    = ["-c", "trap 'sleep 1; echo saved >{{orderly}}; exit 0' USR1; echo starts; (sleep 600; echo >{{left}}) & while :; do sleep 0.1; done"]
+                  }
+                  resources { memory = 10 }
+                }
+                task "deaf" {
+                  driver       = "raw_exec"
+                  kill_timeout = "500ms"
+                  config {
+                    command = "/bin/sh"
+                    args    = ["-c", "trap 'echo asked >>{{asked}}' INT; trap '' TERM USR1; while :; do sleep 0.1; done"]
+                  }
+                  resources { memory = 10 }
+                }
+              }
+            }
+            """);
+        using var up = Built.Start($"exec $nomadstack up --engine embedded --no-consul --bind {address} --servers 1 --data-dir {paths.Data} 2>{_folder.Path}/said", _folder.Path);
+        try
+        {
+            using var agent = new AgentClient(paths, TimeProvider.System);
+            await Eventually(up, async () => (await agent.StatusAsync(default)).Cluster.State == "healthy");
+            (await Built.ShellAsync($"$nomadstack job run {job} --timeout 60s --data-dir {paths.Data}", _folder.Path)).Code.ShouldBe(0);
+            (await Built.ShellAsync($"$nomadstack job logs db --task orderly --data-dir {paths.Data}", _folder.Path)).Out.ShouldBe("starts\n");
+            var refused = await Built.ShellAsync($"$nomadstack --data-dir {paths.Data} job exec --task orderly db ls", _folder.Path);
+            refused.Code.ShouldBe(1);
+            refused.Error.ShouldContain("embedded engine does not answer GET");
+
+            Libc.Kill(up.Id, SignalNames.SIGINT).ShouldBe(0);
+            using var limit = new CancellationTokenSource(Built.Deadline);
+            await up.WaitForExitAsync(limit.Token);
+
+            up.ExitCode.ShouldBe(0, await File.ReadAllTextAsync(Path.Combine(_folder.Path, "said")));
+            (await File.ReadAllTextAsync(orderly)).ShouldBe("saved\n");
+            (await File.ReadAllTextAsync(asked)).ShouldBe("asked\n", "once, and then it was killed");
+            AgentPresence.ProcessesOf(paths).ShouldBeEmpty();
+            File.Exists(left).ShouldBeFalse();
+        }
+        finally
+        {
+            if (!up.HasExited) up.Kill();
+            foreach (var (pid, _) in AgentPresence.ProcessesOf(paths)) Libc.Kill(pid, 9);
+            if (Directory.Exists(paths.Run)) Directory.Delete(paths.Run, recursive: true);
+        }
+    }
+
     [Fact]
     public async Task AProcessThatIsKilledLeavesNothingInTheFolderForTemporaryFiles()
     {

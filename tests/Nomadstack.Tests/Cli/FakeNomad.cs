@@ -23,6 +23,9 @@ internal sealed class FakeNomad : IAsyncDisposable
 
     public ConcurrentQueue<string> Tokens { get; } = new();
 
+    /// <summary>Answers what it wants to answer by itself, and returns whether it did.</summary>
+    public Func<HttpContext, Task<bool>> First { get; set; } = _ => Task.FromResult(false);
+
     public static async Task<FakeNomad> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -30,6 +33,7 @@ internal sealed class FakeNomad : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         var app = builder.Build();
         var nomad = new FakeNomad(app);
+        app.UseWebSockets();
         app.Run(nomad.AnswerAsync);
         await app.StartAsync();
         return nomad;
@@ -53,6 +57,7 @@ internal sealed class FakeNomad : IAsyncDisposable
     {
         var call = $"{http.Request.Method} {http.Request.Path}";
         if (http.Request.Headers["X-Nomad-Token"].ToString() is { Length: > 0 } token) Tokens.Enqueue(token);
+        if (await First(http)) return;
         using var body = new StreamReader(http.Request.Body);
         if (http.Request.Method != "GET") Changes.Enqueue((call + http.Request.QueryString, await body.ReadToEndAsync()));
         if (!_answers.TryGetValue(call, out var answers)) _answers[call] = answers = new([(404, call + " is not scripted")]);

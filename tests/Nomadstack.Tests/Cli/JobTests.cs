@@ -86,11 +86,49 @@ public sealed class JobTests : IAsyncLifetime
         typed.Error.ToString().ShouldContain("aaaabbbb on n2, task app: no such file: /bin/app");
     }
 
+    /// <summary>Nomad keeps the last events alone, and those are soon about restarts.</summary>
+    [Fact]
+    public async Task TheFirstFailureOfATaskIsShownAtOnceWithItsNodeAndStaysTheReason()
+    {
+        const string Unhealthy = """{"JobVersion":4,"Status":"running","TaskGroups":{"g":{"DesiredTotal":6,"HealthyAllocs":0}}}""";
+        _nomad.On("GET /v1/evaluation/11112222-3333", """{"Status":"complete","DeploymentID":"dep"}""")
+            .On("GET /v1/deployment/dep", Unhealthy, Unhealthy, """{"JobVersion":4,"Status":"failed","StatusDescription":"Failed due to progress deadline","TaskGroups":{"g":{"DesiredTotal":6,"HealthyAllocs":0}}}""")
+            .On("GET /v1/job/web/allocations",
+                Allocation("pending", """{"Time":1,"Type":"Received"},{"Time":2,"Type":"Driver Failure","DisplayMessage":"no such file: /bin/app"},{"Time":3,"Type":"Restarting","DisplayMessage":"Task restarting in 15s"}"""),
+                Allocation("failed", """{"Time":8,"Type":"Driver Failure","DisplayMessage":"another one"},{"Time":9,"Type":"Not Restarting","DisplayMessage":"Exceeded allowed attempts"}"""));
+        var typed = new Typed();
+
+        (await typed.RunAsync("job", "run", _file, "--data-dir", _host.Paths.Data)).ShouldBe(1);
+
+        var said = typed.Error.ToString();
+        said.ShouldContain("!! aaaabbbb on n2, task app: no such file: /bin/app\n");
+        said.IndexOf("!! aaaabbbb", StringComparison.Ordinal).ShouldBeLessThan(said.IndexOf("error:", StringComparison.Ordinal));
+        said.ShouldContain("why:   Failed due to progress deadline. aaaabbbb on n2, task app: no such file: /bin/app");
+        said.ShouldNotContain("another one");
+
+        static string Allocation(string status, string events) =>
+            $$$$"""[{"ID":"older","NodeName":"n1","JobVersion":3,"TaskStates":{"app":{"Events":[{"Time":0,"Type":"Driver Failure"}]}}},{"ID":"aaaabbbbcccc","NodeName":"n2","JobVersion":4,"ClientStatus":"{{{{status}}}}","DesiredStatus":"run","TaskStates":{"app":{"Events":[{{{{events}}}}]}}}]""";
+    }
+
+    [Theory]
+    [InlineData("""{"Type":"Terminated","ExitCode":1}""", true)]
+    [InlineData("""{"Type":"Terminated","Details":{"exit_code":"137"}}""", true)]
+    [InlineData("""{"Type":"Terminated","ExitCode":0,"Details":{"exit_code":"0"}}""", false)]
+    [InlineData("""{"Type":"Restarting"}""", false)]
+    [InlineData("""{"Type":"Task hook failed"}""", true)]
+    public void WhatATaskDidIsToldFromWhatIsDoneAboutIt(string json, bool failure)
+    {
+        using var document = JsonDocument.Parse(json);
+
+        Nomadstack.Cli.Job.TaskFailures.IsFailure(document.RootElement).ShouldBe(failure);
+    }
+
     [Fact]
     public async Task ADeploymentIsFollowedToItsEndThroughALossOfTheLeader()
     {
         _nomad.On("GET /v1/evaluation/11112222-3333", """{"Status":"complete","DeploymentID":"dep"}""")
             .Refuse("GET /v1/deployment/dep", 500, "No cluster leader")
+            .On("GET /v1/job/web/allocations", "[]")
             .On("GET /v1/deployment/dep", """{"Status":"running","TaskGroups":{"g":{"DesiredTotal":2,"HealthyAllocs":1}}}""", """{"Status":"successful","TaskGroups":{"g":{"DesiredTotal":2,"HealthyAllocs":2}}}""");
         var typed = new Typed();
 

@@ -30,6 +30,8 @@ internal sealed class Typed
 
     public CancellationToken HardStop { get; init; }
 
+    public Func<Uri, CancellationToken, Task<bool>> Listens { get; init; } = (_, _) => Task.FromResult(true);
+
     public ProgramImage? Became { get; private set; }
 
     public AgentOptions? Started { get; private set; }
@@ -46,12 +48,16 @@ internal sealed class Typed
         Out = Out,
         Error = Error,
         In = new StringReader(Input),
+        RawOut = new TranscriptBytes(Out),
+        RawError = new TranscriptBytes(Error),
+        RawIn = () => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(Input)),
         Time = TimeProvider.System,
         Variable = name => _variables.GetValueOrDefault(name),
         LiveError = Live,
         LiveOut = Live,
         Unicode = Unicode,
         Width = Width,
+        Listens = Listens,
         Self = Self,
         User = User,
         Alias = Alias,

@@ -54,6 +54,44 @@ public sealed class UpTests : IDisposable
     }
 
     [Fact]
+    public async Task ItIsReadyOnceTheAddressesThatItPrintsAnswer()
+    {
+        using var interrupt = new CancellationTokenSource();
+        var listens = false;
+        var typed = new Typed { Daemon = DaemonAsync, Listens = (_, _) => Task.FromResult(Volatile.Read(ref listens)) };
+        var up = typed.RunAsync(interrupt.Token, "up", "--data-dir", _paths.Data);
+
+        await Eventually(() => typed.Error.ToString().Contains("wait for Nomad to answer at http://127.0.0.1:4646", StringComparison.Ordinal), typed);
+        typed.Error.ToString().ShouldNotContain("ok ready");
+        Volatile.Write(ref listens, true);
+
+        await Eventually(() => typed.Error.ToString().Contains("ok ready", StringComparison.Ordinal), typed);
+        await interrupt.CancelAsync();
+        (await up).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task WhatTheStopWaitsForIsShown()
+    {
+        using var interrupt = new CancellationTokenSource();
+        var up = new Typed { Live = true, Daemon = DaemonAsync };
+        var goOn = new TaskCompletionSource();
+        _agent.OnStop = async () =>
+        {
+            up.Started!.Waiting!("wait for tasks to end: db of 1234abcd");
+            await goOn.Task;
+            _stopped.TrySetResult();
+        };
+        var running = up.RunAsync(interrupt.Token, "up", "--data-dir", _paths.Data);
+        await Eventually(() => up.Error.ToString().Contains("Ctrl-C stops everything", StringComparison.Ordinal), up);
+        await interrupt.CancelAsync();
+
+        await Eventually(() => up.Error.ToString().Contains("wait for tasks to end: db of 1234abcd", StringComparison.Ordinal), up);
+        goOn.SetResult();
+        (await running).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task SaysWhatProvidesNomadAndWhyWhatRootWouldAddAndHowToGoOn()
     {
         using var interrupt = new CancellationTokenSource();

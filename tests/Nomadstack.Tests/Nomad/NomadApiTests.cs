@@ -328,4 +328,22 @@ public sealed class NomadApiTests
 
         server.Asked.ShouldHaveSingleItem().Call.ShouldBe(asked);
     }
+
+    /// <summary>What is stopped without its client is stopped as its client would.</summary>
+    [Fact]
+    public async Task AnAllocationOfANodeSaysHowItsTasksAreStopped()
+    {
+        var api = Api(200, """
+            [{"ID":"a1","DesiredStatus":"run","ClientStatus":"running","TaskGroup":"g","Job":{"TaskGroups":[{"Name":"other","Tasks":[{"Name":"no"}]},{"Name":"g","Tasks":[
+              {"Name":"db","Driver":"docker","KillSignal":"SIGUSR1","KillTimeout":20000000000},
+              {"Name":"web","Driver":"raw_exec","KillSignal":"","KillTimeout":5000000000},
+              {"Name":"odd","Driver":"podman"}]}]}},
+             {"ID":"a2","DesiredStatus":"stop","ClientStatus":"complete","TaskGroup":"g","Job":null}]
+            """);
+
+        (await api.AllocationsOnAsync("n1", NomadApi.Quick, default)).Try(out var all).ShouldBeTrue();
+
+        all!.Select(a => (a.Id, a.Live)).ShouldBe([("a1", true), ("a2", false)]);
+        all![0].Tasks.ShouldBe([new("db", 10, TimeSpan.FromSeconds(20)), new("web", 2, TimeSpan.FromSeconds(5)), new("odd", 15, TimeSpan.FromSeconds(5))]);
+    }
 }

@@ -33,6 +33,10 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
         public Task<string?> NodeIdAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult<string?>(node);
     }
 
+    public TaskMark? MarkOf(IReadOnlyList<string> environment) => null;
+
+    public bool IsExecutor(IReadOnlyList<string> command) => false;
+
     public string ServerJob(Product product, int count, PortPlan ports) => new JsonObject { ["ID"] = product.JobId, ["TaskGroups"] = new JsonArray(new JsonObject { ["Name"] = "server", ["Count"] = count }) }.ToJsonString();
 
     public string? MigratedJob(Product product, JobFacts registered, PortPlan ports) =>

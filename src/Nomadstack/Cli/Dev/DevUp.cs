@@ -140,7 +140,11 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         {
             var (node, status) = await AnswerAsync(() => { }, cancel);
             foreach (var news in watch.News()) progress.Failed(news);
-            if (IsWhole(status))
+            if (IsWhole(status) && await SilentAsync(node, cancel) is { } silent)
+            {
+                progress.Waiting($"wait for {silent}", here.Time.GetElapsedTime(started));
+            }
+            else if (IsWhole(status))
             {
                 progress.Done("every node healthy", here.Time.GetElapsedTime(started));
                 return node;
@@ -168,6 +172,12 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal, cut the power of one node or of all, restore it, and watch:");
         if (here.Alias is { } alias) progress.Command(alias);
         foreach (var command in new[] { "dev kill n2", "dev power-cut", "dev power-on", "status --watch" }) progress.Command($"nomadstack{folder} {command}");
+    }
+
+    private async Task<string?> SilentAsync(DevNode node, CancellationToken cancel)
+    {
+        using var agent = Client(node);
+        return await Listening.SilentAsync(here, await agent.EndpointsAsync(cancel), cancel);
     }
 
     /// <summary>A cluster of one that is about to grow is healthy too. This asks for all nodes, and for as many servers as they allow.</summary>

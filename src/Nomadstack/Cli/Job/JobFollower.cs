@@ -16,6 +16,7 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500);
 
     private readonly long _started = time.GetTimestamp();
+    private readonly TaskFailures _failures = new();
 
     /// <summary>Returns when every allocation runs or is complete, and says which.</summary>
     /// <exception cref="ProblemException">Something could not be placed, or an allocation or the deployment failed.</exception>
@@ -28,6 +29,7 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
         {
             var current = (await jobs.AllocationsAsync(job, cancel)).Items()
                 .Where(a => a.Number("JobVersion") == version && a.Text("DesiredStatus") != "stop").ToList();
+            ShowFailures(current);
             if (current.FirstOrDefault(a => a.Text("ClientStatus") is "failed" or "lost") is { ValueKind: JsonValueKind.Object } failed) throw Failed(job, failed);
             var pending = current.Where(a => a.Text("ClientStatus") == "pending").ToList();
             if (pending.Count > 0) return (null, $"{current.Count - pending.Count} of {current.Count} allocations run; {Describe(pending[0])}");
@@ -68,15 +70,18 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
         var groups = deployment.Members("TaskGroups").Select(g => g.Value).ToList();
         var (healthy, desired) = (groups.Sum(g => g.Number("HealthyAllocs")), groups.Sum(g => g.Number("DesiredTotal")));
         var description = deployment.Text("StatusDescription");
+        // Nomad's list of allocations does not name their deployment.
+        var allocations = (await jobs.AllocationsAsync(job, cancel)).Items().Where(a => a.Number("JobVersion") == deployment.Number("JobVersion")).ToList();
+        ShowFailures(allocations);
         switch (deployment.Text("Status"))
         {
             case "successful":
                 return (string.Create(CultureInfo.InvariantCulture, $"{healthy} of {desired} allocations healthy"), "");
             case "failed" or "cancelled":
-                var allocations = (await jobs.AllocationsAsync(job, cancel)).Items().Where(a => a.Text("DeploymentID") == id).ToList();
                 var culprit = allocations.FirstOrDefault(a => a.Text("ClientStatus") == "failed");
-                var why = culprit.ValueKind == JsonValueKind.Object ? $"{description}. {Describe(culprit)}" : description;
-                throw new ProblemException(JobProblems.DeploymentFailed(job, deployment.Text("Status"), $"{healthy} of {desired}", why, Look(culprit)));
+                var cause = _failures.First.Length > 0 ? _failures.First : culprit.ValueKind == JsonValueKind.Object ? Describe(culprit) : "";
+                var why = cause.Length > 0 ? $"{description}. {cause}" : description;
+                throw new ProblemException(JobProblems.DeploymentFailed(job, deployment.Text("Status"), $"{healthy} of {desired}", why, Look(job, culprit)));
             case "paused" or "running" when groups.Any(g => g.Number("DesiredCanaries") > 0 && !g.True("Promoted") && g.Items("PlacedCanaries").Count() >= g.Number("DesiredCanaries") && g.Number("HealthyAllocs") >= g.Number("DesiredCanaries") && !g.True("AutoPromote")):
                 return ($"canaries healthy; promote them with `nomadstack nomad deployment promote {id}`", "");
             default:
@@ -110,12 +115,18 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
         }
     }
 
-    private static ProblemException Failed(string job, JsonElement allocation) =>
-        new(JobProblems.AllocationFailed(job, allocation.Text("ClientStatus"), Describe(allocation), Look(allocation)));
+    /// <summary>At once, and above what is waited for: whoever sees it need not wait for the end.</summary>
+    private void ShowFailures(IEnumerable<JsonElement> allocations)
+    {
+        foreach (var failure in _failures.Look(allocations)) progress.Failed(failure);
+    }
 
-    private static string Look(JsonElement allocation) =>
+    private ProblemException Failed(string job, JsonElement allocation) =>
+        new(JobProblems.AllocationFailed(job, allocation.Text("ClientStatus"), _failures.First.Length > 0 ? _failures.First : Describe(allocation), Look(job, allocation)));
+
+    private static string Look(string job, JsonElement allocation) =>
         allocation.ValueKind == JsonValueKind.Object
-            ? $"See `nomadstack nomad alloc status {Short(allocation)}` and `nomadstack nomad alloc logs -stderr {Short(allocation)}`."
+            ? $"See `nomadstack job status {job}` and `nomadstack job logs --stderr {AllocationChoice.Short(allocation.Text("ID"))}`."
             : "See the job's allocations with `nomadstack job status`.";
 
     /// <summary>The newest thing that happened in an allocation, from its tasks' events.</summary>
@@ -124,11 +135,6 @@ internal sealed class JobFollower(JobsApi jobs, ProgressWriter progress, TimePro
         var newest = allocation.Members("TaskStates")
             .SelectMany(task => task.Value.Items("Events").Select(e => (Task: task.Name, Event: e)))
             .OrderBy(e => e.Event.Number("Time")).LastOrDefault();
-        var where = $"{Short(allocation)} on {(allocation.Text("NodeName") is { Length: > 0 } node ? node : "a node")}";
-        if (newest.Task is null) return $"{where} has not started yet";
-        var text = newest.Event.Text("DisplayMessage") is { Length: > 0 } shown ? shown : newest.Event.Text("Type");
-        return $"{where}, task {newest.Task}: {text.TrimEnd('.')}";
+        return newest.Task is null ? $"{TaskFailures.Where(allocation)} has not started yet" : TaskFailures.Describe(allocation, newest.Task, newest.Event);
     }
-
-    private static string Short(JsonElement allocation) => allocation.Text("ID") is { Length: > 8 } id ? id[..8] : allocation.Text("ID");
 }

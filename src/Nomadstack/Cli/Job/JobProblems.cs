@@ -47,4 +47,40 @@ internal static class JobProblems
         $"An allocation of job {job} is {status}.",
         why,
         fix);
+
+    public static Problem NoAllocations(string job) => new(
+        "job/no-allocations",
+        $"Job {job} has no allocations.",
+        "None was placed yet, or they were removed after they ended. A periodic or parameterized job has them under the ids of its children.",
+        "See `nomadstack job status`.");
+
+    public static Problem UnknownTarget(string target) => new(
+        "job/unknown",
+        $"There is no job {target}, and no allocation whose id begins with it.",
+        "",
+        "`nomadstack job status` lists all jobs, and `nomadstack job status JOB` its allocations. Set NOMAD_NAMESPACE for another namespace.");
+
+    public static Problem SeveralAllocations(string target, IEnumerable<string> allocations) => new(
+        "job/ambiguous",
+        $"{target} means several allocations.",
+        $"They are {string.Join(", ", allocations)}.",
+        "Name one of them.");
+
+    public static Problem SeveralTasks(string allocation, IEnumerable<string> tasks) => new(
+        "job/ambiguous",
+        $"Allocation {allocation} has several tasks.",
+        $"They are {string.Join(", ", tasks)}.",
+        "Name one of them with --task.");
+
+    public static Problem NoTask(string target, string task, IEnumerable<string> tasks) => new(
+        "job/no-task",
+        $"{target} has no task {task}.",
+        $"Its tasks are {string.Join(", ", tasks)}.",
+        "Name one of them with --task.");
+
+    public static Problem TooManyLogs(string target, int count, int most) => new(
+        "job/ambiguous",
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{target} has {count} logs; at most {most} are followed at once."),
+        "Nomad takes 100 connections of one caller.",
+        "Name an allocation or a --task.");
 }

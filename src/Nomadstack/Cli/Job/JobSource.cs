@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using Nomadstack.Cluster;
-using Nomadstack.Nomad;
 
 namespace Nomadstack.Cli.Job;
 
 /// <summary>A job file in the form the API wants. JSON is sent as it is; HCL goes through the engine's own parser.</summary>
 internal static class JobSource
 {
-    public static async Task<JsonElement> ReadAsync(string file, TextReader input, JobsApi jobs, CancellationToken cancel)
+    public static async Task<JsonElement> ReadAsync(string file, TextReader input, Func<string, CancellationToken, Task<JsonElement>> parse, CancellationToken cancel)
     {
         var text = await TextAsync(file, input, cancel);
         if (text.Trim().Length == 0)
             throw new ProblemException(JobProblems.Empty(file));
-        if (!text.AsSpan().TrimStart().StartsWith("{")) return await jobs.ParseAsync(text, cancel);
+        if (!text.AsSpan().TrimStart().StartsWith("{")) return await parse(text, cancel);
         try
         {
             using var document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });

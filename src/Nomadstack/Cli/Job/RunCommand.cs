@@ -20,7 +20,7 @@ internal sealed class RunCommand : Command
             var jobs = await JobsEndpoint.FindAsync(here, global, parse, cancel);
             var progress = new ProgressWriter(here);
             var started = here.Time.GetTimestamp();
-            var job = await JobSource.ReadAsync(parse.GetRequiredValue(file), here.In, jobs, cancel);
+            var job = await JobSource.ReadAsync(parse.GetRequiredValue(file), here.In, jobs.ParseAsync, cancel);
             var registered = await jobs.RegisterAsync(job, cancel);
             var id = job.Text("ID");
             var evaluation = registered.Text("EvalID");

@@ -11,6 +11,7 @@ internal sealed class NodeOptions
 {
     private readonly GlobalOptions _global;
     private readonly Option<string?> _bind, _name, _join, _tokenFile, _fetchFrom;
+    private readonly Option<TimeSpan?> _longestKillTimeout;
     private readonly ProgramOptions _programs;
     private readonly Option<string> _engine;
     private readonly Option<IReadOnlyList<KeyValuePair<string, int>>> _ports;
@@ -25,10 +26,12 @@ internal sealed class NodeOptions
         _engine = Setting.OneOf(here, "--engine", $"What provides {ProductTable.Known.Scheduler.Title}", AgentOptions.AnyEngine, AgentOptions.AnyEngine, ProductTable.Known.Scheduler.Name, AgentOptions.EmbeddedEngine);
         _fetchFrom = Setting.Text(here, "--fetch-from", "URL|DIR|never", "Where a new cluster downloads a program that this machine does not have (default: HashiCorp's releases)");
         _ports = Setting.Many(here, "--port", "NAME=PORT", "Use another port than the default, such as nomad-client-http=14646; may be repeated", Port);
+        _longestKillTimeout = Setting.Span(here, "--max-kill-timeout", "The longest time that a task gets to end when everything is stopped (default: 30s, as in Nomad)");
         foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine }) command.Options.Add(option);
         _programs = new(command, here, "-program", "to use");
         command.Options.Add(_fetchFrom);
         command.Options.Add(_ports);
+        command.Options.Add(_longestKillTimeout);
     }
 
     public AgentOptions Read(ParseResult parse, int servers = 3, IReadOnlyList<string>? without = null)
@@ -53,6 +56,7 @@ internal sealed class NodeOptions
         Ports: parse.GetValue(_ports)!.GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value))
     {
         FetchFrom = parse.GetValue(_fetchFrom),
+        LongestKillTimeout = parse.GetValue(_longestKillTimeout) ?? TaskEndDecision.DefaultLongest,
     };
 
     private static KeyValuePair<string, int> Port(string text)

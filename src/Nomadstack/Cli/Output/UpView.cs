@@ -28,6 +28,9 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
     /// <summary>Takes what the agent waits for before it answers.</summary>
     public void Waiting(string what) => _waits = what;
 
+    /// <summary>What the agent waits for, as it said itself; empty for nothing.</summary>
+    public string WaitsFor => _waits;
+
     /// <summary>Ends with the daemon.</summary>
     /// <exception cref="ProblemException">The cluster could not be made or joined.</exception>
     public async Task ShowUntilAsync(Task daemon, CancellationToken cancel)
@@ -100,9 +103,16 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         // A single node that waits for more servers is as ready as it can be alone: writes are possible and nothing is under way.
         if (!_ready && !busy && status.Cluster.State == "healthy")
         {
+            var where = await agent.EndpointsAsync(cancel);
+            if (await Listening.SilentAsync(here, where, cancel) is { } silent)
+            {
+                progress.Waiting($"wait for {silent}", here.Time.GetElapsedTime(_started));
+                return;
+            }
+
             _ready = true;
             progress.Done("ready", here.Time.GetElapsedTime(_started));
-            await ShowWhereAsync(status, cancel);
+            ShowWhere(status, where);
         }
         else if (_ready && state != _lastState) progress.Note(state);
         else if (!_ready && !busy) progress.Waiting(state, here.Time.GetElapsedTime(_started));
@@ -110,7 +120,7 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         _lastState = state;
     }
 
-    private async Task ShowWhereAsync(StatusDocument status, CancellationToken cancel)
+    private void ShowWhere(StatusDocument status, Endpoints where)
     {
         if (json)
         {
@@ -118,7 +128,6 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
             return;
         }
 
-        var where = await agent.EndpointsAsync(cancel);
         var folder = dataDir is null ? "" : $" --data-dir {dataDir}";
         foreach (var (product, at) in where.Products.Where(p => p.Value.Address is not null)) progress.Note($"{StatusText.Title(product)} is at {at.Address}");
         if (!IPAddress.TryParse(status.Node.Address, out var address) || IPAddress.IsLoopback(address)) progress.Note($"no other machine can join, because this node's address is {status.Node.Address}; for another one, use --bind IP at the first start on a data folder");

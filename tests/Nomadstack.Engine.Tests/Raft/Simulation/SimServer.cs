@@ -62,7 +62,7 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
             Machine = new();
             SeenApplied = recovered.Snapshot?.Position.Index ?? 0;
             (SeenCommit, SeenTerm, LedUpTo) = (SeenApplied, recovered.HardState.Term, null);
-            if (recovered.Snapshot is { } snapshot) Machine.Restore(_storage.Snapshots.Load(snapshot));
+            if (recovered.Snapshot is { } snapshot) Machine.Restore(_storage.Snapshots.Bytes(snapshot));
             if (cluster.Mutation == Mutation.AppliesTwice && Machine.Count > 0) Machine.Append(Machine.Values[^1]);
             Core = new(id, cluster.Options, new Random(random.Next()), recovered, Clock);
             cluster.Trace($"{id} starts in term {recovered.HardState.Term} with a log from {recovered.Base.Index} to {Core.Last.Index}");
@@ -217,7 +217,7 @@ internal sealed class SimServer(string id, SimCluster cluster, Random random)
 
     private void Restore(SnapshotMeta snapshot)
     {
-        Machine.Restore(_storage!.Snapshots.Load(snapshot));
+        Machine.Restore(_storage!.Snapshots.Bytes(snapshot));
         cluster.Invariants.Restored(this, snapshot);
         // What became of the writes below it nobody knows.
         foreach (var index in _writes.Keys.Where(i => i <= snapshot.Position.Index).ToList()) _writes.Remove(index);
