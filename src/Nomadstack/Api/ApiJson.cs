@@ -19,6 +19,8 @@ namespace Nomadstack.Api;
 [JsonSerializable(typeof(TokenCreated))]
 [JsonSerializable(typeof(IReadOnlyList<TokenStatus>), TypeInfoPropertyName = "Tokens")]
 [JsonSerializable(typeof(Endpoints))]
+[JsonSerializable(typeof(ProgramRequest))]
+[JsonSerializable(typeof(ProgramUsed))]
 [JsonSerializable(typeof(VersionDocument))]
 [JsonSerializable(typeof(Problem))]
 internal sealed partial class ApiJson : JsonSerializerContext

@@ -39,7 +39,13 @@ internal sealed record EngineVersion(string Kind, string Version)
 
     /// <summary>Why it is this one, or why there is none: a few words to print after the name.</summary>
     public string Why { get; init; } = "";
+
+    /// <summary>Another program, found where this node would look today, that it does not use; null for none.</summary>
+    public OfferedProgram? Offered { get; init; }
 }
+
+/// <summary>A program that <c>nomadstack program use</c> would take.</summary>
+internal sealed record OfferedProgram(string Version, string Program);
 
 /// <param name="ManagedBy"><c>job|bootstrap</c>.</param>
 /// <param name="State"><c>running|lingering|stopped|unreachable</c>.</param>

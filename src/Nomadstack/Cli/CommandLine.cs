@@ -76,6 +76,7 @@ internal static class CommandLine
             new RecoverCommand(here, global),
             new Command("token", "Manage the tokens that let nodes join") { new CreateCommand(here, global), new Token.ListCommand(here, global), new RevokeCommand(here, global) },
             new Command("node", "Manage the nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
+            new Command("program", "Manage the programs that this node runs") { new Programs.UseCommand(here, global) },
             new Command("job", "Run, stop and show jobs through the Nomad API") { new RunCommand(here, global), new StopCommand(here, global), new Job.StatusCommand(here, global) },
             new Command("dev", "Cut and restore the power of the nodes of `up --dev-nodes`") { new KillCommand(here, global), new PowerCutCommand(here, global), new PowerOnCommand(here, global) },
             .. ProgramCommand.All(here, global),

@@ -67,13 +67,20 @@ internal static class Examination
 
     private static Finding Program(DoctorFacts facts, Product product, ProgramFinding finding) => finding switch
     {
-        ProgramFinding.Found found => Finding.Ok(product.Name, $"{product.Title} {found.Program.Version}, {found.Program.Path} ({InstalledPrograms.Origin(facts.Paths, found.Program.Path)})"),
+        ProgramFinding.Found found => Finding.Ok(product.Name, $"{product.Title} {found.Program.Version}, {found.Program.Path} ({Origin(facts, product, found.Program)}){Offer(facts, product)}"),
         // Not unpacked yet: the first agent does that.
         ProgramFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == product.Name) is { } carried => Finding.Ok(product.Name, $"{product.Title} {carried.Version}, in the bundle"),
         ProgramFinding.Missing missing => Finding.Warning(product.Name, missing.Problem),
         ProgramFinding.Unusable unusable => Finding.Problem(product.Name, unusable.Problem),
         _ => throw new InvalidOperationException($"unknown finding {finding}"),
     };
+
+    private static string Origin(DoctorFacts facts, Product product, ProductProgram program) =>
+        facts.Own.GetValueOrDefault(product.Name) is { IsCopy: true } own ? $"this node's copy of {own.Source}" : InstalledPrograms.Origin(facts.Paths, program.Path);
+
+    /// <summary>No warning: somebody may want it to stay so.</summary>
+    private static string Offer(DoctorFacts facts, Product product) =>
+        facts.Offers.GetValueOrDefault(product.Name) is { } offer ? $"; {offer.Version} at {offer.Path} is not used, `nomadstack program use {product.Name}` takes it" : "";
 
     private static IEnumerable<Finding> Network(DoctorFacts facts)
     {

@@ -71,7 +71,7 @@ internal sealed class StatusReader(
     {
         if (cluster is not null && !context.Products.Contains(product)) return new(EngineKind.None, "") { Why = "this cluster was made without it" };
         return programs.Find(product) is { } program
-            ? new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why }
+            ? new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why, Offered = programs.Offers.TryGetValue(product.Name, out var offer) ? new(offer.Version, offer.Path) : null }
             : new(EngineKind.None, "") { Why = programs.Without.GetValueOrDefault(product.Name, "") };
     }
 

@@ -43,6 +43,9 @@ internal sealed record AgentOptions(
     /// <summary>Told what the start waits for before the agent can answer for itself; nothing when that has come.</summary>
     public Action<string>? Waiting { get; init; }
 
+    /// <summary>The absolute path of the program that an option names for a product; null for none.</summary>
+    public string? Named(Product product) => Programs.GetValueOrDefault(product.Name) is { } file ? Path.GetFullPath(file) : null;
+
     /// <summary>The given plan with the asked-for ports in their places.</summary>
     public PortPlan PortsOver(PortPlan plan) => Ports.Aggregate(plan, (sofar, port) => PortNames.All[port.Key](sofar, port.Value));
 }

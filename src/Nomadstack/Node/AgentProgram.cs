@@ -52,13 +52,13 @@ internal static class AgentProgram
         var membership = new Membership(paths, node, time);
         membership.Load();
         var context = new NodeContext(node, paths, membership, ProductTable.Known, time, logs);
-        var programs = await new ProgramChoice(options, context).MakeAsync(cancel);
+        var (programs, offers) = await new ProgramChoice(options, context).MakeAsync(cancel);
         // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
         var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current is null ? context.Table.Stack.Where(p => programs.Find(p) is not null) : context.Products, bootstrap: membership.Current is null && options.Join is null, member: membership.Current is not null), cancel);
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
         var supervised = new ConcurrentBag<SupervisedProcess>();
-        var parts = Wire(context, programs, Supervise);
+        var parts = Wire(context, programs, offers, Supervise);
         // Everything that would make the start fail later is checked before anything is written or started.
         await checks;
         if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
@@ -121,7 +121,7 @@ internal static class AgentProgram
         }
     }
 
-    private static DaemonParts Wire(NodeContext context, NodePrograms programs, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
+    private static DaemonParts Wire(NodeContext context, NodePrograms programs, ProgramOffers offers, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
     {
         var (node, paths, membership, table, time, logs) = context;
         var processLog = logs.CreateLogger("Nomadstack.Processes");
@@ -152,7 +152,7 @@ internal static class AgentProgram
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
         var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync, status.LacksAsync);
-        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), keepers, bootstrap, new(context, jobs), peers, status);
+        return new(context, programs, offers, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), keepers, bootstrap, new(context, jobs), peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }

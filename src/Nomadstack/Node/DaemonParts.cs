@@ -14,6 +14,7 @@ namespace Nomadstack.Node;
 internal sealed record DaemonParts(
     NodeContext Context,
     NodePrograms Programs,
+    ProgramOffers Offers,
     IReadOnlyDictionary<string, IProduct> Products,
     ISchedulerProduct Scheduler,
     OperationLog Operations,

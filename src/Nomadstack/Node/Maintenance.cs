@@ -9,7 +9,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>What wants to be done now and then: logs, configurations of today, old folders, memory.</summary>
+/// <summary>What wants to be done now and then: logs, configurations of today, programs that are offered, old folders, memory.</summary>
 internal sealed class Maintenance(DaemonParts parts)
 {
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(15);
@@ -39,8 +39,10 @@ internal sealed class Maintenance(DaemonParts parts)
         }
 
         await LookForLeaderAsync(cancel);
+        await parts.Offers.LookAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
         foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and was deleted", folder, Retirement.Kept.TotalDays);
+        parts.Offers.RemoveUnused();
         Context.Membership.Prune();
         MemoryAtRest.Release();
     }

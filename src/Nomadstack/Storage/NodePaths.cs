@@ -37,6 +37,10 @@ internal sealed class NodePaths
     public string Secrets => Path.Combine(Data, "secrets");
 
     public string Binaries => Path.Combine(Data, "bin");
+
+    /// <summary>This node's own copies of programs that others may replace.</summary>
+    public string Programs => Path.Combine(Data, "programs");
+
     public string Log => Path.Combine(Data, "log");
     public string Retired => Path.Combine(Data, "retired");
     public string Processes => Path.Combine(Data, "processes");

@@ -175,6 +175,20 @@ public sealed class ExaminationTests
     }
 
     [Fact]
+    public void AProgramThatIsOnThePathAndNotUsedIsToldWithTheCommandThatTakesIt()
+    {
+        var finding = Examination.Of(s_good with
+        {
+            Own = new Dictionary<string, OwnProgram> { [Role.Nomad] = new("1.9.5", "/data/programs/nomad/1.9.5-0/nomad", "", "0", "/usr/bin/nomad", "", "installed") },
+            Offers = new Dictionary<string, ProgramOffer> { [Role.Nomad] = new("1.10.5", "/usr/bin/nomad") },
+        }).Single(f => f.Check == "nomad");
+
+        finding.What.ShouldContain("(this node's copy of /usr/bin/nomad)");
+        finding.What.ShouldContain("1.10.5 at /usr/bin/nomad is not used, `nomadstack program use nomad` takes it");
+        finding.State.ShouldBe(Finding.Fine);
+    }
+
+    [Fact]
     public void ABundledConsulNeedsItsPortsToo()
     {
         var facts = s_good with

@@ -19,6 +19,7 @@ internal static class StatusText
         if (cluster.State == "none") Paragraph(output, "Make one with `nomadstack bootstrap`, or join one: `nomadstack agent --join HOST --token-file FILE`.");
         foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
         Paragraph(output, $"engine: {string.Join(", ", status.Engine.Select(e => e.Value.Kind == EngineVersion.None ? $"without {Title(e.Key)}" : Name(e.Value)))}; nomadstack {status.Node.Version}");
+        foreach (var (product, engine) in status.Engine.Where(e => e.Value.Offered is not null)) Paragraph(output, Offer(product, engine.Version, engine.Offered!.Version, engine.Offered.Program));
 
         if (status.Servers.Count > 0)
         {
@@ -64,6 +65,10 @@ internal static class StatusText
             _ => $"{name}: tolerates the failure of {role.Failures} servers.",
         };
     }
+
+    /// <summary>A program that is there and not used.</summary>
+    public static string Offer(string product, string own, string version, string program) =>
+        $"{Title(product)} {version} at {program} is not used; this node goes on with {own}. `nomadstack program use {product}` takes it.";
 
     /// <summary>What provides a product here, or why nothing does, for somebody who has just started it.</summary>
     public static string Provider(string product, EngineVersion engine) => engine.Kind switch
