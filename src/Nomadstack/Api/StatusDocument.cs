@@ -57,6 +57,10 @@ internal sealed record MemberStatus(string Name, string Address, string Agent, b
     /// <summary>The state of a client of a product that the cluster does not have.</summary>
     public const string NoClient = "none";
 
+    /// <summary>The disk of its data folder; null where it does not tell.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DiskStatus? Disk { get; set; }
+
     /// <summary>The state of each client in its product's own word; the key is the product's name: <c>"nomad":"ready"</c>.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement> Clients { get; set; } = [];
@@ -64,3 +68,8 @@ internal sealed record MemberStatus(string Name, string Address, string Agent, b
     /// <summary>The state of the client of a product.</summary>
     public string Client(string product) => Clients.TryGetValue(product, out var state) && state.ValueKind == JsonValueKind.String ? state.GetString()! : NoClient;
 }
+
+/// <param name="Mount">Where its file system is mounted.</param>
+/// <param name="UsedPercent">As <c>df</c> counts.</param>
+/// <param name="State"><c>roomy|low|short</c>.</param>
+internal sealed record DiskStatus(string Mount, int UsedPercent, long FreeBytes, string State);

@@ -2,12 +2,15 @@
 using System.Globalization;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Doctor;
 
 /// <summary>What the doctor can find, in words for an operator.</summary>
 internal static class DoctorProblems
 {
+    private const string WhatFills = "Find what takes the space: `du -xh MOUNT | sort -h | tail`. The data of jobs is below nomad/client/data/alloc in the data folder. Stop such a job, or give it a disk of its own.";
+
     public static Problem NotAnswering(TimeSpan deadline, string logs) => new(
         "agent/not-answering",
         "The agent does not answer.",
@@ -25,6 +28,18 @@ internal static class DoctorProblems
         "This machine has no address that other machines could reach.",
         "It has no default route, so no interface can be chosen.",
         "Name an address with --bind IP. Without one, `nomadstack up` uses 127.0.0.1 and makes a cluster of this machine alone.");
+
+    public static Problem DiskLow(string folder, DiskSpace disk) => new(
+        "doctor/disk-low",
+        $"The disk of {folder} fills up.",
+        $"{char.ToUpperInvariant(disk.InWords()[0])}{disk.InWords()[1..]}. When it is full, raft cannot write and this node's servers stop.",
+        WhatFills);
+
+    public static Problem DiskShort(string folder, DiskSpace disk) => new(
+        "doctor/disk-short",
+        $"The disk of {folder} is nearly full.",
+        $"{char.ToUpperInvariant(disk.InWords()[0])}{disk.InWords()[1..]}. When it is full, raft cannot write and this node's servers stop. Our own logs are already kept small.",
+        WhatFills);
 
     public static Problem SlowDisk(string time) => new(
         "doctor/slow-disk",

@@ -3,6 +3,7 @@ using System.Globalization;
 using Nomadstack.Cluster;
 using Nomadstack.Preflight;
 using Nomadstack.Programs;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Doctor;
 
@@ -32,6 +33,7 @@ internal static class Examination
         .. Network(facts),
         .. Proxy(facts),
         .. Data(facts),
+        .. Space(facts),
         Disk(facts),
         .. Clock(facts),
         User(facts),
@@ -107,6 +109,14 @@ internal static class Examination
         var free = facts.Host.FreeBytes is { } bytes ? $", {MiB(bytes)} free" : "";
         return Each("data folder", PreflightChecks.Data(new("", [], facts.Paths.Data), facts.Host), facts.Paths.Data + mount + free);
     }
+
+    private static IEnumerable<Finding> Space(DoctorFacts facts) => facts.Host.Disk switch
+    {
+        { Level: DiskLevel.Short } disk => [Finding.Problem("disk space", DoctorProblems.DiskShort(facts.Paths.Data, disk))],
+        { Level: DiskLevel.Low } disk => [Finding.Warning("disk space", DoctorProblems.DiskLow(facts.Paths.Data, disk))],
+        { } disk => [Finding.Ok("disk space", disk.InWords())],
+        null => [],
+    };
 
     private static Finding Disk(DoctorFacts facts) => facts.Sync switch
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
 using Nomadstack.Products;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Health;
 
@@ -11,6 +12,9 @@ internal sealed record SeenServer(KnownServer Server, RaftView? View, int? Pid);
 /// <param name="Clients">Its clients, by product.</param>
 internal sealed record SeenNode(string Name, string Address, bool Reachable, IReadOnlyDictionary<string, SeenClient> Clients, bool Eligible)
 {
+    /// <summary>Its disk, as it says itself; null where it does not tell.</summary>
+    public DiskSpace? Disk { get; init; }
+
     /// <summary>Whether this node's client of a product is in the good state.</summary>
     public bool Serves(string product) => Clients.TryGetValue(product, out var client) && client.Serves;
 }

@@ -8,6 +8,7 @@ using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Programs;
 using Nomadstack.Servers;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Health;
 
@@ -34,6 +35,9 @@ internal sealed class StatusReader(
 
     /// <summary>Which peers answer; set once peering runs.</summary>
     public Func<string, bool> IsReachable { get; set; } = _ => false;
+
+    /// <summary>The disk of a node, by its id; null where nobody told.</summary>
+    public Func<string, DiskSpace?> DiskOf { get; set; } = _ => null;
 
     public required string Version { get; init; }
 
@@ -62,9 +66,12 @@ internal sealed class StatusReader(
         }
     }
 
-    /// <summary>What keeps the cluster from healthy, a bootstrap under way apart; null when nothing does.</summary>
-    public async Task<string?> LacksAsync(CancellationToken cancel) =>
-        Verdict.On(await ObserveAsync(context.Membership.Current, cancel) with { Bootstrapping = false }) is { State: not "healthy" } verdict ? verdict.Reason : null;
+    /// <summary>What keeps the cluster from healthy, a bootstrap under way apart; null when nothing does. A disk that fills up is no reason to wait: waiting frees no space.</summary>
+    public async Task<string?> LacksAsync(CancellationToken cancel)
+    {
+        var facts = await ObserveAsync(context.Membership.Current, cancel);
+        return Verdict.On(facts with { Bootstrapping = false, Nodes = [.. facts.Nodes.Select(n => n with { Disk = null })] }) is { State: not "healthy" } verdict ? verdict.Reason : null;
+    }
 
     /// <summary>What provides a product. Asked at each reading: what a node drives is settled when it becomes a member.</summary>
     private EngineVersion Engine(Product product, ClusterDocument? cluster)
@@ -77,6 +84,7 @@ internal sealed class StatusReader(
 
     private MemberStatus Member(SeenNode node) => new(node.Name, node.Address, node.Reachable ? "reachable" : "unreachable", node.Eligible)
     {
+        Disk = node.Disk is { } disk ? new(disk.Mount, disk.Percent, disk.Available, disk.Level.ToString().ToLowerInvariant()) : null,
         Clients = context.Table.Shown.Where(p => p.HasClient).ToDictionary(p => p.Name, p => JsonSerializer.SerializeToElement(node.Clients.TryGetValue(p.Name, out var client) ? client.State : MemberStatus.NoClient, ApiJson.Default.String)),
     };
 
@@ -120,7 +128,7 @@ internal sealed class StatusReader(
     {
         var own = entry.Id == context.Node.Id;
         var facts = nodes.Where(n => n.Name == entry.Name).MaxBy(n => n.ModifyIndex);
-        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false);
+        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false) { Disk = DiskOf(entry.Id) };
 
         SeenClient Client(Product product)
         {

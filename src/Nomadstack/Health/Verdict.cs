@@ -2,6 +2,7 @@
 using System.Globalization;
 using Nomadstack.Cluster;
 using Nomadstack.Servers;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Health;
 
@@ -10,6 +11,15 @@ internal sealed record Verdict(string State, string Reason)
 {
     /// <summary>Pure. The worst finding wins: no cluster, then no quorum, then the first thing that is not healthy.</summary>
     public static Verdict On(StatusFacts facts)
+    {
+        var found = Found(facts);
+        if (found.State is "none" or "bootstrapping" || facts.Nodes.Where(n => n.Disk is { Level: DiskLevel.Short }).ToList() is not { Count: > 0 } full) return found;
+        // Whatever else is wrong, it comes from there or will get worse by it.
+        var disks = string.Join("; ", full.Select(n => $"the disk of {n.Name} is nearly full: {n.Disk!.InWords()}"));
+        return found.State == "healthy" ? new("degraded", disks) : found with { Reason = $"{found.Reason}; {disks}" };
+    }
+
+    private static Verdict Found(StatusFacts facts)
     {
         if (!facts.HasCluster) return facts.Bootstrapping ? new("bootstrapping", "the cluster is being made") : new("none", "this node is not a member of a cluster: run `nomadstack bootstrap` here, or start the agent with --join");
         if (facts.Bootstrapping) return new("bootstrapping", "the cluster is being made");

@@ -37,6 +37,9 @@ internal sealed record AgentOptions(
     /// <summary>A mirror or folder for programs that are not on this machine, or <see cref="ProgramDownload.Never"/>; null for HashiCorp's releases.</summary>
     public string? FetchFrom { get; init; }
 
+    /// <summary>Bytes of the data folder's disk to keep for when it is full; null for what suits the disk.</summary>
+    public long? DiskReserve { get; init; }
+
     /// <summary>Gets the progress of a download while the agent does not answer yet.</summary>
     public Action<FetchProgress>? Fetching { get; init; }
 

@@ -15,6 +15,7 @@ internal sealed record DaemonParts(
     NodeContext Context,
     NodePrograms Programs,
     ProgramOffers Offers,
+    DiskKeeper Disk,
     IReadOnlyDictionary<string, IProduct> Products,
     ISchedulerProduct Scheduler,
     OperationLog Operations,

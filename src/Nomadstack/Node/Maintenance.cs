@@ -29,7 +29,13 @@ internal sealed class Maintenance(DaemonParts parts)
     {
         await Task.Delay(s_between, Context.Time, cancel);
         _round++;
-        foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log")) _rotation.RotateIfNeeded(file);
+        foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log"))
+        {
+            if (parts.Disk.IsShort) _rotation.MakeRoom(file);
+            else _rotation.RotateIfNeeded(file);
+        }
+
+
         if (Context.Membership.Current is not { } now || parts.Operations.Unfinished(BootstrapOperation.Kind) is not null) return;
         if (!ReferenceEquals(_known, now))
         {

@@ -6,6 +6,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
@@ -82,6 +83,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         Listen();
         _pki = Pki.Load(context.Paths, context.Node, context.Time);
         var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), Secrets);
+        peering.Health.Disk = Disk;
         peering.Health.Removed += problem => _removed.TrySetResult(problem);
         await peering.CheckIdentityAsync(cancel);
         await peering.StartAsync(cancel);
@@ -122,6 +124,12 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     }
 
     public void Dispose() => _stop.Dispose();
+
+    /// <summary>This node's disk, which its peers are told.</summary>
+    public Func<DiskSpace?> Disk { get; init; } = () => null;
+
+    /// <summary>What a peer last said of its disk.</summary>
+    public DiskSpace? DiskOf(string nodeId) => _peering?.Health.DiskOf(nodeId);
 
     public bool IsReachable(string nodeId) => _peering?.IsReachable(nodeId) ?? nodeId == context.Node.Id;
 

@@ -95,8 +95,9 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
 
     private async Task<SyncAnswer> AskAsync(string peer, SyncRequest request, CancellationToken cancel)
     {
-        var answer = await client.SyncAsync(peer, request, cancel);
+        var answer = await client.SyncAsync(peer, request with { Disk = health.Disk() }, cancel);
         health.Heard(peer);
+        health.Note(peer, answer.Disk);
         return answer;
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Collections.Concurrent;
 using Nomadstack.Cluster;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
@@ -17,7 +18,14 @@ internal sealed class PeerHealth(TimeProvider time)
 
     private const int FailuresToDoubt = 2;
 
+    /// <summary>PATH_MAX of Linux.</summary>
+    private const int LongestMount = 4096;
+
     private readonly ConcurrentDictionary<string, PeerContact> _contacts = new();
+    private readonly ConcurrentDictionary<string, DiskSpace> _disks = new();
+
+    /// <summary>This node's disk, which its peers are told.</summary>
+    public Func<DiskSpace?> Disk { get; set; } = () => null;
 
     /// <summary>Raised when more of the peers that answer say that this node was removed than take it for a member. One alone, broken or stolen, removes nobody whom others know.</summary>
     public event Action<Problem>? Removed;
@@ -25,6 +33,15 @@ internal sealed class PeerHealth(TimeProvider time)
     public bool IsReachable(string nodeId) => Of(nodeId).Failures < FailuresToDoubt;
 
     public PeerContact Of(string nodeId) => _contacts.GetValueOrDefault(nodeId) ?? new PeerContact(null, 0, null);
+
+    /// <summary>What a peer last said of its disk. Kept when it falls silent: that may be why.</summary>
+    public DiskSpace? DiskOf(string nodeId) => _disks.GetValueOrDefault(nodeId);
+
+    /// <summary>What it says is shown to people, so it is bounded.</summary>
+    public void Note(string nodeId, DiskSpace? disk)
+    {
+        if (disk is { Used: >= 0, Available: >= 0, Mount: { Length: > 0 and <= LongestMount } mount } && mount.All(c => !char.IsControl(c))) _disks[nodeId] = disk;
+    }
 
     public void Heard(string nodeId) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, null);
 

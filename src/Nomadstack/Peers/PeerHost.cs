@@ -114,7 +114,9 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     break;
                 case ("POST", "/v1/sync"):
                     var peer = Authenticate(context);
-                    await WriteAsync(context, syncs.Answer(await ReadAsync(context, PeersJson.Default.SyncRequest), peer, IsServer(peer) ? secrets.Digest : null), PeersJson.Default.SyncAnswer);
+                    var step = await ReadAsync(context, PeersJson.Default.SyncRequest);
+                    health.Note(peer, step.Disk);
+                    await WriteAsync(context, syncs.Answer(step, peer, IsServer(peer) ? secrets.Digest : null) with { Disk = health.Disk() }, PeersJson.Default.SyncAnswer);
                     break;
                 case ("POST", "/v1/secrets"):
                     var server = Authenticate(context);

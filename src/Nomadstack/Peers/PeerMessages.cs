@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using Nomadstack.Cluster;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
@@ -35,6 +36,9 @@ internal sealed record SyncRequest(string Digest)
     /// <summary>Digest of the secrets store of a server node.</summary>
     public string? Secrets { get; init; }
 
+    /// <summary>The sender's disk, as its peers may show it; null from one that does not tell.</summary>
+    public DiskSpace? Disk { get; init; }
+
     /// <summary>Entries that the peer asked for.</summary>
     public ClusterDocument? Push { get; init; }
 
@@ -53,6 +57,9 @@ internal sealed record SyncAnswer(bool Same)
 
     /// <summary>Digest of the secrets store, for a server node.</summary>
     public string? Secrets { get; init; }
+
+    /// <inheritdoc cref="SyncRequest.Disk"/>
+    public DiskSpace? Disk { get; init; }
 
     /// <summary>Digest of each bucket, when no buckets were asked for.</summary>
     public IReadOnlyList<string>? Buckets { get; init; }

@@ -38,6 +38,9 @@ internal sealed class NodePaths
 
     public string Binaries => Path.Combine(Data, "bin");
 
+    /// <summary>A file that holds room on the disk for when it is full.</summary>
+    public string Reserve => Path.Combine(Data, "reserve");
+
     /// <summary>This node's own copies of programs that others may replace.</summary>
     public string Programs => Path.Combine(Data, "programs");
 

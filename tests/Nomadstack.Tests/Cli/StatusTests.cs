@@ -55,6 +55,19 @@ public sealed class StatusTests
     }
 
     [Fact]
+    public async Task ADiskThatFillsUpIsTold()
+    {
+        await using var host = await AgentHost.StartAsync();
+        var healthy = FakeAgentService.Healthy();
+        host.Agent.Status = healthy with { Nodes = [.. healthy.Nodes.Select(n => n.Name == "n2" ? n with { Disk = new("/var", 88, 120L << 20, "low") } : n)] };
+        var typed = new Typed();
+
+        await typed.RunAsync("status", "--data-dir", host.Paths.Data);
+
+        typed.Out.ToString().ShouldContain("The disk of n2 fills up: 88 % of /var is used, 120 MiB are free.");
+    }
+
+    [Fact]
     public async Task AFileThatIsToBeUsedIsNamedWithItsWholePath()
     {
         await using var host = await AgentHost.StartAsync();

@@ -36,6 +36,8 @@ internal static class StatusText
             Nodes(status.Nodes).WriteTo(output);
         }
 
+        foreach (var n in status.Nodes.Where(n => n.Disk is { State: "low" })) Paragraph(output, $"The disk of {n.Name} fills up: {n.Disk!.UsedPercent} % of {n.Disk.Mount} is used, {n.Disk.FreeBytes >> 20} MiB are free.");
+
         var running = status.Operations.Where(o => o.State == Operation.Running).ToList();
         if (running.Count > 0) output.WriteLine();
         foreach (var o in running)
