@@ -51,9 +51,11 @@ internal sealed record OfferedProgram(string Version, string Program);
 /// <param name="State"><c>running|lingering|stopped|unreachable</c>.</param>
 internal sealed record ServerStatus(string Role, string Node, string Address, string ManagedBy, string State, bool Voter, bool Leader, bool Healthy, int? Pid);
 
-/// <param name="Agent"><c>reachable|unreachable</c>.</param>
+/// <param name="Agent"><c>reachable|unreachable</c>, or <c>joining</c> for a node that was let in and has not come yet.</param>
 internal sealed record MemberStatus(string Name, string Address, string Agent, bool Eligible)
 {
+    public const string JoiningAgent = "joining";
+
     /// <summary>The state of a client of a product that the cluster does not have.</summary>
     public const string NoClient = "none";
 

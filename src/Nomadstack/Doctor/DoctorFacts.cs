@@ -46,6 +46,9 @@ internal sealed record DoctorFacts(
     /// <summary>The tree of version 2 has everything that Nomad wants, but we cannot change it.</summary>
     public bool CgroupsClosed { get; init; }
 
+    /// <summary>Other nodes of the cluster, as they answer now.</summary>
+    public IReadOnlyList<SeenPeer> Peers { get; init; } = [];
+
     /// <summary>What this node has settled to run, by product; only of a member.</summary>
     public IReadOnlyDictionary<string, OwnProgram> Own { get; init; } = new Dictionary<string, OwnProgram>();
 
@@ -74,6 +77,7 @@ internal sealed record DoctorFacts(
         var probe = new ProgramProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
         var member = File.Exists(paths.ClusterFile);
         var (settled, torn) = member ? ReadOwn(paths) : (null, null);
+        var (peers, unread) = node is null ? ([], null) : await ReadPeersAsync(paths, node.Id, time, cancel);
         Dictionary<string, ProgramFinding> programs = [];
         Dictionary<string, OwnProgram> mine = [];
         Dictionary<string, ProgramOffer> offers = [];
@@ -96,7 +100,7 @@ internal sealed record DoctorFacts(
             own,
             agent,
             status,
-            unreadable ?? torn ?? silence,
+            unreadable ?? torn ?? unread ?? silence,
             OtherAgents(own),
             host.DataProblem is null ? SyncTime.Measure(paths.Data, time) : null,
             Limits.OpenFiles(),
@@ -109,6 +113,7 @@ internal sealed record DoctorFacts(
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
             Own = mine,
+            Peers = peers,
             Offers = offers,
             CgroupsClosed = Limits.CgroupsClosed(),
             Proxies = [.. s_proxyVariables.Where(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))],
@@ -129,6 +134,18 @@ internal sealed record DoctorFacts(
         catch (ProblemException e)
         {
             return (null, e.Problem);
+        }
+    }
+
+    private static async Task<(IReadOnlyList<SeenPeer>, Problem?)> ReadPeersAsync(NodePaths paths, string self, TimeProvider time, CancellationToken cancel)
+    {
+        try
+        {
+            return (await SeenPeer.AllAsync(paths, self, time, cancel), null);
+        }
+        catch (ProblemException e)
+        {
+            return ([], e.Problem);
         }
     }
 

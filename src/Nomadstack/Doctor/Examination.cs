@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Nomadstack.Cluster;
+using Nomadstack.Peers;
 using Nomadstack.Preflight;
 using Nomadstack.Programs;
 using Nomadstack.Storage;
@@ -31,6 +32,7 @@ internal static class Examination
         .. Bundle(facts),
         .. ProductTable.Known.Shown.Select(p => Program(facts, p, facts.Programs[p.Name])),
         .. Network(facts),
+        .. Peers(facts),
         .. Proxy(facts),
         .. Data(facts),
         .. Space(facts),
@@ -97,6 +99,25 @@ internal static class Examination
         foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or used by this node's own processes")) yield return finding;
     }
 
+    private static IEnumerable<Finding> Peers(DoctorFacts facts)
+    {
+        foreach (var peer in facts.Peers)
+        {
+            var finding = peer.Answering switch
+            {
+                PeerAnswering.OnlySmall => Finding.Problem("peers", PeerProblems.LargePacketsLost($"{peer.Name} ({peer.At})")),
+                PeerAnswering.Silent => Finding.Warning("peers", DoctorProblems.PeerSilent(peer.Name, peer.At)),
+                PeerAnswering.Away => Finding.Warning("peers", DoctorProblems.PeerAway(peer.Name, peer.At)),
+                _ when peer.Deaf.Count > 0 => Finding.Warning("peers", DoctorProblems.GossipDeaf(peer.Name, peer.Deaf)),
+                _ => null,
+            };
+            if (finding is not null) yield return finding;
+        }
+
+        var fine = facts.Peers.Where(p => p is { Answering: PeerAnswering.Fully, Deaf.Count: 0 }).Select(p => p.Name).ToList();
+        if (fine.Count > 0) yield return Finding.Ok("peers", $"{string.Join(", ", fine)}: answer{(fine.Count == 1 ? "s" : "")}, also to full-sized packets");
+    }
+
     /// <summary>Where there is none there is nothing to say.</summary>
     private static IEnumerable<Finding> Proxy(DoctorFacts facts) =>
         facts.Proxies.Count == 0 ? [] : [Finding.Ok("proxy", $"{string.Join(", ", facts.Proxies)}: used to fetch programs; servers, clients and their tasks are started without it")];
@@ -129,6 +150,9 @@ internal static class Examination
     {
         var wrong = PreflightChecks.Clock(new("", [], facts.Paths.Data), facts.Host).ToList();
         if (wrong.Count > 0) return Each("clock", wrong, "");
+        var apart = PeerClocks.Judge(facts.Peers.Where(p => p.Later is not null).ToDictionary(p => p.Name, p => p.Later!.Value));
+        if (apart.Own is not null) return [Finding.Problem("clock", DoctorProblems.ClockOff(apart.InWords()))];
+        if (apart.Others.Count > 0) return [Finding.Warning("clock", DoctorProblems.ClocksApart(apart.InWords()))];
         return
         [
             facts.ClockIsKept switch

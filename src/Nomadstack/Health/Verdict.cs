@@ -13,10 +13,11 @@ internal sealed record Verdict(string State, string Reason)
     public static Verdict On(StatusFacts facts)
     {
         var found = Found(facts);
-        if (found.State is "none" or "bootstrapping" || facts.Nodes.Where(n => n.Disk is { Level: DiskLevel.Short }).ToList() is not { Count: > 0 } full) return found;
-        // Whatever else is wrong, it comes from there or will get worse by it.
-        var disks = string.Join("; ", full.Select(n => $"the disk of {n.Name} is nearly full: {n.Disk!.InWords()}"));
-        return found.State == "healthy" ? new("degraded", disks) : found with { Reason = $"{found.Reason}; {disks}" };
+        if (found.State is "none" or "bootstrapping") return found;
+        // Whatever else is wrong, it may come from there or get worse by it.
+        IReadOnlyList<string> causes = [.. facts.Nodes.Where(n => n.Disk is { Level: DiskLevel.Short }).Select(n => $"the disk of {n.Name} is nearly full: {n.Disk!.InWords()}"), .. facts.Clock.Length > 0 ? [facts.Clock] : (string[])[]];
+        if (causes.Count == 0) return found;
+        return found.State == "healthy" ? new("degraded", string.Join("; ", causes)) : found with { Reason = $"{found.Reason}; {string.Join("; ", causes)}" };
     }
 
     private static Verdict Found(StatusFacts facts)
@@ -33,10 +34,11 @@ internal sealed record Verdict(string State, string Reason)
             if (Missing(facts, product) is { } missing) return new("degraded", missing);
         }
 
-        if (facts.Nodes.FirstOrDefault(n => !n.Reachable) is { } silent) return new("degraded", $"the agent on {silent.Name} does not answer");
+        if (facts.Nodes.FirstOrDefault(n => n is { Reachable: false, Joining: false }) is { } silent)
+            return new("degraded", $"the agent on {silent.Name} does not answer{(silent.Why.Length > 0 ? $": {char.ToLowerInvariant(silent.Why[0])}{silent.Why[1..].TrimEnd('.')}" : "")}");
         foreach (var product in facts.Products.Where(p => p.HasClient))
         {
-            if (facts.Nodes.FirstOrDefault(n => !n.Serves(product.Name)) is not { } idle) continue;
+            if (facts.Nodes.FirstOrDefault(n => !n.Joining && !n.Serves(product.Name)) is not { } idle) continue;
             var state = $"the {product.Title} client on {idle.Name} is {idle.Clients.GetValueOrDefault(product.Name)?.State ?? "unknown"}";
             return new("degraded", product.FencesClient && facts.ClientWaitsFor.Length > 0 ? $"{state}; it waits for {facts.ClientWaitsFor}" : state);
         }

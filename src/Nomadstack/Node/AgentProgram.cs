@@ -153,6 +153,8 @@ internal static class AgentProgram
         {
             Version = BuildVersion.Text,
             IsReachable = peers.IsReachable,
+            WhySilent = peers.WhySilent,
+            Clock = () => peers.Clocks?.InWords() ?? "",
             DiskOf = id => id == node.Id ? disk.Now : peers.DiskOf(id),
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };

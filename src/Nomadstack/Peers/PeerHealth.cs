@@ -22,7 +22,11 @@ internal sealed class PeerHealth(TimeProvider time)
     private const int LongestMount = 4096;
 
     private readonly ConcurrentDictionary<string, PeerContact> _contacts = new();
+    /// <summary>A clock that was wrong an hour ago may be right now.</summary>
+    private static readonly TimeSpan ClockKept = TimeSpan.FromHours(1);
+
     private readonly ConcurrentDictionary<string, DiskSpace> _disks = new();
+    private readonly ConcurrentDictionary<string, (DateTimeOffset Clock, long At)> _clocks = new();
 
     /// <summary>This node's disk, which its peers are told.</summary>
     public Func<DiskSpace?> Disk { get; set; } = () => null;
@@ -43,6 +47,24 @@ internal sealed class PeerHealth(TimeProvider time)
         if (disk is { Used: >= 0, Available: >= 0, Mount: { Length: > 0 and <= LongestMount } mount } && mount.All(c => !char.IsControl(c))) _disks[nodeId] = disk;
     }
 
+    /// <summary>The time that a peer says it is.</summary>
+    public void NoteClock(string nodeId, DateTimeOffset? clock)
+    {
+        if (clock is { } theirs) _clocks[nodeId] = (theirs, time.GetTimestamp());
+    }
+
+    /// <summary>How the clocks of these nodes and this one lie to each other. Counts the time since they were heard by the monotonic clock, so that a step of this node's clock shows at once.</summary>
+    public PeerClocks Clocks(IEnumerable<NodeEntry> others)
+    {
+        Dictionary<string, TimeSpan> offsets = [];
+        foreach (var node in others)
+        {
+            if (_clocks.TryGetValue(node.Id, out var seen) && time.GetElapsedTime(seen.At) is var age && age < ClockKept) offsets[node.Name] = seen.Clock + age - time.GetUtcNow();
+        }
+
+        return PeerClocks.Judge(offsets);
+    }
+
     public void Heard(string nodeId) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, null);
 
     /// <summary>The peer answered, and something else went wrong.</summary>
@@ -55,5 +77,12 @@ internal sealed class PeerHealth(TimeProvider time)
     }
 
     public void Failed(string nodeId, Problem why) =>
-        _contacts.AddOrUpdate(nodeId, static (_, why) => new PeerContact(null, 1, why), static (_, was, why) => was with { Failures = was.Failures + 1, LastError = why }, why);
+        _contacts.AddOrUpdate(nodeId, static (_, why) => new PeerContact(null, 1, why), static (_, was, why) => was with { Failures = was.Failures + 1, LastError = was.LastError?.Code == PeerProblems.LargePacketsLostCode ? was.LastError : why }, why);
+
+    /// <summary>Whether it has just become unreachable, so that it is worth finding out why.</summary>
+    public bool HasJustGone(string nodeId) => Of(nodeId).Failures == FailuresToDoubt;
+
+    /// <summary>Why it cannot be reached, better than its failures tell. Stays until it is heard.</summary>
+    public void Explain(string nodeId, Problem why) =>
+        _contacts.AddOrUpdate(nodeId, static (_, why) => new PeerContact(null, 1, why), static (_, was, why) => was.Failures == 0 ? was : was with { LastError = why }, why);
 }

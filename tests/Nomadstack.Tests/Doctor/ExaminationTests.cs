@@ -4,6 +4,7 @@ using System.Net;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Doctor;
+using Nomadstack.Peers;
 using Nomadstack.Preflight;
 using Nomadstack.Programs;
 using Nomadstack.Storage;
@@ -42,7 +43,13 @@ public sealed class ExaminationTests
         { "no space", "problem", "preflight/disk-full" },
         { "disk low", "warning", "doctor/disk-low" },
         { "disk short", "problem", "doctor/disk-short" },
+        { "peer behind a black hole", "problem", "peers/large-packets-lost" },
+        { "peer off", "warning", "doctor/peer-away" },
+        { "peer stuck", "warning", "doctor/peer-silent" },
+        { "no gossip", "warning", "doctor/gossip-deaf" },
         { "clock", "problem", "preflight/clock" },
+        { "clock ahead of all", "problem", "doctor/clock-off" },
+        { "one clock apart", "warning", "doctor/clocks-apart" },
         { "clock not kept", "warning", "doctor/clock-not-kept" },
         { "slow disk", "warning", "doctor/slow-disk" },
         { "few files", "warning", "doctor/few-open-files" },
@@ -209,6 +216,8 @@ public sealed class ExaminationTests
         [Role.Consul] = new ProgramFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))),
     };
 
+    private static SeenPeer Peer(string name, double hoursLater) => new(name, name + ":4640", PeerAnswering.Fully, []) { Later = TimeSpan.FromHours(hoursLater) };
+
     private static DoctorFacts With(string fault) => fault switch
     {
         "no address" => s_good with { Address = null },
@@ -219,7 +228,13 @@ public sealed class ExaminationTests
         "no space" => s_good with { Host = s_host with { FreeBytes = 1 << 20 } },
         "disk low" => s_good with { Host = s_host with { Disk = new("/var", 9 << 20, 1 << 20) } },
         "disk short" => s_good with { Host = s_host with { Disk = new("/var", 99 << 20, 1 << 20) } },
+        "peer behind a black hole" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.OnlySmall, [])] },
+        "peer off" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.Away, []), new("n3", "10.0.0.3:4640", PeerAnswering.Fully, [])] },
+        "peer stuck" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.Silent, [])] },
+        "no gossip" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.Fully, ["8301/udp (Consul client gossip)"])] },
         "clock" => s_good with { Host = s_host with { Now = default } },
+        "clock ahead of all" => s_good with { Peers = [Peer("n2", -48), Peer("n3", -48)] },
+        "one clock apart" => s_good with { Peers = [Peer("n2", 48), Peer("n3", 0)] },
         "clock not kept" => s_good with { ClockIsKept = false },
         "slow disk" => s_good with { Sync = TimeSpan.FromMilliseconds(120) },
         "few files" => s_good with { OpenFiles = 1024 },

@@ -127,6 +127,16 @@ public sealed class VerdictTests
     [Fact]
     public void AFailedConsulClientDegrades() => Is(Nodes("n2", n => Client(n, Role.Consul, "failed")), "degraded", "Consul client", "n2");
 
+    [Fact]
+    public void ANodeThatWasLetInAndHasNotComeIsNotMissed() => Verdict.On(Nodes("n2", n => Client(n, Role.Nomad, "down") with { Reachable = false, Joining = true })).State.ShouldBe("healthy");
+
+    [Fact]
+    public void WhyAnAgentDoesNotAnswerIsToldWhereItIsKnown() =>
+        Is(Nodes("n2", n => n with { Reachable = false, Why = "Large packets to peer n2 are lost on the way." }), "degraded", "the agent on n2 does not answer: large packets to peer n2 are lost on the way");
+
+    [Fact]
+    public void AWrongClockDegrades() => Is(Healthy() with { Clock = "the clock of n2 is 2 days ahead of this node's" }, "degraded", "the clock of n2 is 2 days ahead of this node's");
+
     private static readonly DiskSpace s_full = new("/var", 990L << 20, 10L << 20), s_low = new("/var", 900L << 20, 100L << 20);
 
     [Fact]
