@@ -135,7 +135,7 @@ internal sealed class StatusReader(
     {
         var own = entry.Id == context.Node.Id;
         var facts = nodes.Where(n => n.Name == entry.Name).MaxBy(n => n.ModifyIndex);
-        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false) 
+        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false)
         {
             Disk = DiskOf(entry.Id),
             Joining = Provisional.Is(entry),
