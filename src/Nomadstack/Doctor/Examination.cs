@@ -150,7 +150,7 @@ internal static class Examination
     {
         var wrong = PreflightChecks.Clock(new("", [], facts.Paths.Data), facts.Host).ToList();
         if (wrong.Count > 0) return Each("clock", wrong, "");
-        var apart = PeerClocks.Judge(facts.Peers.Where(p => p.Later is not null).ToDictionary(p => p.Name, p => p.Later!.Value));
+        var apart = PeerClocks.Judge(facts.Peers.Where(p => p.Later is not null).GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.First().Later!.Value));
         if (apart.Own is not null) return [Finding.Problem("clock", DoctorProblems.ClockOff(apart.InWords()))];
         if (apart.Others.Count > 0) return [Finding.Warning("clock", DoctorProblems.ClocksApart(apart.InWords()))];
         return

@@ -23,7 +23,8 @@ internal sealed record SeenPeer(string Name, string At, PeerAnswering Answering,
     /// <exception cref="ProblemException"><c>storage/*</c>.</exception>
     public static async Task<IReadOnlyList<SeenPeer>> AllAsync(NodePaths paths, string self, TimeProvider time, CancellationToken cancel)
     {
-        if (new DurableFile<ClusterDocument>(paths.ClusterFile, ClusterDocument.CurrentSchema, ReadablePeersJson.ClusterDocument, MembershipRules.Complaint).Read() is not { } document) return [];
+        var file = new DurableFile<ClusterDocument>(paths.ClusterFile, ClusterDocument.CurrentSchema, ReadablePeersJson.ClusterDocument, MembershipRules.Complaint);
+        if (file.Read() is not { } document) return [];
         var others = document.Nodes.Values.Where(n => n.Id != self && !n.Removed).OrderByDescending(n => n.Servers.Count).ThenBy(n => n.Name, StringComparer.Ordinal).Take(Most);
         return await Task.WhenAll(others.Select(n => LookAsync(document, n, time, cancel)));
     }

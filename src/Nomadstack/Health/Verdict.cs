@@ -15,9 +15,11 @@ internal sealed record Verdict(string State, string Reason)
         var found = Found(facts);
         if (found.State is "none" or "bootstrapping") return found;
         // Whatever else is wrong, it may come from there or get worse by it.
-        IReadOnlyList<string> causes = [.. facts.Nodes.Where(n => n.Disk is { Level: DiskLevel.Short }).Select(n => $"the disk of {n.Name} is nearly full: {n.Disk!.InWords()}"), .. facts.Clock.Length > 0 ? [facts.Clock] : (string[])[]];
+        var causes = facts.Nodes.Where(n => n.Disk is { Level: DiskLevel.Short }).Select(n => $"the disk of {n.Name} is nearly full: {n.Disk!.InWords()}").ToList();
+        if (facts.Clock.Length > 0) causes.Add(facts.Clock);
         if (causes.Count == 0) return found;
-        return found.State == "healthy" ? new("degraded", string.Join("; ", causes)) : found with { Reason = $"{found.Reason}; {string.Join("; ", causes)}" };
+        var all = string.Join("; ", causes);
+        return found.State == "healthy" ? new("degraded", all) : found with { Reason = $"{found.Reason}; {all}" };
     }
 
     private static Verdict Found(StatusFacts facts)
@@ -35,7 +37,11 @@ internal sealed record Verdict(string State, string Reason)
         }
 
         if (facts.Nodes.FirstOrDefault(n => n is { Reachable: false, Joining: false }) is { } silent)
-            return new("degraded", $"the agent on {silent.Name} does not answer{(silent.Why.Length > 0 ? $": {char.ToLowerInvariant(silent.Why[0])}{silent.Why[1..].TrimEnd('.')}" : "")}");
+        {
+            var why = silent.Why.Length > 0 ? $": {char.ToLowerInvariant(silent.Why[0])}{silent.Why[1..].TrimEnd('.')}" : "";
+            return new("degraded", $"the agent on {silent.Name} does not answer{why}");
+        }
+
         foreach (var product in facts.Products.Where(p => p.HasClient))
         {
             if (facts.Nodes.FirstOrDefault(n => !n.Joining && !n.Serves(product.Name)) is not { } idle) continue;

@@ -56,7 +56,8 @@ internal static class AgentProgram
         var membership = new Membership(paths, node, time);
         membership.Load();
         var context = new NodeContext(node, paths, membership, ProductTable.Known, time, logs);
-        var (programs, offers) = await new ProgramChoice(options, context).MakeAsync(cancel);
+        var (programs, offering) = await new ProgramChoice(options, context).MakeAsync(cancel);
+        using var offers = offering;
         // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
         var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current is null ? context.Table.Stack.Where(p => programs.Find(p) is not null) : context.Products, bootstrap: membership.Current is null && options.Join is null, member: membership.Current is not null), cancel);
         using var watcher = ProcessWatcher.Start();

@@ -48,7 +48,7 @@ internal sealed class Maintenance(DaemonParts parts)
         await parts.Offers.LookAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
         foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and was deleted", folder, Retirement.Kept.TotalDays);
-        parts.Offers.RemoveUnused();
+        await parts.Offers.RemoveUnusedAsync(cancel);
         Context.Membership.Prune();
         MemoryAtRest.Release();
     }

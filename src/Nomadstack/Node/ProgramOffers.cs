@@ -12,14 +12,35 @@ namespace Nomadstack.Node;
 /// the copies are still what was copied, and removes those that nothing uses.
 /// </summary>
 /// <param name="probe">Looks where the start of a new node would.</param>
-internal sealed class ProgramOffers(NodeContext context, AgentOptions options, NodePrograms programs, ProgramProbe probe, OwnPrograms own)
+internal sealed class ProgramOffers(NodeContext context, AgentOptions options, NodePrograms programs, ProgramProbe probe, OwnPrograms own) : IDisposable
 {
     private readonly ILogger _log = context.Logs.CreateLogger<ProgramOffers>();
     private readonly Dictionary<string, (string Path, string Stamp, OwnProgram Mine)> _seen = [];
     private readonly HashSet<string> _checked = [];
 
+    /// <summary>One at a time: what is removed must not be what is being taken.</summary>
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
     /// <summary>One look. Cheap while no file changes.</summary>
     public async Task LookAsync(CancellationToken cancel)
+    {
+        await _turn.WaitAsync(cancel);
+        try
+        {
+            await LookAloneAsync(cancel);
+        }
+        catch (IOException e)
+        {
+            // It is replaced at this moment, or its disk does not answer: the next look tells.
+            _log.LogWarning("The programs on this machine cannot be looked at now. {Why}", e.Message);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async Task LookAloneAsync(CancellationToken cancel)
     {
         if (context.Membership.Self is not { Removed: false }) return;
         foreach (var product in context.Table.Shown)
@@ -54,9 +75,38 @@ internal sealed class ProgramOffers(NodeContext context, AgentOptions options, N
     /// <exception cref="ProblemException"><c>engine/*</c>: it cannot be used, or none is offered. Nothing has changed then.</exception>
     public async Task<(ProductProgram Now, ProductProgram Before)> UseAsync(Product product, string? file, CancellationToken cancel)
     {
+        await _turn.WaitAsync(cancel);
+        try
+        {
+            return await UseAloneAsync(product, file, cancel);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Removes the copies that no record, no process and no task's executor uses any more.</summary>
+    public async Task RemoveUnusedAsync(CancellationToken cancel)
+    {
+        await _turn.WaitAsync(cancel);
+        try
+        {
+            foreach (var folder in own.RemoveUnused(Used)) _log.LogInformation("{Folder} was used by nothing any more and was deleted", folder);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    private async Task<(ProductProgram Now, ProductProgram Before)> UseAloneAsync(Product product, string? file, CancellationToken cancel)
+    {
         if (programs.Find(product) is not { } before) throw new ProblemException(ProgramProblems.None(product));
         if (before.Kind == EngineKind.Embedded) throw new ProblemException(ProgramProblems.OtherEngine(EngineKind.Embedded, product.Name));
-        await LookAsync(cancel);
+        await LookAloneAsync(cancel);
         var path = file ?? programs.Offers.GetValueOrDefault(product.Name)?.Path ?? throw new ProblemException(ProgramProblems.NothingOffered(product, before));
         var stamp = ProgramStamp.Of(path);
         var found = (await probe.ProbeAsync(product, path, null, null, cancel)).OrThrow() with { Why = file is null ? InstalledPrograms.Origin(context.Paths, path) : "named" };
@@ -75,12 +125,6 @@ internal sealed class ProgramOffers(NodeContext context, AgentOptions options, N
         programs.Use(product, now);
         _log.LogInformation("From the next start of its processes on, this node uses {Product} {Version} from {Path} instead of {Before}", product.Title, now.Version, path, before.Version);
         return (now, before);
-    }
-
-    /// <summary>Removes the copies that no record, no process and no task's executor uses any more.</summary>
-    public void RemoveUnused()
-    {
-        foreach (var folder in own.RemoveUnused(Used)) _log.LogInformation("{Folder} was used by nothing any more and was deleted", folder);
     }
 
     /// <summary>What the next starts use, and what runs: a client starts its tasks' executors from its own file.</summary>

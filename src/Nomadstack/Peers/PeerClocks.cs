@@ -42,6 +42,13 @@ internal sealed record PeerClocks(TimeSpan? Own, IReadOnlyList<(string Name, Tim
     public static async Task<PeerClocks> AskAsync(IEnumerable<NodeEntry> others, TimeProvider time, CancellationToken cancel)
     {
         var answers = await Task.WhenAll(others.Take(PeersToAsk).Select(async n => (n.Name, Clock: await PeerProbe.ClockAsync(new(n.Address, n.Ports.Peers), time, cancel))));
-        return Judge(answers.Where(a => a.Clock is not null).ToDictionary(a => a.Name, a => a.Clock!.Value - time.GetUtcNow()));
+        Dictionary<string, TimeSpan> offsets = [];
+        foreach (var (name, clock) in answers)
+        {
+            // Two nodes that joined within the same second may have one name.
+            if (clock is { } theirs) offsets[name] = theirs - time.GetUtcNow();
+        }
+
+        return Judge(offsets);
     }
 }

@@ -45,9 +45,10 @@ internal sealed class OwnPrograms(NodePaths paths)
         var folder = Path.Combine(paths.Programs, product.Name);
         DurableFolders.Create(folder);
         foreach (var left in Directory.EnumerateDirectories(folder, Unfinished + "*")) Directory.Delete(left, recursive: true);
-        var fresh = Directory.CreateDirectory(Path.Combine(folder, Unfinished + Guid.NewGuid().ToString("N")[..8])).FullName;
+        var fresh = Path.Combine(folder, Unfinished + Guid.NewGuid().ToString("N")[..8]);
         try
         {
+            DurableFolders.Create(fresh);
             var copy = Path.Combine(fresh, product.Program);
             File.Copy(found.Path, copy);
             File.SetUnixFileMode(copy, Executable);

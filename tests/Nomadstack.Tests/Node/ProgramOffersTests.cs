@@ -110,10 +110,10 @@ public sealed class ProgramOffersTests : IDisposable
         _room.Install("1.10.5");
         var (now, _) = await offers.UseAsync(ProgramRoom.Nomad, null, default);
 
-        offers.RemoveUnused();
+        await offers.RemoveUnusedAsync(default);
         File.Exists(old).ShouldBeTrue("a process would start from it");
         record.Write(new() { Spec = new("nomad-client", now.Path, [], "/dev/null"), Wanted = true, BootId = "b" });
-        offers.RemoveUnused();
+        await offers.RemoveUnusedAsync(default);
 
         File.Exists(old).ShouldBeFalse();
         File.Exists(now.Path).ShouldBeTrue();
