@@ -44,6 +44,9 @@ internal static class AgentApi
             await agent.DrainAsync(Named(http, "node"), await ReadAsync(http, json.DrainRequest, new()), http.RequestAborted)));
         v1.MapDelete("/nodes/{node}", Do(http => agent.RemoveNodeAsync(Named(http, "node"), http.RequestAborted)));
 
+        v1.MapPost("/programs/{product}", Answer(json.ProgramUsed, async http =>
+            await agent.UseProgramAsync(Named(http, "product"), (await ReadAsync(http, json.ProgramRequest, new())).File, http.RequestAborted)));
+
         v1.MapPost("/recover/accept-state", Do(http => agent.AcceptStateAsync(http.RequestAborted)));
 
         v1.MapPost("/credentials", Answer(json.CredentialsMade, async http =>

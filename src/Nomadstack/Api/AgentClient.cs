@@ -59,6 +59,9 @@ internal sealed class AgentClient : IDisposable
 
     public Task RemoveNodeAsync(string node, CancellationToken cancel) => DeleteAsync("nodes/" + Uri.EscapeDataString(node), cancel);
 
+    public Task<ProgramUsed> UseProgramAsync(string product, string? file, CancellationToken cancel) =>
+        PostAsync("programs/" + Uri.EscapeDataString(product), new ProgramRequest(file), ApiJson.Default.ProgramRequest, ApiJson.Default.ProgramUsed, cancel);
+
     public async Task AcceptStateAsync(CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "recover/accept-state") { Content = new ByteArrayContent("{}"u8.ToArray()) };

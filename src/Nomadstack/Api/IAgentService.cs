@@ -30,6 +30,10 @@ internal interface IAgentService
     /// <summary>Opens this node's gate although its servers have lost state: its tasks become what that state says.</summary>
     Task AcceptStateAsync(CancellationToken cancel);
 
+    /// <summary>Makes this node's processes of a product use another program from their next start on.</summary>
+    /// <param name="file">The program's absolute path; null for the one that is offered.</param>
+    Task<ProgramUsed> UseProgramAsync(string product, string? file, CancellationToken cancel);
+
     /// <summary>Where this node's products listen and which programs they are.</summary>
     Endpoints Endpoints();
 
@@ -39,6 +43,10 @@ internal interface IAgentService
     /// <summary>Stops every process of this node in order (clients first, servers last), then the agent itself. Used by <c>up</c> at Ctrl-C.</summary>
     Task StopEverythingAsync(CancellationToken cancel);
 }
+
+/// <param name="Program">The file that runs from the next start on.</param>
+/// <param name="Before">The version until now.</param>
+internal sealed record ProgramUsed(string Product, string Version, string Program, string Before);
 
 /// <param name="Without">Names of the products that the cluster leaves out.</param>
 /// <param name="Insecure">Makes a cluster that is open to everybody who reaches its ports.</param>

@@ -14,6 +14,9 @@ internal sealed record CredentialsRequest(string Name, string Role, double? Time
 /// <param name="Files">Content by file name: certificates, keys, and <c>env</c>, a script that sets the variables.</param>
 internal sealed record CredentialsMade(IReadOnlyDictionary<string, string> Files, DateTimeOffset ExpiresAt);
 
+/// <param name="File">The program's absolute path; null for the one that is offered.</param>
+internal sealed record ProgramRequest(string? File = null);
+
 /// <summary>What <c>nomadstack version --json</c> prints.</summary>
 /// <param name="Commit">The commit it was built from; empty when unknown.</param>
 internal sealed record VersionDocument(string Version, string Commit, string Runtime, string Platform);

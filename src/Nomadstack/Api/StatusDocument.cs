@@ -42,17 +42,29 @@ internal sealed record EngineVersion(string Kind, string Version)
 
     /// <summary>Why it is this one, or why there is none: a few words to print after the name.</summary>
     public string Why { get; init; } = "";
+
+    /// <summary>Another program, found where this node would look today, that it does not use; null for none.</summary>
+    public OfferedProgram? Offered { get; init; }
 }
+
+/// <summary>A program that <c>nomadstack program use</c> would take.</summary>
+internal sealed record OfferedProgram(string Version, string Program);
 
 /// <param name="ManagedBy"><c>job|bootstrap</c>.</param>
 /// <param name="State"><c>running|lingering|stopped|unreachable</c>.</param>
 internal sealed record ServerStatus(string Role, string Node, string Address, string ManagedBy, string State, bool Voter, bool Leader, bool Healthy, int? Pid);
 
-/// <param name="Agent"><c>reachable|unreachable</c>.</param>
+/// <param name="Agent"><c>reachable|unreachable</c>, or <c>joining</c> for a node that was let in and has not come yet.</param>
 internal sealed record MemberStatus(string Name, string Address, string Agent, bool Eligible)
 {
+    public const string JoiningAgent = "joining";
+
     /// <summary>The state of a client of a product that the cluster does not have.</summary>
     public const string NoClient = "none";
+
+    /// <summary>The disk of its data folder; null where it does not tell.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DiskStatus? Disk { get; set; }
 
     /// <summary>The state of each client in its product's own word; the key is the product's name: <c>"nomad":"ready"</c>.</summary>
     [JsonExtensionData]
@@ -61,3 +73,8 @@ internal sealed record MemberStatus(string Name, string Address, string Agent, b
     /// <summary>The state of the client of a product.</summary>
     public string Client(string product) => Clients.TryGetValue(product, out var state) && state.ValueKind == JsonValueKind.String ? state.GetString()! : NoClient;
 }
+
+/// <param name="Mount">Where its file system is mounted.</param>
+/// <param name="UsedPercent">As <c>df</c> counts.</param>
+/// <param name="State"><c>roomy|low|short</c>.</param>
+internal sealed record DiskStatus(string Mount, int UsedPercent, long FreeBytes, string State);

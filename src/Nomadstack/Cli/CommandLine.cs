@@ -77,6 +77,7 @@ internal static class CommandLine
             new Command("credentials", "Let people and tools in from other machines") { new CredentialsCommand(here, global) },
             new Command("token", "Manage the tokens that let nodes join") { new CreateCommand(here, global), new Token.ListCommand(here, global), new RevokeCommand(here, global) },
             new Command("node", "Manage the nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
+            new Command("program", "Manage the programs that this node runs") { new Programs.UseCommand(here, global) },
             new Command("job", "Run, stop and show jobs through the Nomad API")
             {
                 new RunCommand(here, global), new StopCommand(here, global), new Job.StatusCommand(here, global), new LogsCommand(here, global), new ExecCommand(here, global),

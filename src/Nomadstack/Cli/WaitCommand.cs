@@ -103,7 +103,8 @@ internal sealed class WaitCommand : Command
     {
         public string Missing(StatusDocument status)
         {
-            if (status.Nodes.Count < Nodes) return $"it is healthy with {status.Nodes.Count} of {Nodes} nodes";
+            var come = status.Nodes.Count(n => n.Agent != MemberStatus.JoiningAgent);
+            if (come < Nodes) return $"it is healthy with {come} of {Nodes} nodes";
             var servers = Servers;
             return status.Servers.Where(s => s.Voter).GroupBy(s => s.Role).FirstOrDefault(role => role.Count() < servers) is { } few ? $"it is healthy with {few.Count()} of {Servers} {few.Key} servers" : "";
         }

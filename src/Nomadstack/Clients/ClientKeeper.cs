@@ -88,17 +88,22 @@ internal sealed class ClientKeeper : IDisposable
     public void Refresh()
     {
         var servers = Servers();
-        if (servers.Count > 0) _product.PrepareClient(servers);
+        if (servers.Count > 0) _process.Renew(_product.PrepareClient(servers));
     }
 
     private async Task StartAsync(CancellationToken cancel)
     {
-        if ((await _process.OpenAsync(cancel)).Running is not null) return;
+        if ((await _process.OpenAsync(cancel)).Running is not null)
+        {
+            Refresh();
+            return;
+        }
+
         var spec = await PassAsync(cancel);
         await Fault.AroundAsync($"start-{ProcessName}", () => _process.StartAsync(spec, cancel));
     }
 
-    private Task PassGateAsync(CancellationToken cancel) => PassAsync(cancel);
+    private async Task PassGateAsync(CancellationToken cancel) => _process.Renew(await PassAsync(cancel));
 
     private async Task<ProcessSpec> PassAsync(CancellationToken cancel)
     {

@@ -46,6 +46,15 @@ internal sealed record DoctorFacts(
     /// <summary>The tree of version 2 has everything that Nomad wants, but we cannot change it.</summary>
     public bool CgroupsClosed { get; init; }
 
+    /// <summary>Other nodes of the cluster, as they answer now.</summary>
+    public IReadOnlyList<SeenPeer> Peers { get; init; } = [];
+
+    /// <summary>What this node has settled to run, by product; only of a member.</summary>
+    public IReadOnlyDictionary<string, OwnProgram> Own { get; init; } = new Dictionary<string, OwnProgram>();
+
+    /// <summary>Programs that are where this node would look today and that it does not use, by product.</summary>
+    public IReadOnlyDictionary<string, ProgramOffer> Offers { get; init; } = new Dictionary<string, ProgramOffer>();
+
     /// <summary>Names of the variables in this command's environment that name a proxy.</summary>
     public IReadOnlyList<string> Proxies { get; init; } = [];
 
@@ -66,18 +75,32 @@ internal sealed record DoctorFacts(
         // Without the cache of program versions: the doctor writes no files.
         var bundle = new BundleStore(paths, time).Unpacked(Environment.ProcessPath!);
         var probe = new ProgramProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
+        var member = File.Exists(paths.ClusterFile);
+        var (settled, torn) = member ? ReadOwn(paths) : (null, null);
+        var (peers, unread) = node is null ? ([], null) : await ReadPeersAsync(paths, node.Id, time, cancel);
         Dictionary<string, ProgramFinding> programs = [];
-        foreach (var product in ProductTable.Known.Shown) programs[product.Name] = await probe.ProbeAsync(product, request.Programs.GetValueOrDefault(product.Name), null, null, cancel);
+        Dictionary<string, OwnProgram> mine = [];
+        Dictionary<string, ProgramOffer> offers = [];
+        foreach (var product in ProductTable.Known.Shown)
+        {
+            var finding = await probe.ProbeAsync(product, request.Programs.GetValueOrDefault(product.Name), null, null, cancel);
+            programs[product.Name] = finding;
+            if (settled?.GetValueOrDefault(product.Name) is not { } program) continue;
+            mine[product.Name] = program;
+            programs[product.Name] = await probe.OwnAsync(product, program, cancel);
+            if (finding is ProgramFinding.Found { Program: var other } && await Task.Run(() => program.Differs(other), cancel)) offers[product.Name] = new(other.Version.ToString(), other.Path);
+        }
+
         return new(
             paths,
             request.Bind ?? node?.Address ?? AddressGuess.Default()?.Address.ToString(),
             node?.Ports ?? new(),
-            File.Exists(paths.ClusterFile),
+            member,
             host,
             own,
             agent,
             status,
-            unreadable ?? silence,
+            unreadable ?? torn ?? unread ?? silence,
             OtherAgents(own),
             host.DataProblem is null ? SyncTime.Measure(paths.Data, time) : null,
             Limits.OpenFiles(),
@@ -89,20 +112,40 @@ internal sealed record DoctorFacts(
             programs,
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
+            Own = mine,
+            Peers = peers,
+            Offers = offers,
             CgroupsClosed = Limits.CgroupsClosed(),
             Proxies = [.. s_proxyVariables.Where(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))],
         };
     }
 
-    private static (NodeFile?, Problem?) ReadNode(NodePaths paths)
+    private static (NodeFile?, Problem?) ReadNode(NodePaths paths) => Read(NodeFile.At(paths).Read);
+
+    private static (IReadOnlyDictionary<string, OwnProgram>?, Problem?) ReadOwn(NodePaths paths) => Read(() => new OwnPrograms(paths).All);
+
+    private static (T?, Problem?) Read<T>(Func<T?> read)
+        where T : class
     {
         try
         {
-            return (NodeFile.At(paths).Read(), null);
+            return (read(), null);
         }
         catch (ProblemException e)
         {
             return (null, e.Problem);
+        }
+    }
+
+    private static async Task<(IReadOnlyList<SeenPeer>, Problem?)> ReadPeersAsync(NodePaths paths, string self, TimeProvider time, CancellationToken cancel)
+    {
+        try
+        {
+            return (await SeenPeer.AllAsync(paths, self, time, cancel), null);
+        }
+        catch (ProblemException e)
+        {
+            return ([], e.Problem);
         }
     }
 

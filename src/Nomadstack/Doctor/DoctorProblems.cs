@@ -2,12 +2,15 @@
 using System.Globalization;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Doctor;
 
 /// <summary>What the doctor can find, in words for an operator.</summary>
 internal static class DoctorProblems
 {
+    private const string WhatFills = "Find what takes the space: `du -xh MOUNT | sort -h | tail`. The data of jobs is below nomad/client/data/alloc in the data folder. Stop such a job, or give it a disk of its own.";
+
     public static Problem NotAnswering(TimeSpan deadline, string logs) => new(
         "agent/not-answering",
         "The agent does not answer.",
@@ -26,11 +29,53 @@ internal static class DoctorProblems
         "It has no default route, so no interface can be chosen.",
         "Name an address with --bind IP. Without one, `nomadstack up` uses 127.0.0.1 and makes a cluster of this machine alone.");
 
+    public static Problem DiskLow(string folder, DiskSpace disk) => new(
+        "doctor/disk-low",
+        $"The disk of {folder} fills up.",
+        $"{char.ToUpperInvariant(disk.InWords()[0])}{disk.InWords()[1..]}. When it is full, raft cannot write and this node's servers stop.",
+        WhatFills);
+
+    public static Problem DiskShort(string folder, DiskSpace disk) => new(
+        "doctor/disk-short",
+        $"The disk of {folder} is nearly full.",
+        $"{char.ToUpperInvariant(disk.InWords()[0])}{disk.InWords()[1..]}. When it is full, raft cannot write and this node's servers stop. Our own logs are already kept small.",
+        WhatFills);
+
+    public static Problem PeerAway(string name, string at) => new(
+        "doctor/peer-away",
+        $"No connection to {name} ({at}) can be made.",
+        "Its machine or agent is off, or something on the way refuses or drops the connection.",
+        "If that machine is meant to run, start its agent, and let its peer port through.");
+
+    public static Problem PeerSilent(string name, string at) => new(
+        "doctor/peer-silent",
+        $"{name} ({at}) accepts a connection and says nothing.",
+        "Its agent is stuck, its machine is overloaded, or another program listens there. Small packets fare no better, so it is not the MTU.",
+        "Look at the load of that machine and at the log of its agent.");
+
+    public static Problem GossipDeaf(string name, IReadOnlyList<string> ports) => new(
+        "doctor/gossip-deaf",
+        $"{name} does not answer gossip over UDP at {string.Join(" and ", ports)}.",
+        "The same ports are open for TCP. Something on the way drops UDP, or loses packets of 1400 bytes. Gossip that is encrypted does not answer either.",
+        "Let UDP through at the same ports as TCP. Without it, nodes take each other for failed now and then.");
+
     public static Problem SlowDisk(string time) => new(
         "doctor/slow-disk",
         $"A small write takes {time} to be safe on this disk.",
         "Every write to the cluster waits for the disks of a majority of its servers. Under load, a raft election may time out.",
         "Choose a --data-dir on a faster disk. Best is an SSD whose cache survives a power cut.");
+
+    public static Problem ClockOff(string words) => new(
+        "doctor/clock-off",
+        $"{char.ToUpperInvariant(words[0])}{words[1..]}.",
+        "Its certificates and tokens are not valid for them, or theirs for it. This node renews its own certificate and lets nodes join only when its clock is right.",
+        "Set the clock, best with a time service (NTP).");
+
+    public static Problem ClocksApart(string words) => new(
+        "doctor/clocks-apart",
+        $"{char.ToUpperInvariant(words[0])}{words[1..]}.",
+        "Nodes whose clocks are minutes apart refuse each other's tokens and certificates.",
+        "Find out whose clock is wrong, and set it, best with a time service (NTP).");
 
     public static Problem ClockNotKept() => new(
         "doctor/clock-not-kept",

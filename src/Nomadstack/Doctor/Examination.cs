@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Nomadstack.Cluster;
+using Nomadstack.Peers;
 using Nomadstack.Preflight;
 using Nomadstack.Programs;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Doctor;
 
@@ -30,8 +32,10 @@ internal static class Examination
         .. Bundle(facts),
         .. ProductTable.Known.Shown.Select(p => Program(facts, p, facts.Programs[p.Name])),
         .. Network(facts),
+        .. Peers(facts),
         .. Proxy(facts),
         .. Data(facts),
+        .. Space(facts),
         Disk(facts),
         .. Clock(facts),
         User(facts),
@@ -67,13 +71,20 @@ internal static class Examination
 
     private static Finding Program(DoctorFacts facts, Product product, ProgramFinding finding) => finding switch
     {
-        ProgramFinding.Found found => Finding.Ok(product.Name, $"{product.Title} {found.Program.Version}, {found.Program.Path} ({InstalledPrograms.Origin(facts.Paths, found.Program.Path)})"),
+        ProgramFinding.Found found => Finding.Ok(product.Name, $"{product.Title} {found.Program.Version}, {found.Program.Path} ({Origin(facts, product, found.Program)}){Offer(facts, product)}"),
         // Not unpacked yet: the first agent does that.
         ProgramFinding.Missing when facts.Bundle?.Programs.FirstOrDefault(p => p.Name == product.Name) is { } carried => Finding.Ok(product.Name, $"{product.Title} {carried.Version}, in the bundle"),
         ProgramFinding.Missing missing => Finding.Warning(product.Name, missing.Problem),
         ProgramFinding.Unusable unusable => Finding.Problem(product.Name, unusable.Problem),
         _ => throw new InvalidOperationException($"unknown finding {finding}"),
     };
+
+    private static string Origin(DoctorFacts facts, Product product, ProductProgram program) =>
+        facts.Own.GetValueOrDefault(product.Name) is { IsCopy: true } own ? $"this node's copy of {own.Source}" : InstalledPrograms.Origin(facts.Paths, program.Path);
+
+    /// <summary>No warning: somebody may want it to stay so.</summary>
+    private static string Offer(DoctorFacts facts, Product product) =>
+        facts.Offers.GetValueOrDefault(product.Name) is { } offer ? $"; {offer.Version} at {offer.Path} is not used, `nomadstack program use {product.Name}` takes it" : "";
 
     private static IEnumerable<Finding> Network(DoctorFacts facts)
     {
@@ -86,6 +97,25 @@ internal static class Examination
         var request = new PreflightRequest(facts.Address, PortUse.Of(facts.Ports, ProductTable.Known.Shown.Where(p => p.Schedules || IsHere(facts, p)), bootstrap: !facts.IsMember), facts.Paths.Data, OwnPids: facts.OwnPids);
         foreach (var finding in Each("address", PreflightChecks.Address(request, facts.Host), $"{facts.Address} ({AddressGuess.InterfaceOf(facts.Address)})")) yield return finding;
         foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or used by this node's own processes")) yield return finding;
+    }
+
+    private static IEnumerable<Finding> Peers(DoctorFacts facts)
+    {
+        foreach (var peer in facts.Peers)
+        {
+            var finding = peer.Answering switch
+            {
+                PeerAnswering.OnlySmall => Finding.Problem("peers", PeerProblems.LargePacketsLost($"{peer.Name} ({peer.At})")),
+                PeerAnswering.Silent => Finding.Warning("peers", DoctorProblems.PeerSilent(peer.Name, peer.At)),
+                PeerAnswering.Away => Finding.Warning("peers", DoctorProblems.PeerAway(peer.Name, peer.At)),
+                _ when peer.Deaf.Count > 0 => Finding.Warning("peers", DoctorProblems.GossipDeaf(peer.Name, peer.Deaf)),
+                _ => null,
+            };
+            if (finding is not null) yield return finding;
+        }
+
+        var fine = facts.Peers.Where(p => p is { Answering: PeerAnswering.Fully, Deaf.Count: 0 }).Select(p => p.Name).ToList();
+        if (fine.Count > 0) yield return Finding.Ok("peers", $"{string.Join(", ", fine)}: answer{(fine.Count == 1 ? "s" : "")}, also to full-sized packets");
     }
 
     /// <summary>Where there is none there is nothing to say.</summary>
@@ -101,6 +131,14 @@ internal static class Examination
         return Each("data folder", PreflightChecks.Data(new("", [], facts.Paths.Data), facts.Host), facts.Paths.Data + mount + free);
     }
 
+    private static IEnumerable<Finding> Space(DoctorFacts facts) => facts.Host.Disk switch
+    {
+        { Level: DiskLevel.Short } disk => [Finding.Problem("disk space", DoctorProblems.DiskShort(facts.Paths.Data, disk))],
+        { Level: DiskLevel.Low } disk => [Finding.Warning("disk space", DoctorProblems.DiskLow(facts.Paths.Data, disk))],
+        { } disk => [Finding.Ok("disk space", disk.InWords())],
+        null => [],
+    };
+
     private static Finding Disk(DoctorFacts facts) => facts.Sync switch
     {
         null => Finding.Ok("disk", "not measured: no file can be written"),
@@ -112,6 +150,9 @@ internal static class Examination
     {
         var wrong = PreflightChecks.Clock(new("", [], facts.Paths.Data), facts.Host).ToList();
         if (wrong.Count > 0) return Each("clock", wrong, "");
+        var apart = PeerClocks.Judge(facts.Peers.Where(p => p.Later is not null).GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.First().Later!.Value));
+        if (apart.Own is not null) return [Finding.Problem("clock", DoctorProblems.ClockOff(apart.InWords()))];
+        if (apart.Others.Count > 0) return [Finding.Warning("clock", DoctorProblems.ClocksApart(apart.InWords()))];
         return
         [
             facts.ClockIsKept switch

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
 using Nomadstack.Products;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Health;
 
@@ -11,6 +12,15 @@ internal sealed record SeenServer(KnownServer Server, RaftView? View, int? Pid);
 /// <param name="Clients">Its clients, by product.</param>
 internal sealed record SeenNode(string Name, string Address, bool Reachable, IReadOnlyDictionary<string, SeenClient> Clients, bool Eligible)
 {
+    /// <summary>It was let in and has not come yet: no part of the cluster that could be missed.</summary>
+    public bool Joining { get; init; }
+
+    /// <summary>Why its agent does not answer, where that is known: a few words to print after that it does not.</summary>
+    public string Why { get; init; } = "";
+
+    /// <summary>Its disk, as it says itself; null where it does not tell.</summary>
+    public DiskSpace? Disk { get; init; }
+
     /// <summary>Whether this node's client of a product is in the good state.</summary>
     public bool Serves(string product) => Clients.TryGetValue(product, out var client) && client.Serves;
 }
@@ -30,6 +40,9 @@ internal sealed record StatusFacts(
     string ClientWaitsFor,
     TimeSpan? QuorumLostFor)
 {
+    /// <summary>Which clock is wrong, in words; empty where none is.</summary>
+    public string Clock { get; init; } = "";
+
     /// <summary>Most servers the cluster may have: 1, 3 or 5.</summary>
     public int MostServers { get; init; } = 1;
 }

@@ -8,6 +8,7 @@ using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Programs;
 using Nomadstack.Servers;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Health;
 
@@ -34,6 +35,15 @@ internal sealed class StatusReader(
 
     /// <summary>Which peers answer; set once peering runs.</summary>
     public Func<string, bool> IsReachable { get; set; } = _ => false;
+
+    /// <summary>The disk of a node, by its id; null where nobody told.</summary>
+    public Func<string, DiskSpace?> DiskOf { get; set; } = _ => null;
+
+    /// <summary>Which clock is wrong, in words; empty where none is.</summary>
+    public Func<string> Clock { get; set; } = () => "";
+
+    /// <summary>Why a peer does not answer, by its id; null where nothing better is known than that it does not.</summary>
+    public Func<string, Problem?> WhySilent { get; set; } = _ => null;
 
     public required string Version { get; init; }
 
@@ -62,21 +72,25 @@ internal sealed class StatusReader(
         }
     }
 
-    /// <summary>What keeps the cluster from healthy, a bootstrap under way apart; null when nothing does.</summary>
-    public async Task<string?> LacksAsync(CancellationToken cancel) =>
-        Verdict.On(await ObserveAsync(context.Membership.Current, cancel) with { Bootstrapping = false }) is { State: not "healthy" } verdict ? verdict.Reason : null;
+    /// <summary>What keeps the cluster from healthy, a bootstrap under way apart; null when nothing does. A disk that fills up and a wrong clock are no reason to wait: waiting mends neither.</summary>
+    public async Task<string?> LacksAsync(CancellationToken cancel)
+    {
+        var facts = await ObserveAsync(context.Membership.Current, cancel);
+        return Verdict.On(facts with { Bootstrapping = false, Clock = "", Nodes = [.. facts.Nodes.Select(n => n with { Disk = null })] }) is { State: not "healthy" } verdict ? verdict.Reason : null;
+    }
 
     /// <summary>What provides a product. Asked at each reading: what a node drives is settled when it becomes a member.</summary>
     private EngineVersion Engine(Product product, ClusterDocument? cluster)
     {
         if (cluster is not null && !context.Products.Contains(product)) return new(EngineKind.None, "") { Why = "this cluster was made without it" };
         return programs.Find(product) is { } program
-            ? new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why }
+            ? new(program.Kind, program.Version.ToString()) { Program = program.Path, Why = program.Why, Offered = programs.Offers.TryGetValue(product.Name, out var offer) ? new(offer.Version, offer.Path) : null }
             : new(EngineKind.None, "") { Why = programs.Without.GetValueOrDefault(product.Name, "") };
     }
 
-    private MemberStatus Member(SeenNode node) => new(node.Name, node.Address, node.Reachable ? "reachable" : "unreachable", node.Eligible)
+    private MemberStatus Member(SeenNode node) => new(node.Name, node.Address, node.Joining ? MemberStatus.JoiningAgent : node.Reachable ? "reachable" : "unreachable", node.Eligible)
     {
+        Disk = node.Disk is { } disk ? new(disk.Mount, disk.Percent, disk.Available, disk.Level.ToString().ToLowerInvariant()) : null,
         Clients = context.Table.Shown.Where(p => p.HasClient).ToDictionary(p => p.Name, p => JsonSerializer.SerializeToElement(node.Clients.TryGetValue(p.Name, out var client) ? client.State : MemberStatus.NoClient, ApiJson.Default.String)),
     };
 
@@ -113,6 +127,7 @@ internal sealed class StatusReader(
             Leaders.LostFor)
         {
             MostServers = cluster.MaxServers,
+            Clock = Clock(),
         };
     }
 
@@ -120,7 +135,12 @@ internal sealed class StatusReader(
     {
         var own = entry.Id == context.Node.Id;
         var facts = nodes.Where(n => n.Name == entry.Name).MaxBy(n => n.ModifyIndex);
-        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false);
+        return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false)
+        {
+            Disk = DiskOf(entry.Id),
+            Joining = Provisional.Is(entry),
+            Why = WhySilent(entry.Id)?.What ?? "",
+        };
 
         SeenClient Client(Product product)
         {

@@ -2,6 +2,7 @@
 using System.Globalization;
 using Nomadstack.Cluster;
 using Nomadstack.Servers;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Health;
 
@@ -10,6 +11,18 @@ internal sealed record Verdict(string State, string Reason)
 {
     /// <summary>Pure. The worst finding wins: no cluster, then no quorum, then the first thing that is not healthy.</summary>
     public static Verdict On(StatusFacts facts)
+    {
+        var found = Found(facts);
+        if (found.State is "none" or "bootstrapping") return found;
+        // Whatever else is wrong, it may come from there or get worse by it.
+        var causes = facts.Nodes.Where(n => n.Disk is { Level: DiskLevel.Short }).Select(n => $"the disk of {n.Name} is nearly full: {n.Disk!.InWords()}").ToList();
+        if (facts.Clock.Length > 0) causes.Add(facts.Clock);
+        if (causes.Count == 0) return found;
+        var all = string.Join("; ", causes);
+        return found.State == "healthy" ? new("degraded", all) : found with { Reason = $"{found.Reason}; {all}" };
+    }
+
+    private static Verdict Found(StatusFacts facts)
     {
         if (!facts.HasCluster) return facts.Bootstrapping ? new("bootstrapping", "the cluster is being made") : new("none", "this node is not a member of a cluster: run `nomadstack bootstrap` here, or start the agent with --join");
         if (facts.Bootstrapping) return new("bootstrapping", "the cluster is being made");
@@ -23,10 +36,15 @@ internal sealed record Verdict(string State, string Reason)
             if (Missing(facts, product) is { } missing) return new("degraded", missing);
         }
 
-        if (facts.Nodes.FirstOrDefault(n => !n.Reachable) is { } silent) return new("degraded", $"the agent on {silent.Name} does not answer");
+        if (facts.Nodes.FirstOrDefault(n => n is { Reachable: false, Joining: false }) is { } silent)
+        {
+            var why = silent.Why.Length > 0 ? $": {char.ToLowerInvariant(silent.Why[0])}{silent.Why[1..].TrimEnd('.')}" : "";
+            return new("degraded", $"the agent on {silent.Name} does not answer{why}");
+        }
+
         foreach (var product in facts.Products.Where(p => p.HasClient))
         {
-            if (facts.Nodes.FirstOrDefault(n => !n.Serves(product.Name)) is not { } idle) continue;
+            if (facts.Nodes.FirstOrDefault(n => !n.Joining && !n.Serves(product.Name)) is not { } idle) continue;
             var state = $"the {product.Title} client on {idle.Name} is {idle.Clients.GetValueOrDefault(product.Name)?.State ?? "unknown"}";
             return new("degraded", product.FencesClient && facts.ClientWaitsFor.Length > 0 ? $"{state}; it waits for {facts.ClientWaitsFor}" : state);
         }

@@ -14,17 +14,21 @@ internal sealed class AgentLog(NodePaths paths, bool toStandardError, TimeProvid
     private readonly string _file = Path.Combine(paths.Log, "agent.log");
     private readonly Lock _lock = new();
 
+    /// <summary>While it says so, only warnings and errors go into the file: what little room the disk has is for raft.</summary>
+    public Func<bool> IsSparing { private get; init; } = () => false;
+
     public ILogger CreateLogger(string categoryName) => new Category(this, categoryName[(categoryName.LastIndexOf('.') + 1)..]);
 
     public void Dispose()
     {
     }
 
-    private void Write(string line)
+    private void Write(string line, LogLevel level)
     {
         lock (_lock)
         {
             if (toStandardError) Console.Error.WriteLine(line);
+            if (level < LogLevel.Warning && IsSparing()) return;
             try
             {
                 // Opened for each line: rotation truncates the file.
@@ -47,7 +51,7 @@ internal sealed class AgentLog(NodePaths paths, bool toStandardError, TimeProvid
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             var at = log.Now.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-            log.Write($"{at} {Word(logLevel)} {name}: {formatter(state, exception)}{(exception is null ? "" : " | " + exception)}");
+            log.Write($"{at} {Word(logLevel)} {name}: {formatter(state, exception)}{(exception is null ? "" : " | " + exception)}", logLevel);
         }
 
         private static string Word(LogLevel level) => level switch

@@ -40,6 +40,9 @@ internal sealed record AgentOptions(
     /// <summary>A mirror or folder for programs that are not on this machine, or <see cref="ProgramDownload.Never"/>; null for HashiCorp's releases.</summary>
     public string? FetchFrom { get; init; }
 
+    /// <summary>Bytes of the data folder's disk to keep for when it is full; null for what suits the disk.</summary>
+    public long? DiskReserve { get; init; }
+
     /// <summary>Gets the progress of a download while the agent does not answer yet.</summary>
     public Action<FetchProgress>? Fetching { get; init; }
 
@@ -48,6 +51,9 @@ internal sealed record AgentOptions(
 
     /// <summary>The longest time that a task gets to end when everything stops, whatever its job says.</summary>
     public TimeSpan LongestKillTimeout { get; init; } = TaskEndDecision.DefaultLongest;
+
+    /// <summary>The absolute path of the program that an option names for a product; null for none.</summary>
+    public string? Named(Product product) => Programs.GetValueOrDefault(product.Name) is { } file ? Path.GetFullPath(file) : null;
 
     /// <summary>The given plan with the asked-for ports in their places.</summary>
     public PortPlan PortsOver(PortPlan plan) => Ports.Aggregate(plan, (sofar, port) => PortNames.All[port.Key](sofar, port.Value));

@@ -48,20 +48,25 @@ internal static class AgentProgram
         var paths = new NodePaths(options.DataDir);
         Folders.Create(paths, ProductTable.Known);
         using var owner = DataFolderLock.Take(paths.Data);
-        using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time)], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
+        // Before anything is written: at a boot with a full disk the reserve is what the servers start on.
+        var disk = DiskKeeper.Of(paths, options, time);
+        disk.Look(mayTake: false);
+        using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time) { IsSparing = () => disk.IsShort }], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
+        disk.Log = logs.CreateLogger<DiskKeeper>();
         var recorded = ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists);
         await AddressWait.ForRecordedAsync(paths, options.Bind, recorded, Waiting, time, cancel);
         var node = NodeIdentity.ReadOrMint(paths, options, recorded, alone: up);
         var membership = new Membership(paths, node, time);
         membership.Load();
         var context = new NodeContext(node, paths, membership, ProductTable.Known, time, logs);
-        var programs = await new ProgramChoice(options, context).MakeAsync(cancel);
+        var (programs, offering) = await new ProgramChoice(options, context).MakeAsync(cancel);
+        using var offers = offering;
         // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
         var checks = Task.Run(() => Checks.BeforeStart(node, paths, time, membership.Current is null ? context.Table.Stack.Where(p => programs.Find(p) is not null) : context.Products, bootstrap: membership.Current is null && options.Join is null, member: membership.Current is not null), cancel);
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
         var supervised = new ConcurrentBag<SupervisedProcess>();
-        var parts = Wire(context, programs, Supervise);
+        var parts = Wire(context, programs, offers, disk, Supervise);
         // Everything that would make the start fail later is checked before anything is written or started.
         await checks;
         if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
@@ -124,7 +129,7 @@ internal static class AgentProgram
         }
     }
 
-    private static DaemonParts Wire(NodeContext context, NodePrograms programs, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
+    private static DaemonParts Wire(NodeContext context, NodePrograms programs, ProgramOffers offers, DiskKeeper disk, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
     {
         var (node, paths, membership, table, time, logs) = context;
         var processLog = logs.CreateLogger("Nomadstack.Processes");
@@ -147,15 +152,18 @@ internal static class AgentProgram
         var jobKeeper = new JobKeeper(context, jobs, operations);
         IReadOnlyList<ServerKeeper> keepers = [.. table.Stack.Select(p => new ServerKeeper(context, code[p.Name], host, jobs, jobKeeper, operations))];
         var history = new HistoryKeeper(context, scheduler, gate, jobs.AnyServerAsync, () => clients.Scheduler.Runs, cancel => host.LeadsAsync(scheduler.Row.Name, cancel));
-        var peers = new NodePeers(context, BuildVersion.Text, programs);
+        var peers = new NodePeers(context, BuildVersion.Text, programs) { Disk = () => disk.Now };
         var status = new StatusReader(context, host, clients, operations, programs, scheduler, code)
         {
             Version = BuildVersion.Text,
             IsReachable = peers.IsReachable,
+            WhySilent = peers.WhySilent,
+            Clock = () => peers.Clocks?.InWords() ?? "",
+            DiskOf = id => id == node.Id ? disk.Now : peers.DiskOf(id),
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
         var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync, status.LacksAsync);
-        return new(context, programs, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), new(context, host, clients), keepers, bootstrap, new(context, jobs), peers, status);
+        return new(context, programs, offers, disk, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), new(context, host, clients), keepers, bootstrap, new(context, jobs), peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }

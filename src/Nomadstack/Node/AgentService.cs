@@ -79,6 +79,15 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         return Task.CompletedTask;
     }
 
+    public async Task<ProgramUsed> UseProgramAsync(string product, string? file, CancellationToken cancel)
+    {
+        var row = Context.Products.FirstOrDefault(p => p.Name == product) ?? throw new ProblemException(ProgramProblems.UnknownProduct(product, Context.Products.Select(p => p.Name)));
+        var (now, before) = await parts.Offers.UseAsync(row, file, cancel);
+        await parts.Host.RefreshConfigurationsAsync(cancel);
+        parts.Clients.Refresh();
+        return new(row.Name, now.Version.ToString(), now.Path, before.Version.ToString());
+    }
+
     public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { Kind: not EngineKind.Embedded } program ? [program.Path, .. program.LeadingArguments] : [], EnvironmentOf(p))));
 
     /// <summary>The variables with which a product's own command line, run by whoever may ask this agent, reaches it and is let in.</summary>

@@ -65,6 +65,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         var live = life.Begin("the agent's start", ending => LiveAsync(life, ending));
         var maintenance = new Maintenance(parts);
         _ = life.Loop("maintenance", maintenance.RoundAsync);
+        _ = life.Loop("the disk", parts.Disk.RoundAsync);
         var told = Task.Delay(Timeout.InfiniteTimeSpan, Context.Time, life.Ending);
         // The start ends when all loops run; that it failed ends the agent.
         await Task.WhenAny(live, stopAsked, told, parts.Peers.Removed);

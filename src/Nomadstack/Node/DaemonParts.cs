@@ -14,6 +14,8 @@ namespace Nomadstack.Node;
 internal sealed record DaemonParts(
     NodeContext Context,
     NodePrograms Programs,
+    ProgramOffers Offers,
+    DiskKeeper Disk,
     IReadOnlyDictionary<string, IProduct> Products,
     ISchedulerProduct Scheduler,
     OperationLog Operations,

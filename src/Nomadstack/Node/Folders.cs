@@ -24,7 +24,7 @@ internal static class Folders
         var client = paths.Client(table.Scheduler.Name);
         List<string> passed = [paths.Data, Path.GetDirectoryName(client)!, client, Path.Combine(client, "data")];
         var own = table.Stack.Where(p => !p.Schedules).Select(p => Path.GetDirectoryName(paths.Client(p.Name))!)
-            .Concat([paths.Run, paths.Log, paths.Operations, paths.Processes, paths.Lifelines, paths.Pki, paths.Secrets, paths.Binaries, paths.Retired, paths.Plugins, Path.Combine(paths.Data, "servers")]);
+            .Concat([paths.Run, paths.Log, paths.Operations, paths.Processes, paths.Lifelines, paths.Pki, paths.Secrets, paths.Binaries, paths.Programs, paths.Retired, paths.Plugins, Path.Combine(paths.Data, "servers")]);
         var at = paths.Data;
         try
         {

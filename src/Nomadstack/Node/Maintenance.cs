@@ -9,7 +9,7 @@ using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
-/// <summary>What wants to be done now and then: logs, configurations of today, old folders, memory.</summary>
+/// <summary>What wants to be done now and then: logs, configurations of today, programs that are offered, old folders, memory.</summary>
 internal sealed class Maintenance(DaemonParts parts)
 {
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(15);
@@ -29,7 +29,13 @@ internal sealed class Maintenance(DaemonParts parts)
     {
         await Task.Delay(s_between, Context.Time, cancel);
         _round++;
-        foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log")) _rotation.RotateIfNeeded(file);
+        foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log"))
+        {
+            if (parts.Disk.IsShort) _rotation.MakeRoom(file);
+            else _rotation.RotateIfNeeded(file);
+        }
+
+
         if (Context.Membership.Current is not { } now || parts.Operations.Unfinished(BootstrapOperation.Kind) is not null) return;
         if (!ReferenceEquals(_known, now))
         {
@@ -39,8 +45,10 @@ internal sealed class Maintenance(DaemonParts parts)
         }
 
         await LookForLeaderAsync(cancel);
+        await parts.Offers.LookAsync(cancel);
         if (_round % RoundsBetweenReleases != FirstRelease) return;
         foreach (var folder in Retirement.RemoveOld(Context.Paths, Context.Time.GetUtcNow())) _log.LogInformation("{Folder} was retired more than {Days} days ago and was deleted", folder, Retirement.Kept.TotalDays);
+        await parts.Offers.RemoveUnusedAsync(cancel);
         Context.Membership.Prune();
         MemoryAtRest.Release();
     }

@@ -6,6 +6,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Node;
 
@@ -14,11 +15,12 @@ namespace Nomadstack.Node;
 /// </summary>
 internal sealed partial class NodePeers(NodeContext context, string version, NodePrograms programs) : IDisposable
 {
-    private static readonly TimeSpan s_renewalCheck = TimeSpan.FromHours(1);
+    /// <summary>A clock that was set right shows within it. A look costs a millisecond.</summary>
+    private static readonly TimeSpan s_renewalCheck = TimeSpan.FromMinutes(1);
 
     private readonly AgentIdentity _identity = AgentIdentity.Mint(version);
     private readonly ILogger _log = context.Logs.CreateLogger<NodePeers>();
-    private bool _listens;
+    private bool _listens, _toldClock;
     private Pki? _pki;
     private Peering? _peering;
     private Task _exchange = Task.CompletedTask;
@@ -78,8 +80,9 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     {
         if (_peering is not null) return;
         Listen();
-        _pki = Pki.Load(context.Paths, context.Node, context.Time);
+        _pki = await LoadAsync(cancel);
         var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets);
+        peering.Health.Disk = Disk;
         peering.Health.Removed += problem => _removed.TrySetResult(problem);
         await peering.CheckIdentityAsync(cancel);
         await peering.StartAsync(cancel);
@@ -103,10 +106,28 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
             }
 
             cancel.ThrowIfCancellationRequested();
-            if (_pki is not { } pki || !pki.IsDue(context.Node, context.Time.GetUtcNow())) continue;
+            if (_pki is not { } pki || !pki.IsDue(context.Node, context.Time.GetUtcNow()) || await IsClockOffAsync(cancel)) continue;
             await StopAsync();
             await StartAsync(cancel);
         }
+    }
+
+    /// <summary>A certificate of a clock in the future would be valid for nobody else, and the old one still is.</summary>
+    private async Task<Pki> LoadAsync(CancellationToken cancel)
+    {
+        var pki = Pki.Load(context.Paths, context.Node, context.Time, mayIssue: false);
+        if (!pki.IsDue(context.Node, context.Time.GetUtcNow()) || await IsClockOffAsync(cancel)) return pki;
+        pki.Dispose();
+        return Pki.Load(context.Paths, context.Node, context.Time);
+    }
+
+    private async Task<bool> IsClockOffAsync(CancellationToken cancel)
+    {
+        var clocks = await PeerClocks.AskAsync(context.Membership.Others, context.Time, cancel);
+        if (clocks.Own is null) return false;
+        if (!_toldClock) _log.LogError("This node's certificate is to be renewed, but {Clock}. The old one is kept until the clock is right", clocks.InWords());
+        _toldClock = true;
+        return true;
     }
 
     public async Task StopAsync()
@@ -120,6 +141,18 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     }
 
     public void Dispose() => _stop.Dispose();
+
+    /// <summary>This node's disk, which its peers are told.</summary>
+    public Func<DiskSpace?> Disk { get; init; } = () => null;
+
+    /// <summary>How the clocks of the nodes lie to each other; null while there are no peers.</summary>
+    public PeerClocks? Clocks => _peering?.Health.Clocks(context.Membership.Others);
+
+    /// <summary>What a peer last said of its disk.</summary>
+    public DiskSpace? DiskOf(string nodeId) => _peering?.Health.DiskOf(nodeId);
+
+    /// <summary>Why a peer does not answer, where more is known than that.</summary>
+    public Problem? WhySilent(string nodeId) => _peering?.Health.Of(nodeId).LastError is { Code: PeerProblems.LargePacketsLostCode } why ? why : null;
 
     public bool IsReachable(string nodeId) => _peering?.IsReachable(nodeId) ?? nodeId == context.Node.Id;
 

@@ -75,6 +75,7 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
         catch (ProblemException e) when (e.Problem.Code == "peers/unreachable")
         {
             health.Failed(peer, e.Problem);
+            if (health.HasJustGone(peer)) await ExplainAsync(peer, cancel);
         }
         catch (ProblemException e)
         {
@@ -93,10 +94,25 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
         }
     }
 
+    /// <summary>A peer whose large packets are lost, or whose clock or ours is wrong, looks like one that is off.</summary>
+    private async Task ExplainAsync(string peer, CancellationToken cancel)
+    {
+        if (membership.Current?.Nodes.GetValueOrDefault(peer) is not { } entry) return;
+        var at = new JoinAddress(entry.Address, entry.Ports.Peers);
+        var (answering, answer) = await PeerProbe.LookAsync(at, time, cancel);
+        health.NoteClock(peer, answer?.Clock);
+        if (answering != PeerAnswering.OnlySmall) return;
+        var problem = PeerProblems.LargePacketsLost($"{entry.Name} ({at})");
+        health.Explain(peer, problem);
+        membership.Refusals.Tell(peer, problem.Why, problem);
+    }
+
     private async Task<SyncAnswer> AskAsync(string peer, SyncRequest request, CancellationToken cancel)
     {
-        var answer = await client.SyncAsync(peer, request, cancel);
+        var answer = await client.SyncAsync(peer, request with { Disk = health.Disk(), Clock = time.GetUtcNow() }, cancel);
         health.Heard(peer);
+        health.Note(peer, answer.Disk);
+        health.NoteClock(peer, answer.Clock);
         return answer;
     }
 

@@ -98,6 +98,13 @@ internal sealed record NodeEntry
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? JoinedWith { get; set; }
 
+    /// <summary>
+    /// When a member let it in, until the node itself has said something over its peer port: until then nobody knows whether the answer ever arrived, and the entry is provisional
+    /// (<see cref="Provisional"/>). Null for a node that has come.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? AdmittedAt { get; set; }
+
     /// <summary><see cref="NodeKind"/> its key was certified for; null where its agent does not sign, as those of release 0.1.0 do not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Kind { get; set; }

@@ -11,7 +11,7 @@ namespace Nomadstack.Peers;
 /// <remarks>
 /// Names, addresses and the uses of a token are compared with what this node knows. If two nodes join through two members within the same second, both are added.
 /// </remarks>
-internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client, TimeProvider time)
+internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client, PeerHealth health, TimeProvider time)
 {
     /// <summary>Certificates and tokens do not work when clocks differ by more.</summary>
     public static readonly TimeSpan MaxClockSkew = TimeSpan.FromMinutes(5);
@@ -24,16 +24,17 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (request.TokenId is null || request.Secret is null || request.PublicKey is null) throw BadRequest("It has no token, no secret or no public key.");
         CheckToken(document, request, now);
         CheckClock(request.Clock, now);
+        if (health.Clocks(membership.Others).Own is { } off) throw new ProblemException(JoinProblems.MembersClockOff(membership.Node.Name, PeerClocks.Words(off)));
         var node = ReadNode(request.Node);
         if (!request.Signs && document.Settings.Text(SettingNames.SecurityPhase) == SettingNames.Secure) throw new ProblemException(JoinProblems.CannotBeClosed(node.Name));
-        var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
+        var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, AdmittedAt = request.Signs ? now : null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);
         var admitted = membership.Admit(latest =>
         {
             CheckUses(latest, asked);
-            return Decide(latest, asked);
-        });
+            return Decide(latest, asked, now);
+        }, latest => latest.Nodes.Values.Where(n => n.Id != asked.Id && Provisional.IsOverdue(n, now) && (HasName(n, asked) || HasAddress(n, asked))));
         return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), pki.RevealCaKey(), FirstView(membership.Current ?? document, admitted),
             NodeKind.Server, pki.Prove(asked.Id, NodeKind.Server, request.PublicKey));
     }
@@ -48,13 +49,13 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         new(JoinProblems.BadRequest(why));
 
     /// <summary>The entry for a node that asks to join; throws to refuse it.</summary>
-    private NodeEntry Decide(ClusterDocument document, NodeEntry asked)
+    private NodeEntry Decide(ClusterDocument document, NodeEntry asked, DateTimeOffset now)
     {
         foreach (var other in document.Nodes.Values.Where(n => n.Id != asked.Id && !n.Removed))
         {
-            if (string.Equals(other.Name, asked.Name, StringComparison.OrdinalIgnoreCase))
+            if (HasName(other, asked))
                 throw new ProblemException(JoinProblems.DuplicateName(other));
-            if (HostPort.SameAddress(other.Address, asked.Address) && other.Ports.Peers == asked.Ports.Peers)
+            if (HasAddress(other, asked))
                 throw new ProblemException(JoinProblems.AddressInUse(other));
         }
 
@@ -64,9 +65,13 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (held.KeyPin.Length > 0 && held.KeyPin != asked.KeyPin) throw Cloned(held, "it joined with another key");
         if (asked.Kind is null && held.Kind is not null)
             throw new ProblemException(JoinProblems.OlderRelease(held));
-        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind, JoinedWith = asked.JoinedWith };
+        var next = held with { Name = asked.Name, Address = asked.Address, Ports = asked.Ports, KeyPin = asked.KeyPin, Version = asked.Version, Kind = asked.Kind, JoinedWith = asked.JoinedWith, AdmittedAt = Provisional.IsOverdue(held, now) ? asked.AdmittedAt : held.AdmittedAt };
         return Entries.SayTheSame(next, held) ? held : next with { Incarnation = held.Incarnation + 1 };
     }
+
+    private static bool HasName(NodeEntry other, NodeEntry asked) => string.Equals(other.Name, asked.Name, StringComparison.OrdinalIgnoreCase);
+
+    private static bool HasAddress(NodeEntry other, NodeEntry asked) => HostPort.SameAddress(other.Address, asked.Address) && other.Ports.Peers == asked.Ports.Peers;
 
     private async Task CheckNotLiveElsewhereAsync(ClusterDocument document, NodeEntry asked, CancellationToken cancel)
     {
@@ -89,7 +94,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
             throw new ProblemException(JoinProblems.Expired(token.Id, token.ExpiresAt, now));
     }
 
-    /// <summary>A node that asks again, as after a crash, is none more.</summary>
+    /// <summary>A node that asks again, as after a crash, is none more. One that never came is: whoever stole a token would else use it unnoticed.</summary>
     private static void CheckUses(ClusterDocument document, NodeEntry asked)
     {
         if (document.Tokens.GetValueOrDefault(asked.JoinedWith!) is not { Uses: { } most } token) return;

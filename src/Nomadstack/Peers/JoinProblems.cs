@@ -85,6 +85,12 @@ internal static class JoinProblems
         $"This node's clock says {joining:u}, the cluster's says {cluster:u}. Certificates and tokens allow {most.TotalMinutes:0} minutes.",
         "Set both clocks (NTP), then try again.");
 
+    public static Problem MembersClockOff(string name, string words) => new(
+        "join/clock-off",
+        $"{name} lets in no node while its clock is wrong.",
+        $"Its clock is {words} those of most other nodes. A certificate that it issues would not be valid for them.",
+        $"Join through another node, or set the clock of {name} (NTP).");
+
     public static Problem Cloned(NodeEntry held, string why) => new(
         "join/cloned",
         $"Another machine already is node {held.Id}.",
@@ -116,6 +122,12 @@ internal static class JoinProblems
         $"{at} accepts connections but did not answer within {deadline.TotalSeconds:0} s.",
         "The agent there is stuck, its machine is overloaded, or another program listens there.",
         "Check the load of that machine and the log of its agent, then try again. You may name any other node of the cluster.");
+
+    public static Problem LargePacketsLost(JoinAddress at) => new(
+        "join/large-packets-lost",
+        $"Large packets between this machine and {at} are lost on the way.",
+        $"The agent there answers when no packet is larger than {PeerProbe.SmallSegment} bytes, and nothing comes otherwise. Something between has a lower MTU than both machines, and the message that says so (ICMP \"fragmentation needed\", for IPv6 \"packet too big\") does not arrive.",
+        "Let ICMP through, or set the MTU of this machine's interface to what the way allows (a tunnel takes 50 to 80 bytes of 1500). `ping -M do -s 1472 HOST` finds the largest packet that passes.");
 
     public static Problem NotAnAgent(JoinAddress at, string why) => new(
         "join/not-an-agent",

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net;
-using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Nomadstack.Cluster;
-using Nomadstack.Ground.Http;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
@@ -91,20 +88,13 @@ internal static class Joining
 
     private static async Task<(X509Certificate2 Ca, PingAnswer Ping)> PingAsync(JoinAddress at, TimeProvider time, CancellationToken cancel)
     {
-        var connected = false;
-        // Any certificate is accepted here: nothing secret is sent, and the answer is not yet trusted.
-        using var http = Client(() => connected = true, _ => true);
-        PingAnswer ping;
-        try
+        var ping = await PeerProbe.PingAsync(at, s_lookDeadline, padded: false, (state, e) => state switch
         {
-            ping = await PeerCalls.SendAsync(http, new HttpRequestMessage(HttpMethod.Get, Uri(at, "/v1/ping")), PeersJson.Default.PingAnswer, s_lookDeadline, time, cancel);
-        }
-        catch (ProblemException e)
-        {
-            var silent = e.InnerException is OperationCanceledException;
-            throw new ProblemException(!connected ? JoinProblems.Unreachable(at, e.Problem.Why) : silent ? JoinProblems.NoAnswer(at, s_lookDeadline) : JoinProblems.NotAnAgent(at, e.Problem.Why), e);
-        }
-
+            PeerAnswering.Away => JoinProblems.Unreachable(at, e.Problem.Why),
+            PeerAnswering.OnlySmall => JoinProblems.LargePacketsLost(at),
+            PeerAnswering.Silent => JoinProblems.NoAnswer(at, s_lookDeadline),
+            _ => JoinProblems.NotAnAgent(at, e.Problem.Why),
+        }, time, cancel);
         if (ping.Service != PingAnswer.Nomadstack || ping.Ca is null) throw new ProblemException(JoinProblems.NotAnAgent(at, "It answered, but not in the way an agent does."));
         try
         {
@@ -121,7 +111,7 @@ internal static class Joining
         var publicKey = key.ExportSubjectPublicKeyInfo();
         var entry = new NodeEntry { Id = node.Id, Name = node.Name, Address = node.Address, Ports = node.Ports, Version = version, KeyPin = Certificates.Pin(publicKey) };
         string? distrust = null;
-        using var http = Client(() => { }, shown => (distrust = Certificates.Complaint(shown, ca, time.GetUtcNow())) is null);
+        using var http = PeerProbe.Client(() => { }, shown => (distrust = Certificates.Complaint(shown, ca, time.GetUtcNow())) is null);
         var request = new JoinRequest(token.Id, token.Secret, publicKey, JsonSerializer.SerializeToElement(entry, PeersJson.Default.NodeEntry), time.GetUtcNow(), Signs: true);
         try
         {
@@ -129,6 +119,7 @@ internal static class Joining
         }
         catch (ProblemException e) when (e.Problem.Code == "peers/unreachable")
         {
+            if (e.InnerException is OperationCanceledException && (await PeerProbe.LookAsync(at, time, cancel)).Answering == PeerAnswering.OnlySmall) throw new ProblemException(JoinProblems.LargePacketsLost(at), e);
             // A man in the middle can show the right CA, but he has no certificate of that CA.
             throw new ProblemException(distrust is null ? JoinProblems.Unreachable(at, e.Problem.Why) : JoinProblems.WrongCa(at, $"It shows the right CA, but its own certificate is not from that CA ({distrust})."), e);
         }
@@ -169,30 +160,6 @@ internal static class Joining
     }
 
     private static bool IsRefusal(Problem problem) => problem.Code.StartsWith("join/", StringComparison.Ordinal) && problem.Code is not ("join/unreachable" or "join/bad-answer");
-
-    private static HttpClient Client(Action connected, Func<X509Certificate2, bool> trusted) => new(new ResetConnections(new SocketsHttpHandler
-    {
-        UseProxy = false,
-        UseCookies = false,
-        AllowAutoRedirect = false,
-        ConnectCallback = async (context, cancel) =>
-        {
-            var stream = await PeerCalls.ConnectAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, cancel);
-            connected();
-            return stream;
-        },
-        SslOptions = new SslClientAuthenticationOptions
-        {
-            ApplicationProtocols = [SslApplicationProtocol.Http2],
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is X509Certificate2 shown && trusted(shown),
-            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        },
-    }))
-    {
-        Timeout = Timeout.InfiniteTimeSpan,
-        DefaultRequestVersion = HttpVersion.Version20,
-        DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
-    };
 
     private static Uri Uri(JoinAddress at, string path) => new($"https://{at}{path}");
 }

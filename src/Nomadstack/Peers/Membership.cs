@@ -134,7 +134,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     {
         if (current is null || !current.Nodes.TryGetValue(node.Id, out var own) || own.Removed) return current;
         var signer = Signer;
-        var next = change(own) with { Id = own.Id, Incarnation = own.Incarnation, Removed = false, Kind = signer?.Kind ?? own.Kind, KeyPin = signer?.KeyPin ?? own.KeyPin, Signed = null };
+        var next = change(own) with { Id = own.Id, Incarnation = own.Incarnation, Removed = false, Kind = signer?.Kind ?? own.Kind, KeyPin = signer?.KeyPin ?? own.KeyPin, AdmittedAt = null, Signed = null };
         var signed = signer is null || own.Signed?.By == own.Id;
         if (signed && Entries.SayTheSame(next, own)) return current;
         next = next with { Incarnation = own.Incarnation + 1 };
@@ -213,7 +213,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
 
     /// <summary>Forgets tokens that are long over and nodes that were removed long ago.</summary>
     /// <returns>Whether anything changed.</returns>
-    public bool Prune() => Change(current => current is null ? null : Pruning.Of(Dated(current), time.GetUtcNow(), node.Id, IsMixed(current)));
+    public bool Prune() => Change(current => current is null ? null : Pruning.Of(WithoutLost(Dated(current)), time.GetUtcNow(), node.Id, IsMixed(current)));
 
     /// <summary>Removals that release 0.1.0 wrote down without their time begin to grow old today.</summary>
     private ClusterDocument Dated(ClusterDocument document)
@@ -221,6 +221,17 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         if (IsMixed(document) || Signer is not { IsServer: true } signer) return document;
         return document.Nodes.Values.Where(n => n is { Removed: true, RemovedAt: null }).ToList()
             .Aggregate(document, (now, removed) => With(now, signer.Sign(removed with { RemovedAt = time.GetUtcNow(), Incarnation = removed.Incarnation + 1, Signed = null })));
+    }
+
+    /// <summary>Nodes that were let in long ago and never came are removed, as an operator would.</summary>
+    private ClusterDocument WithoutLost(ClusterDocument document) =>
+        document.Nodes.Values.Where(n => n.Id != node.Id && Provisional.IsLost(n, time.GetUtcNow())).ToList().Aggregate(document, (now, lost) => With(now, Gone(lost)));
+
+    /// <summary>The entry that remembers the removal of a node.</summary>
+    private NodeEntry Gone(NodeEntry entry)
+    {
+        var removed = entry with { Removed = true, RemovedAt = time.GetUtcNow(), Servers = [], Incarnation = entry.Incarnation + RemovalStride, AdmittedAt = null, Signed = null };
+        return Signer is { IsServer: true } signer ? signer.Sign(removed) : removed;
     }
 
     private static bool IsMixed(ClusterDocument document) => document.Nodes.Values.Any(n => n.IsReleased);
@@ -266,14 +277,16 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
 
     /// <summary>Adds a node for the first time, or again after it was removed: the answer to a join.</summary>
     /// <param name="decide">Called with the membership, under the lock. Returns the entry to add, or throws to refuse.</param>
-    public NodeEntry Admit(Func<ClusterDocument, NodeEntry> decide)
+    /// <param name="instead">Called first: nodes that never came and that this one takes the place of. They are removed.</param>
+    public NodeEntry Admit(Func<ClusterDocument, NodeEntry> decide, Func<ClusterDocument, IEnumerable<NodeEntry>>? instead = null)
     {
         NodeEntry? admitted = null;
         Change(current =>
         {
             var now = current ?? throw new ProblemException(PeerProblems.NoCluster());
+            if (instead is not null) now = instead(now).ToList().Aggregate(now, (without, lost) => With(without, Gone(lost)));
             admitted = decide(now);
-            if (now.Nodes.TryGetValue(admitted.Id, out var held) && ReferenceEquals(held, admitted)) return current;
+            if (now.Nodes.TryGetValue(admitted.Id, out var held) && ReferenceEquals(held, admitted)) return now;
             if (held is null && now.Nodes.Count >= MembershipRules.MaxNodes)
                 throw new ProblemException(JoinProblems.Full(MembershipRules.MaxNodes));
             admitted = Signer is { IsServer: true } signer ? signer.Sign(admitted) : admitted with { Signed = null };
@@ -294,8 +307,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
             if (!current.Nodes.TryGetValue(nodeId, out var entry))
                 throw new ProblemException(PeerProblems.UnknownNode(nodeId));
             if (entry.Removed) return current;
-            var removed = entry with { Removed = true, RemovedAt = time.GetUtcNow(), Servers = [], Incarnation = entry.Incarnation + RemovalStride, Signed = null };
-            return With(current, Signer is { IsServer: true } signer ? signer.Sign(removed) : removed);
+            return With(current, Gone(entry));
         });
     }
 

@@ -23,7 +23,7 @@ internal static class MembershipRules
 
     private const int MaxServersOfNode = 16, MaxPorts = 64, MaxUnknown = 32;
 
-    private static readonly string[] s_node = ["id", "name", "address", "ports", "incarnation", "keyPin", "version", "servers", "removed", "removedAt", "joinedWith", "kind", "signed"];
+    private static readonly string[] s_node = ["id", "name", "address", "ports", "incarnation", "keyPin", "version", "servers", "removed", "removedAt", "admittedAt", "joinedWith", "kind", "signed"];
     private static readonly string[] s_token = ["id", "secretHash", "createdAt", "expiresAt", "revoked", "incarnation", "uses", "signed"];
     private static readonly string[] s_setting = ["name", "value", "version", "writer", "deleted", "signed"];
     private static readonly string[] s_server = ["role", "raftId", "managedBy", "state", "http", "rpc", "serf", "keys"];
@@ -54,6 +54,7 @@ internal static class MembershipRules
         ?? (Text(entry, "version") is not { } version || (version.Length > 0 && !IsPrintable(version, 64)) ? "version must be at most 64 printable characters" : null)
         ?? Flag(entry, "removed")
         ?? (entry.TryGetProperty("removedAt", out var removedAt) && !IsTime(removedAt) ? "removedAt is no time" : null)
+        ?? (entry.TryGetProperty("admittedAt", out var admittedAt) && !IsTime(admittedAt) ? "admittedAt is no time" : null)
         ?? (Text(entry, "joinedWith") is not { } joinedWith || (joinedWith.Length > 0 && !IsPrintable(joinedWith, MaxNameLength)) ? $"joinedWith must be at most {MaxNameLength} printable characters" : null)
         ?? Servers(entry)
         ?? (entry.TryGetProperty("kind", out var kind) && !IsWord(AsText(kind), 32) ? "kind is not a name" : null)

@@ -107,12 +107,18 @@ internal sealed class PeerClient : IDisposable
 /// <summary>What all calls to a peer share: a socket, a deadline, and failures in words.</summary>
 internal static class PeerCalls
 {
+    /// <summary>IPPROTO_TCP and TCP_MAXSEG (include/uapi/linux/tcp.h).</summary>
+    private const int LevelTcp = 6, OptionMaxSegment = 2;
+
     /// <summary>For TCP alone: the kernel accepts a connection even on a busy machine. The TLS handshake may take the call's whole deadline.</summary>
     private static readonly TimeSpan s_tcpTimeout = TimeSpan.FromSeconds(2);
 
-    public static async ValueTask<Stream> ConnectAsync(string host, int port, CancellationToken cancel)
+    /// <param name="segment">Largest segment in either direction, in bytes; null for what the interface allows.</param>
+    public static async ValueTask<Stream> ConnectAsync(string host, int port, CancellationToken cancel, int? segment = null)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        // Before the connection: the other end is told at its beginning.
+        if (segment is { } most) socket.SetRawSocketOption(LevelTcp, OptionMaxSegment, BitConverter.GetBytes(most));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(s_tcpTimeout);
         try

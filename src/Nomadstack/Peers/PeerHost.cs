@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -103,7 +104,7 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
             switch (context.Request.Method, context.Request.Path.Value)
             {
                 case ("GET", "/v1/ping"):
-                    await WriteAsync(context, Ping(), PeersJson.Default.PingAnswer);
+                    await WriteAsync(context, Ping(context.Request.Query["padding"]), PeersJson.Default.PingAnswer);
                     break;
                 case ("POST", "/v1/join"):
                     await WriteAsync(context, await joins.AnswerAsync(await ReadAsync(context, PeersJson.Default.JoinRequest), context.RequestAborted), PeersJson.Default.JoinAnswer);
@@ -114,7 +115,10 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     break;
                 case ("POST", "/v1/sync"):
                     var peer = Authenticate(context);
-                    await WriteAsync(context, syncs.Answer(await ReadAsync(context, PeersJson.Default.SyncRequest), peer, IsServer(peer) ? secrets.Digest : null), PeersJson.Default.SyncAnswer);
+                    var step = await ReadAsync(context, PeersJson.Default.SyncRequest);
+                    health.Note(peer, step.Disk);
+                    health.NoteClock(peer, step.Clock);
+                    await WriteAsync(context, syncs.Answer(step, peer, IsServer(peer) ? secrets.Digest : null) with { Disk = health.Disk(), Clock = time.GetUtcNow() }, PeersJson.Default.SyncAnswer);
                     break;
                 case ("POST", "/v1/secrets"):
                     var server = Authenticate(context);
@@ -133,8 +137,11 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
 
     private bool IsServer(string peer) => membership.Current?.Nodes.GetValueOrDefault(peer) is { } node && SecretDesk.IsServer(node);
 
-    private PingAnswer Ping() =>
-        new(PingAnswer.Nomadstack, pki.ClusterId, membership.Node.Name, identity.Version, time.GetUtcNow(), pki.Ca.ExportCertificatePem());
+    private PingAnswer Ping(string? padding) =>
+        new(PingAnswer.Nomadstack, pki.ClusterId, membership.Node.Name, identity.Version, time.GetUtcNow(), pki.Ca.ExportCertificatePem())
+        {
+            Padding = int.TryParse(padding, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? new('0', Math.Min(bytes, PeerProbe.Padding)) : null,
+        };
 
     private string Authenticate(HttpContext context)
     {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Nomadstack.Cluster;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Peers;
 
@@ -9,6 +11,10 @@ internal sealed record PingAnswer(string Service, string ClusterId, string Name,
 {
     /// <summary>The value of <see cref="Service"/>. With any other value, the program on this port is not an agent.</summary>
     public const string Nomadstack = "nomadstack";
+
+    /// <summary>As much as was asked for, so that the answer fills a packet.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Padding { get; init; }
 }
 
 /// <summary><c>GET /v1/peer</c>, for members: the node, and which start of its agent.</summary>
@@ -35,6 +41,12 @@ internal sealed record SyncRequest(string Digest)
     /// <summary>Digest of the secrets store of a server node.</summary>
     public string? Secrets { get; init; }
 
+    /// <summary>The sender's time.</summary>
+    public DateTimeOffset? Clock { get; init; }
+
+    /// <summary>The sender's disk, as its peers may show it; null from one that does not tell.</summary>
+    public DiskSpace? Disk { get; init; }
+
     /// <summary>Entries that the peer asked for.</summary>
     public ClusterDocument? Push { get; init; }
 
@@ -53,6 +65,12 @@ internal sealed record SyncAnswer(bool Same)
 
     /// <summary>Digest of the secrets store, for a server node.</summary>
     public string? Secrets { get; init; }
+
+    /// <inheritdoc cref="SyncRequest.Clock"/>
+    public DateTimeOffset? Clock { get; init; }
+
+    /// <inheritdoc cref="SyncRequest.Disk"/>
+    public DiskSpace? Disk { get; init; }
 
     /// <summary>Digest of each bucket, when no buckets were asked for.</summary>
     public IReadOnlyList<string>? Buckets { get; init; }

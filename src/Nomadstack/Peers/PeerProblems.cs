@@ -36,6 +36,14 @@ internal static class PeerProblems
         why,
         "Check that its agent runs and that the network allows its peer port (4640 by default).");
 
+    public const string LargePacketsLostCode = "peers/large-packets-lost";
+
+    public static Problem LargePacketsLost(string where) => new(
+        LargePacketsLostCode,
+        $"Large packets to peer {where} are lost on the way.",
+        $"It answers when no packet is larger than {PeerProbe.SmallSegment} bytes, and nothing comes otherwise.",
+        "Let ICMP through, or set the MTU of both machines' interfaces to what the way between them allows.");
+
     public static Problem BadAnswer(string where, string why) => new(
         "peers/bad-answer",
         $"Peer {where} sent an unexpected answer.",

@@ -21,7 +21,7 @@ internal sealed class Peering : IAsyncDisposable
         Health = new PeerHealth(time);
         Secrets = secrets ?? new SecretStore(membership);
         Sync = new AntiEntropy(membership, Client, Health, Secrets, time, seed);
-        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, time), new SyncDesk(membership), Secrets, Health, time);
+        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, Health, time), new SyncDesk(membership), Secrets, Health, time);
     }
 
     public PeerClient Client { get; }

@@ -73,7 +73,8 @@ internal sealed class Pki : IDisposable
 
     /// <summary>Reads the files. Issues the node's certificate again if it is missing, old, or has another name or address.</summary>
     /// <exception cref="ProblemException"><c>peers/clock</c>, <c>peers/ca-expired</c>, <c>peers/no-pki</c>, <c>storage/torn</c>.</exception>
-    public static Pki Load(NodePaths paths, NodeFile node, TimeProvider time)
+    /// <param name="mayIssue">False while this node's clock is in doubt: a certificate that exists is used, whatever its state.</param>
+    public static Pki Load(NodePaths paths, NodeFile node, TimeProvider time, bool mayIssue = true)
     {
         var ca = Certificates.Parse(PkiFiles.CaCertificate(paths), Required(PkiFiles.CaCertificate(paths)));
         var caKey = ParseKey(PkiFiles.CaKey(paths));
@@ -85,7 +86,7 @@ internal sealed class Pki : IDisposable
 
         var wanted = new CertificateSubject(clusterId, node.Id, node.Name, node.Address);
         var certificate = PkiFiles.Read(PkiFiles.NodeCertificate(paths)) is { } pem ? Certificates.Parse(PkiFiles.NodeCertificate(paths), pem) : null;
-        if (certificate is null || !Certificates.IsFit(certificate, ca, nodeKey, wanted, time.GetUtcNow()))
+        if (certificate is null || (mayIssue && !Certificates.IsFit(certificate, ca, nodeKey, wanted, time.GetUtcNow())))
         {
             certificate?.Dispose();
             certificate = Certificates.Issue(ca, caKey, nodeKey.ExportSubjectPublicKeyInfo(), wanted, time.GetUtcNow());

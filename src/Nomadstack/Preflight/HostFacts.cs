@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Runtime.InteropServices;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Preflight;
 
@@ -19,11 +20,14 @@ internal sealed record HostFacts(
     long? FreeBytes,
     DateTimeOffset Now)
 {
+    /// <summary>The data folder's disk; null when unknown.</summary>
+    public DiskSpace? Disk { get; init; }
+
     public static HostFacts Read(string dataFolder, TimeProvider time)
     {
         var folder = NearestExisting(dataFolder);
         var mount = Mount.Of(folder, File.ReadAllText("/proc/self/mountinfo"));
-        return new(SocketTable.Read("/proc"), inode => SocketTable.OwnerOf(inode, "/proc"), HostAddress.All(), mount, Access(folder), Free(folder), time.GetUtcNow());
+        return new(SocketTable.Read("/proc"), inode => SocketTable.OwnerOf(inode, "/proc"), HostAddress.All(), mount, Access(folder), Free(folder), time.GetUtcNow()) { Disk = DiskReading.Of(folder) };
     }
 
     private static string NearestExisting(string path)

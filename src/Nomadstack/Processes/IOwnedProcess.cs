@@ -20,6 +20,9 @@ internal interface IOwnedProcess : IAsyncDisposable
     /// <exception cref="Cluster.ProblemException">It cannot be started, or another process runs under its name.</exception>
     Task<ProcessStatus> StartAsync(ProcessSpec spec, CancellationToken cancel);
 
+    /// <summary>Its next start, also one after a crash, is with this spec. What runs is left alone.</summary>
+    void Renew(ProcessSpec spec);
+
     /// <summary>Ends it for good: a signal, a deadline, SIGKILL.</summary>
     /// <param name="useless">When this task completes, nobody needs the process any more and it is killed at once.</param>
     Task StopAsync(int signal, TimeSpan deadline, CancellationToken cancel, Task? useless = null);

@@ -52,6 +52,15 @@ internal sealed class LogRotation(long limitBytes = LogRotation.DefaultLimit, in
         return true;
     }
 
+    /// <summary>For a disk that is nearly full: the old content goes, and where the file is over its limit, the present one too. Needs no room.</summary>
+    public void MakeRoom(string path)
+    {
+        for (var i = 1; i <= keep; i++) File.Delete(Numbered(path, i));
+        if (new FileInfo(path) is not { Exists: true } info || info.Length <= limitBytes) return;
+        using var log = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        RandomAccess.SetLength(log, 0);
+    }
+
     /// <summary>Copies until the end of the file, or until the given end.</summary>
     private static void Copy(SafeFileHandle log, FileStream copy, long from, long end)
     {

@@ -114,6 +114,18 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         }
     }
 
+    /// <summary>
+    /// Its next start, also one after a crash, is with this spec: its program may have changed since the last. What runs is known by its identity and left alone.
+    /// </summary>
+    public void Renew(ProcessSpec spec)
+    {
+        lock (_lock)
+        {
+            Open();
+            if (_record is { } record && !ProcessRecord.Same(record.Spec, spec)) TryWrite(record with { Spec = spec });
+        }
+    }
+
     /// <summary>Ends the process for good: records that it is not wanted, sends a signal, and SIGKILL after the deadline. Returns when it is gone or was not running.</summary>
     /// <param name="useless">When this task completes, the process need not end in an orderly way, and SIGKILL is sent at once.</param>
     /// <exception cref="ProblemException"><c>storage/unwritable</c> before anything was sent; <c>process/unkillable</c>.</exception>

@@ -20,5 +20,8 @@ internal static class InstalledPrograms
 
     /// <summary>How a program came to this machine.</summary>
     public static string Origin(NodePaths paths, string program) =>
-        program.StartsWith(paths.Binaries + "/", StringComparison.Ordinal) ? "fetched" : program.StartsWith(paths.Data + "/", StringComparison.Ordinal) ? "bundled" : "installed";
+        program.StartsWith(paths.Binaries + "/", StringComparison.Ordinal) ? "fetched"
+        : program.StartsWith(paths.Programs + "/", StringComparison.Ordinal) ? "this node's copy"
+        : program.StartsWith(paths.Data + "/", StringComparison.Ordinal) ? "bundled"
+        : "installed";
 }

@@ -16,7 +16,7 @@ internal sealed class KnownPrograms(NodePaths paths)
     /// <summary>What this file reported before; null if it never did or has changed.</summary>
     /// <exception cref="Cluster.ProblemException"><c>storage/*</c>.</exception>
     public ProductProgram? Recall(string kind, string path) =>
-        _file.Read()?.Programs.GetValueOrDefault(path) is { } known && known.Kind == kind && known.Fingerprint == Fingerprint(path) && SemVer.Parse(known.Version) is { } version
+        _file.Read()?.Programs.GetValueOrDefault(path) is { } known && known.Kind == kind && known.Fingerprint == ProgramStamp.Of(path) && SemVer.Parse(known.Version) is { } version
             ? new(kind, path, [], version)
             : null;
 
@@ -24,16 +24,8 @@ internal sealed class KnownPrograms(NodePaths paths)
     public void Remember(ProductProgram program)
     {
         var known = _file.Read()?.Programs ?? new Dictionary<string, KnownProgram>();
-        var now = new KnownProgram(program.Kind, program.Version.ToString(), Fingerprint(program.Path));
+        var now = new KnownProgram(program.Kind, program.Version.ToString(), ProgramStamp.Of(program.Path) ?? "");
         if (known.GetValueOrDefault(program.Path) != now) _file.Write(new() { Programs = new Dictionary<string, KnownProgram>(known) { [program.Path] = now } });
-    }
-
-    /// <summary>Size and time of the file itself, with links resolved. A package manager that replaces the file changes at least one of them.</summary>
-    private static string Fingerprint(string path)
-    {
-        var file = new FileInfo(path);
-        if (file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target) file = target;
-        return FormattableString.Invariant($"{file.FullName}:{file.Length}:{file.LastWriteTimeUtc.Ticks}");
     }
 }
 

@@ -18,4 +18,11 @@ internal static class LoaderProblems
         $"Its disk lost part of it, or somebody changed it: {why}.",
         $"Run `nomadstack fetch {product.Name}@VERSION` for the same version: it is fetched anew. Nothing was started with it.")
     { Unsafe = true };
+
+    public static Problem Lost(Product product, string program, string version) => new(
+        $"engine/{product.Name}-lost",
+        $"{program}, which this node runs, is missing or damaged.",
+        $"Its disk lost it, or somebody changed it, and there is no other {product.Title} {version} here. Another version is not used unless somebody wants it.",
+        $"Run `nomadstack fetch {product.Name}@{version}`: the agent then takes it from there. Or name the program to use with --{product.Name}-program.")
+    { Unsafe = true };
 }

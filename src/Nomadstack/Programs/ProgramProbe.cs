@@ -13,6 +13,9 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
     /// <summary>The real programs answer in a tenth of a second. From a cold disk it may take a few seconds.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(15);
 
+    /// <summary>In the form of PATH; null for the environment's.</summary>
+    public string? SearchPath { private get; init; }
+
     private const string EmbeddedArgument = "engine";
     private const int MostOutput = 4096;
 
@@ -21,7 +24,7 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
     /// <param name="deadline">Null for <see cref="Deadline"/>.</param>
     public async Task<ProgramFinding> ProbeAsync(Product product, string? path, string? searchPath, TimeSpan? deadline, CancellationToken cancel)
     {
-        var program = path is null ? Lookup(product.Program, [.. Folders(searchPath), .. elsewhere?.Invoke(product) ?? []]) : Path.GetFullPath(path);
+        var program = path is null ? Find(product, searchPath) : Path.GetFullPath(path);
         if (program is null) return new ProgramFinding.Missing(ProgramProblems.NoneFound(product));
         if (!File.Exists(program)) return new ProgramFinding.Missing(ProgramProblems.NotThere(product, program));
         if (!IsExecutable(program)) return new ProgramFinding.Unusable(ProgramProblems.NotExecutable(product, program, "The file has no execute permission."));
@@ -29,6 +32,16 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
         // Before anything of it runs.
         if (await Task.Run(() => ProgramSums.Complaint(program), cancel) is { } damage) return new ProgramFinding.Unusable(LoaderProblems.Damaged(product, program, damage));
         return await AskAsync(product, product.Name, program, [], deadline, cancel);
+    }
+
+    /// <summary>The file that is asked if none is named; null where there is none.</summary>
+    public string? Find(Product product, string? searchPath = null) => Lookup(product.Program, [.. Folders(searchPath ?? SearchPath), .. elsewhere?.Invoke(product) ?? []]);
+
+    /// <summary>What a node has settled to run, with its content checked.</summary>
+    public async Task<ProgramFinding> OwnAsync(Product product, OwnProgram own, CancellationToken cancel)
+    {
+        var whole = await Task.Run(() => File.Exists(own.Path) && (own.Sha256.Length == 0 || OwnPrograms.Sum(own.Path) == own.Sha256), cancel);
+        return whole ? await ProbeAsync(product, own.Path, null, null, cancel) : new ProgramFinding.Unusable(LoaderProblems.Lost(product, own.Path, own.Version));
     }
 
     /// <summary>This program itself as an engine. It is asked for its version like any other.</summary>

@@ -68,4 +68,22 @@ internal static class ProgramProblems
         $"The job asks for {product.Title} {version}, which is not on this node.",
         $"The node has {program.Version} ({program.Path}), and {other} does not exist.",
         $"Run `nomadstack fetch {product.Name}@{version}` on this node, or remove `version` from the task's config.");
+
+    public static Problem NothingOffered(Product product, ProductProgram program) => new(
+        "engine/nothing-offered",
+        $"There is no other {product.Program} program to use.",
+        $"Where this node looks for one, it finds nothing but what it uses already: {product.Title} {program.Version}.",
+        $"Install another version, or name its file: `nomadstack program use {product.Name} FILE`.");
+
+    public static Problem NotCopied(Product product, string program, string why) => new(
+        "engine/not-copied",
+        $"{program} could not be copied into the data folder.",
+        why,
+        $"Free space on its disk, and run `nomadstack program use {product.Name}` again. Nothing has changed.");
+
+    public static Problem UnknownProduct(string name, IEnumerable<string> known) => new(
+        "request/unknown-product",
+        $"This stack has no product {name}.",
+        $"It has {string.Join(" and ", known)}.",
+        "Name one of these.");
 }

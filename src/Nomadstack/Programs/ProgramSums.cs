@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Security.Cryptography;
 using System.Text;
 using Nomadstack.Storage;
 
@@ -17,7 +16,7 @@ internal static class ProgramSums
     public static void Write(string folder)
     {
         var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
-        DurableText.Write(Path.Combine(folder, FileName), string.Concat(files.Select(file => $"{Sum(file)}  {Path.GetRelativePath(folder, file)}\n")));
+        DurableText.Write(Path.Combine(folder, FileName), string.Concat(files.Select(file => $"{OwnPrograms.Sum(file)}  {Path.GetRelativePath(folder, file)}\n")));
     }
 
     /// <summary>What is wrong with a program beside which sums are noted; null where nothing is, or none are. Takes a tenth of a second for each 100 MB.</summary>
@@ -29,13 +28,7 @@ internal static class ProgramSums
         var name = Path.GetFileName(program);
         var noted = File.ReadLines(list, Encoding.UTF8).Select(line => line.Split("  ", 2)).FirstOrDefault(parts => parts is [_, var file] && file == name)?[0];
         if (noted is null) return $"{list} does not name it";
-        var found = Sum(program);
+        var found = OwnPrograms.Sum(program);
         return found == noted ? null : $"its SHA-256 is {found}, and {noted} was unpacked";
-    }
-
-    private static string Sum(string file)
-    {
-        using var stream = File.OpenRead(file);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

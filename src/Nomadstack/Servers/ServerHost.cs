@@ -228,14 +228,14 @@ internal sealed class ServerHost(
     public Task StartLeavingAsync(string role, CancellationToken cancel) =>
         LockedAsync(role, slot => slot.Instance is null ? Task.CompletedTask : StartAsync(slot, cancel), cancel);
 
-    /// <summary>Writes every server's configuration again, so that the next start knows the present peers. Running processes do not change.</summary>
+    /// <summary>Writes every server's configuration again, so that the next start, also one after a crash, knows the present peers and program. Running processes do not change.</summary>
     public async Task RefreshConfigurationsAsync(CancellationToken cancel)
     {
         foreach (var role in _slots.Keys)
         {
             await LockedAsync(role, slot =>
             {
-                if (slot.Instance is { } instance) instance.Prepare(JoinList(instance.Site), Voters(instance.Site.Role), slot.Record?.Version);
+                if (slot.Instance is { } instance) instance.Process.Renew(instance.Prepare(JoinList(instance.Site), Voters(instance.Site.Role), slot.Record?.Version));
                 return Task.CompletedTask;
             }, cancel);
         }

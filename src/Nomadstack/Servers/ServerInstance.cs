@@ -36,8 +36,8 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
     public async Task StartAsync(IReadOnlyList<string> join, int voters, string? version, CancellationToken cancel)
     {
         var spec = Product.PrepareServer(Site, join, voters, version);
-        if (await RunsAsync(cancel)) return;
-        await Process.StartAsync(spec, cancel);
+        if (await RunsAsync(cancel)) Process.Renew(spec);
+        else await Process.StartAsync(spec, cancel);
     }
 
     /// <summary>Whether the process runs. Adopts it after a restart of the agent.</summary>

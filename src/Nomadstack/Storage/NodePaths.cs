@@ -37,6 +37,13 @@ internal sealed class NodePaths
     public string Secrets => Path.Combine(Data, "secrets");
 
     public string Binaries => Path.Combine(Data, "bin");
+
+    /// <summary>A file that holds room on the disk for when it is full.</summary>
+    public string Reserve => Path.Combine(Data, "reserve");
+
+    /// <summary>This node's own copies of programs that others may replace.</summary>
+    public string Programs => Path.Combine(Data, "programs");
+
     public string Log => Path.Combine(Data, "log");
     public string Retired => Path.Combine(Data, "retired");
     public string Processes => Path.Combine(Data, "processes");

@@ -85,6 +85,9 @@ internal sealed class FakeAgentService : IAgentService
 
     public Task RemoveNodeAsync(string node, CancellationToken cancel) => Task.FromResult(Heard(node, node));
 
+    public Task<ProgramUsed> UseProgramAsync(string product, string? file, CancellationToken cancel) =>
+        Task.FromResult(Heard((product, file), new ProgramUsed(product, "1.10.5", $"/data/programs/{product}/1.10.5-0123456789ab/{product}", "1.9.2")));
+
     public Endpoints Endpoints() => Heard(null, Where);
 
     public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) => Task.FromResult(new CredentialsMade(new Dictionary<string, string> { ["env"] = $"# {request.Name} {request.Role}\n", ["nomad-key.pem"] = "a key" }, DateTimeOffset.UnixEpoch.AddYears(60)));

@@ -39,6 +39,45 @@ public sealed class StatusTests
     }
 
     [Fact]
+    public async Task AProgramThatIsThereAndNotUsedIsShownWithTheCommandThatTakesIt()
+    {
+        await using var host = await AgentHost.StartAsync();
+        var healthy = FakeAgentService.Healthy();
+        host.Agent.Status = healthy with { Engine = new Dictionary<string, EngineVersion>(healthy.Engine) { [Role.Nomad] = new("nomad", "1.9.2") { Offered = new("1.10.5", "/usr/bin/nomad") } } };
+        var (status, use) = (new Typed { Width = 200 }, new Typed());
+
+        await status.RunAsync("status", "--data-dir", host.Paths.Data);
+        (await use.RunAsync("program", "use", "nomad", "--data-dir", host.Paths.Data)).ShouldBe(0);
+
+        status.Out.ToString().ReplaceLineEndings(" ").ShouldContain("Nomad 1.10.5 at /usr/bin/nomad is not used; this node goes on with 1.9.2. `nomadstack program use nomad` takes it.");
+        host.Agent.Asked.ShouldContain((Role.Nomad, (string?)null));
+        use.Error.ToString().ShouldContain("Nomad 1.10.5 instead of 1.9.2");
+    }
+
+    [Fact]
+    public async Task ADiskThatFillsUpIsTold()
+    {
+        await using var host = await AgentHost.StartAsync();
+        var healthy = FakeAgentService.Healthy();
+        host.Agent.Status = healthy with { Nodes = [.. healthy.Nodes.Select(n => n.Name == "n2" ? n with { Disk = new("/var", 88, 120L << 20, "low") } : n)] };
+        var typed = new Typed();
+
+        await typed.RunAsync("status", "--data-dir", host.Paths.Data);
+
+        typed.Out.ToString().ShouldContain("The disk of n2 fills up: 88 % of /var is used, 120 MiB are free.");
+    }
+
+    [Fact]
+    public async Task AFileThatIsToBeUsedIsNamedWithItsWholePath()
+    {
+        await using var host = await AgentHost.StartAsync();
+
+        await new Typed().RunAsync("program", "use", "consul", "./consul", "--data-dir", host.Paths.Data);
+
+        host.Agent.Asked.ShouldContain((Role.Consul, (string?)Path.GetFullPath("./consul")));
+    }
+
+    [Fact]
     public async Task PeopleReadStateAndReasonFirst()
     {
         await using var host = await AgentHost.StartAsync();

@@ -4,6 +4,7 @@ using System.Net;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Doctor;
+using Nomadstack.Peers;
 using Nomadstack.Preflight;
 using Nomadstack.Programs;
 using Nomadstack.Storage;
@@ -40,7 +41,15 @@ public sealed class ExaminationTests
         { "tmpfs", "problem", "preflight/data-in-memory" },
         { "noexec", "problem", "preflight/data-noexec" },
         { "no space", "problem", "preflight/disk-full" },
+        { "disk low", "warning", "doctor/disk-low" },
+        { "disk short", "problem", "doctor/disk-short" },
+        { "peer behind a black hole", "problem", "peers/large-packets-lost" },
+        { "peer off", "warning", "doctor/peer-away" },
+        { "peer stuck", "warning", "doctor/peer-silent" },
+        { "no gossip", "warning", "doctor/gossip-deaf" },
         { "clock", "problem", "preflight/clock" },
+        { "clock ahead of all", "problem", "doctor/clock-off" },
+        { "one clock apart", "warning", "doctor/clocks-apart" },
         { "clock not kept", "warning", "doctor/clock-not-kept" },
         { "slow disk", "warning", "doctor/slow-disk" },
         { "few files", "warning", "doctor/few-open-files" },
@@ -175,6 +184,20 @@ public sealed class ExaminationTests
     }
 
     [Fact]
+    public void AProgramThatIsOnThePathAndNotUsedIsToldWithTheCommandThatTakesIt()
+    {
+        var finding = Examination.Of(s_good with
+        {
+            Own = new Dictionary<string, OwnProgram> { [Role.Nomad] = new("1.9.5", "/data/programs/nomad/1.9.5-0/nomad", "", "0", "/usr/bin/nomad", "", "installed") },
+            Offers = new Dictionary<string, ProgramOffer> { [Role.Nomad] = new("1.10.5", "/usr/bin/nomad") },
+        }).Single(f => f.Check == "nomad");
+
+        finding.What.ShouldContain("(this node's copy of /usr/bin/nomad)");
+        finding.What.ShouldContain("1.10.5 at /usr/bin/nomad is not used, `nomadstack program use nomad` takes it");
+        finding.State.ShouldBe(Finding.Fine);
+    }
+
+    [Fact]
     public void ABundledConsulNeedsItsPortsToo()
     {
         var facts = s_good with
@@ -193,6 +216,8 @@ public sealed class ExaminationTests
         [Role.Consul] = new ProgramFinding.Found(new("consul", "/data/bin/consul/1.20.0/consul", [], new(1, 20, 0))),
     };
 
+    private static SeenPeer Peer(string name, double hoursLater) => new(name, name + ":4640", PeerAnswering.Fully, []) { Later = TimeSpan.FromHours(hoursLater) };
+
     private static DoctorFacts With(string fault) => fault switch
     {
         "no address" => s_good with { Address = null },
@@ -201,7 +226,15 @@ public sealed class ExaminationTests
         "tmpfs" => s_good with { Host = s_host with { DataMount = new("/", "tmpfs", new HashSet<string>()) } },
         "noexec" => s_good with { Host = s_host with { DataMount = new("/", "ext4", new HashSet<string> { "noexec" }) } },
         "no space" => s_good with { Host = s_host with { FreeBytes = 1 << 20 } },
+        "disk low" => s_good with { Host = s_host with { Disk = new("/var", 9 << 20, 1 << 20) } },
+        "disk short" => s_good with { Host = s_host with { Disk = new("/var", 99 << 20, 1 << 20) } },
+        "peer behind a black hole" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.OnlySmall, [])] },
+        "peer off" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.Away, []), new("n3", "10.0.0.3:4640", PeerAnswering.Fully, [])] },
+        "peer stuck" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.Silent, [])] },
+        "no gossip" => s_good with { Peers = [new("n2", "10.0.0.2:4640", PeerAnswering.Fully, ["8301/udp (Consul client gossip)"])] },
         "clock" => s_good with { Host = s_host with { Now = default } },
+        "clock ahead of all" => s_good with { Peers = [Peer("n2", -48), Peer("n3", -48)] },
+        "one clock apart" => s_good with { Peers = [Peer("n2", 48), Peer("n3", 0)] },
         "clock not kept" => s_good with { ClockIsKept = false },
         "slow disk" => s_good with { Sync = TimeSpan.FromMilliseconds(120) },
         "few files" => s_good with { OpenFiles = 1024 },

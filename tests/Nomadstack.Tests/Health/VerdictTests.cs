@@ -2,6 +2,7 @@
 using Nomadstack.Health;
 using Nomadstack.Peers;
 using Nomadstack.Products;
+using Nomadstack.Storage;
 using Shouldly;
 using Xunit;
 
@@ -125,6 +126,35 @@ public sealed class VerdictTests
 
     [Fact]
     public void AFailedConsulClientDegrades() => Is(Nodes("n2", n => Client(n, Role.Consul, "failed")), "degraded", "Consul client", "n2");
+
+    [Fact]
+    public void ANodeThatWasLetInAndHasNotComeIsNotMissed() => Verdict.On(Nodes("n2", n => Client(n, Role.Nomad, "down") with { Reachable = false, Joining = true })).State.ShouldBe("healthy");
+
+    [Fact]
+    public void WhyAnAgentDoesNotAnswerIsToldWhereItIsKnown() =>
+        Is(Nodes("n2", n => n with { Reachable = false, Why = "Large packets to peer n2 are lost on the way." }), "degraded", "the agent on n2 does not answer: large packets to peer n2 are lost on the way");
+
+    [Fact]
+    public void AWrongClockDegrades() => Is(Healthy() with { Clock = "the clock of n2 is 2 days ahead of this node's" }, "degraded", "the clock of n2 is 2 days ahead of this node's");
+
+    private static readonly DiskSpace s_full = new("/var", 990L << 20, 10L << 20), s_low = new("/var", 900L << 20, 100L << 20);
+
+    [Fact]
+    public void ADiskThatIsNearlyFullDegradesAndIsNamed() => Is(Nodes("n2", n => n with { Disk = s_full }), "degraded", "the disk of n2", "99 % of /var is used", "10 MiB are free");
+
+    [Fact]
+    public void ADiskThatFillsUpIsNoDefectYet() => Verdict.On(Nodes("n2", n => n with { Disk = s_low })).State.ShouldBe("healthy");
+
+    [Fact]
+    public void WithoutALeaderAFullDiskIsNamedAsItsCause()
+    {
+        var facts = NoLeader(Role.Nomad, ["n2", "n3"]);
+
+        Is(facts with { Nodes = [.. facts.Nodes.Select(n => n.Name == "n3" ? n with { Disk = s_full } : n)] }, "no-quorum", "1 of 3", "n2, n3; the disk of n3 is nearly full");
+    }
+
+    [Fact]
+    public void AnyOtherDefectIsToldWithTheFullDisk() => Is(Nodes("n2", n => n with { Reachable = false, Disk = s_full }), "degraded", "the agent on n2 does not answer; the disk of n2");
 
     private static Verdict Is(StatusFacts facts, string state, params string[] words)
     {

@@ -19,7 +19,7 @@ public sealed class NodePeersTests
     [Fact]
     public async Task ACertificateThatGrowsOldUnderARunningAgentIsRenewedAndPeersAreAnsweredOn()
     {
-        var time = new PassingHours();
+        var time = new PassingMinutes();
         var paths = new NodePaths(Directory.CreateTempSubdirectory("nomadstack-renewal-").FullName);
         var file = new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.3", Ports = new PortPlan { Peers = TestNode.FreePort("127.0.0.3") } };
         using var peers = new NodePeers(new NodeContext(file, paths, new Membership(paths, file, time), ProductTable.Known, time, NullLoggerFactory.Instance), "0.1.0", new NodePrograms(paths, ProductTable.Known, new Dictionary<string, IReadOnlyList<ProductProgram>> { [Role.Nomad] = [new(Role.Nomad, "/bin/nomad", [], new(1, 10, 0))] }, () => null));
@@ -39,8 +39,8 @@ public sealed class NodePeersTests
         Directory.Delete(paths.Data, recursive: true);
     }
 
-    /// <summary>A clock on which an hour of waiting passes at once, and that can leap ahead.</summary>
-    private sealed class PassingHours : TimeProvider
+    /// <summary>A clock on which a minute of waiting passes at once, and that can leap ahead.</summary>
+    private sealed class PassingMinutes : TimeProvider
     {
         private TimeSpan _ahead;
 
@@ -49,6 +49,6 @@ public sealed class NodePeersTests
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            base.CreateTimer(callback, state, dueTime >= TimeSpan.FromHours(1) ? TimeSpan.FromMilliseconds(10) : dueTime, period);
+            base.CreateTimer(callback, state, dueTime >= TimeSpan.FromMinutes(1) ? TimeSpan.FromMilliseconds(10) : dueTime, period);
     }
 }

@@ -35,6 +35,38 @@ public sealed class AntiEntropyTests
     }
 
     [Fact]
+    public async Task BothSidesOfAnExchangeLearnOfEachOthersDisk()
+    {
+        await using var a = await TestNode.FirstAsync();
+        await using var b = new TestNode("n2", "127.0.0.2");
+        await b.EnterAsync(a);
+        a.Peering!.Health.Disk = () => new("/a", 95, 5);
+        b.Peering!.Health.Disk = () => new("/b", 96, 4);
+
+        await a.Peering.Sync.ExchangeAsync(b.File.Id, CancellationToken.None);
+
+        a.Peering.Health.DiskOf(b.File.Id).ShouldBe(new("/b", 96, 4));
+        b.Peering.Health.DiskOf(a.File.Id).ShouldBe(new("/a", 95, 5));
+        await b.Peering.DisposeAsync();
+        await a.Peering.Sync.ExchangeAsync(b.File.Id, CancellationToken.None);
+        a.Peering.Health.DiskOf(b.File.Id).ShouldNotBeNull("a full disk may be why it is silent");
+    }
+
+    [Theory]
+    [InlineData("", 1, 1)]
+    [InlineData("a\nb", 1, 1)]
+    [InlineData("/", -1, 1)]
+    [InlineData("/", 1, -1)]
+    public void ADiskThatCannotBeShownIsNotNoted(string mount, long used, long available)
+    {
+        var health = new PeerHealth(TimeProvider.System);
+
+        health.Note("n", new(mount, used, available));
+
+        health.DiskOf("n").ShouldBeNull();
+    }
+
+    [Fact]
     public async Task APeerThatFallsSilentIsUnreachableUntilItIsHeardAgain()
     {
         await using var a = await TestNode.FirstAsync();

@@ -78,7 +78,7 @@ public sealed class JoiningTests
         var entry = System.Text.Json.Nodes.JsonNode.Parse("""{"id":"11111111-2222-3333-4444-555555555555","name":"n2","address":"127.0.0.2"}""")!;
         entry[field] = System.Text.Json.Nodes.JsonNode.Parse(json);
         var before = File.ReadAllText(first.Paths.ClusterFile);
-        var desk = new JoinDesk(first.Membership, first.Pki, first.Peering!.Client, first.Time);
+        var desk = new JoinDesk(first.Membership, first.Pki, first.Peering!.Client, first.Peering.Health, first.Time);
 
         var problem = await Expect.RefusalAsync(() => desk.AnswerAsync(new JoinRequest(token.Id, token.Secret, key.ExportSubjectPublicKeyInfo(), System.Text.Json.JsonDocument.Parse(entry.ToJsonString()).RootElement, first.Time.GetUtcNow()), CancellationToken.None));
 

@@ -146,7 +146,7 @@ public sealed class PeerHostTests
     public async Task ATakenPortIsNamed()
     {
         await using var a = await TestNode.FirstAsync();
-        await using var second = new PeerHost(a.Membership, a.Pki, a.Identity, new JoinDesk(a.Membership, a.Pki, a.Peering!.Client, a.Time), new SyncDesk(a.Membership), a.Peering.Secrets, a.Peering.Health, a.Time);
+        await using var second = new PeerHost(a.Membership, a.Pki, a.Identity, new JoinDesk(a.Membership, a.Pki, a.Peering!.Client, a.Peering.Health, a.Time), new SyncDesk(a.Membership), a.Peering.Secrets, a.Peering.Health, a.Time);
 
         (await Expect.RefusalAsync(() => second.StartAsync(IPAddress.Loopback, a.File.Ports.Peers, CancellationToken.None))).Code.ShouldBe("peers/cannot-listen");
     }

@@ -46,6 +46,20 @@ public sealed class LogRotationTests : IDisposable
     }
 
     [Fact]
+    public void OnADiskWithoutRoomTheOldContentGoesAndNothingIsCopied()
+    {
+        foreach (var name in (string[])["", ".1", ".2", ".3"]) File.WriteAllText(_log + name, "0123456789");
+
+        new LogRotation(10).MakeRoom(_log);
+        File.ReadAllText(_log).ShouldBe("0123456789", "it is within its limit");
+        Directory.EnumerateFiles(Path.GetDirectoryName(_log)!).ShouldBe([_log]);
+
+        File.AppendAllText(_log, "more");
+        new LogRotation(10).MakeRoom(_log);
+        File.ReadAllText(_log).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task AWritingProcessGoesOnAtTheNewEndAndItsLinesBeforeAreKept()
     {
         var go = Path.Combine(_folder.Path, "go");

@@ -56,6 +56,35 @@ public sealed class SupervisedProcessTests : IDisposable
         await Should.ThrowAsync<ObjectDisposedException>(first.StartAsync(_folder.Sleep(), CancellationToken.None));
     }
 
+    [Fact]
+    public async Task ARenewedProcessRunsOnAndStartsWithTheNewSpecAfterACrash()
+    {
+        await using var process = _folder.Supervise();
+        var running = (await process.StartAsync(_folder.Sleep(), CancellationToken.None)).Running!;
+
+        process.Renew(_folder.Sleep(seconds: "500"));
+        process.Pid.ShouldBe(running.Pid);
+        PidFd.Signal(running, Signals.SIGKILL);
+        await ProcessFolder.Eventually("it is restarted", () => process.Pid is { } pid && pid != running.Pid);
+
+        ProcFs.SettledCommandLine(process.Pid!.Value).ShouldBe(["/bin/sleep", "500"]);
+        _folder.Living().ShouldBe([process.Pid.Value]);
+    }
+
+    [Fact]
+    public async Task ARenewedProcessIsAdoptedByTheNextAgent()
+    {
+        var first = _folder.Supervise();
+        var running = (await first.StartAsync(_folder.Sleep(), CancellationToken.None)).Running!;
+        first.Renew(_folder.Sleep(seconds: "500"));
+        await first.DetachAsync();
+
+        await using var second = _folder.Supervise();
+
+        (await second.StartAsync(_folder.Sleep(seconds: "500"), CancellationToken.None)).Running.ShouldBe(running);
+        _folder.Living().ShouldBe([running.Pid]);
+    }
+
     [Theory]
     [InlineData("after the start")]
     [InlineData("before the record of the spawn")]

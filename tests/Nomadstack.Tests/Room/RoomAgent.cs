@@ -107,6 +107,8 @@ internal sealed class RoomAgent
         var token = member.Context.Membership.CreateToken(null).Reveal();
         await Joining.JoinAsync(new(member.Context.Node.Address, member.Context.Node.Ports.Peers), token, Context.Membership, Context.Paths, "0.0.0", clock, cancel);
         using var own = Pki.Load(Context.Paths, Context.Node, clock);
+        // As the daemon does when its peer port is open.
+        Context.Membership.UpdateSelf(self => self);
     }
 
     /// <summary>One round of what runs all the time. What fails is tried again by the next, as the daemon's loops do.</summary>

@@ -31,6 +31,8 @@ internal sealed class RoomProcess(string name, string node, string address, Fake
         return Task.FromResult(Status);
     }
 
+    public void Renew(ProcessSpec spec) => _spec = spec;
+
     public Task StopAsync(int signal, TimeSpan deadline, CancellationToken cancel, Task? useless = null)
     {
         Set(false);

@@ -14,6 +14,7 @@ internal sealed class NodeOptions
     private readonly Option<TimeSpan?> _longestKillTimeout;
     private readonly ProgramOptions _programs;
     private readonly Option<string> _engine;
+    private readonly Option<int?> _diskReserve;
     private readonly Option<IReadOnlyList<KeyValuePair<string, int>>> _ports;
 
     public NodeOptions(Command command, Surroundings here, GlobalOptions global)
@@ -27,11 +28,13 @@ internal sealed class NodeOptions
         _fetchFrom = Setting.Text(here, "--fetch-from", "URL|DIR|never", "Where a new cluster downloads a program that this machine does not have (default: HashiCorp's releases)");
         _ports = Setting.Many(here, "--port", "NAME=PORT", "Use another port than the default, such as nomad-client-http=14646; may be repeated", Port);
         _longestKillTimeout = Setting.Span(here, "--max-kill-timeout", "The longest time that a task gets to end when everything is stopped (default: 30s, as in Nomad)");
+        _diskReserve = Setting.Amount(here, "--disk-reserve", "MIB", "Room of the data folder's disk that is kept for when it is full; 0 for none (default: 64, on a small disk a hundredth of it)");
         foreach (var option in new Option[] { _bind, _name, _join, _tokenFile, _engine }) command.Options.Add(option);
         _programs = new(command, here, "-program", "to use");
         command.Options.Add(_fetchFrom);
         command.Options.Add(_ports);
         command.Options.Add(_longestKillTimeout);
+        command.Options.Add(_diskReserve);
     }
 
     public AgentOptions Read(ParseResult parse, int servers = 3, IReadOnlyList<string>? without = null)
@@ -57,6 +60,7 @@ internal sealed class NodeOptions
     {
         FetchFrom = parse.GetValue(_fetchFrom),
         LongestKillTimeout = parse.GetValue(_longestKillTimeout) ?? TaskEndDecision.DefaultLongest,
+        DiskReserve = parse.GetValue(_diskReserve) is { } mebibytes ? (long)mebibytes << 20 : null,
     };
 
     private static KeyValuePair<string, int> Port(string text)

@@ -33,6 +33,10 @@ internal static class Setting
     public static Option<int?> Number(Surroundings here, string name, string placeholder, string description) =>
         Of(here, name, placeholder, description, null, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? (int?)n : throw new FormatException("is not a whole number above zero"));
 
+    /// <summary>A whole number that may be zero.</summary>
+    public static Option<int?> Amount(Surroundings here, string name, string placeholder, string description) =>
+        Of(here, name, placeholder, description, null, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? (int?)n : throw new FormatException("is not a whole number"));
+
     public static Option<TimeSpan?> Span(Surroundings here, string name, string description) =>
         Of(here, name, "TIME", description, null, text => Duration.TryParse(text, out var span) ? (TimeSpan?)span : throw new FormatException("is not a duration; write 120s, 2m or 1h30m"));
 

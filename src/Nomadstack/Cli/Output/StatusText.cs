@@ -20,6 +20,7 @@ internal static class StatusText
         foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
         if (cluster is { State: not "none", Security: "plain" }) Paragraph(output, "security: none. Whoever reaches the cluster's ports can do anything.");
         Paragraph(output, $"engine: {string.Join(", ", status.Engine.Select(e => e.Value.Kind == EngineVersion.None ? $"without {Title(e.Key)}" : Name(e.Value)))}; nomadstack {status.Node.Version}");
+        foreach (var (product, engine) in status.Engine.Where(e => e.Value.Offered is not null)) Paragraph(output, Offer(product, engine.Version, engine.Offered!.Version, engine.Offered.Program));
 
         if (status.Servers.Count > 0)
         {
@@ -35,6 +36,8 @@ internal static class StatusText
             output.WriteLine();
             Nodes(status.Nodes).WriteTo(output);
         }
+
+        foreach (var n in status.Nodes.Where(n => n.Disk is { State: "low" })) Paragraph(output, $"The disk of {n.Name} fills up: {n.Disk!.UsedPercent} % of {n.Disk.Mount} is used, {n.Disk.FreeBytes >> 20} MiB are free.");
 
         var running = status.Operations.Where(o => o.State == Operation.Running).ToList();
         if (running.Count > 0) output.WriteLine();
@@ -65,6 +68,10 @@ internal static class StatusText
             _ => $"{name}: tolerates the failure of {role.Failures} servers.",
         };
     }
+
+    /// <summary>A program that is there and not used.</summary>
+    public static string Offer(string product, string own, string version, string program) =>
+        $"{Title(product)} {version} at {program} is not used; this node goes on with {own}. `nomadstack program use {product}` takes it.";
 
     /// <summary>What provides a product here, or why nothing does, for somebody who has just started it.</summary>
     public static string Provider(string product, EngineVersion engine) => engine.Kind switch

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Nomadstack.Products;
+
+internal enum GossipAnswering
+{
+    Answers,
+
+    /// <summary>Its TCP port is open, and nothing came back over UDP: it is filtered, full packets are lost, or gossip is encrypted.</summary>
+    Deaf,
+
+    /// <summary>Its TCP port is not open either, so its UDP port tells nothing.</summary>
+    NotUp,
+}
+
+/// <summary>
+/// Asks a member of a gossip pool for a sign of life over UDP, with a packet as large as gossip sends them. Without UDP, members take each other for failed now and then.
+/// </summary>
+internal static class GossipProbe
+{
+    /// <summary>The largest packet that the library sends (memberlist, <c>UDPBufferSize</c>), without our other fields.</summary>
+    private const int Padding = 1300;
+
+    private const int Tries = 3;
+
+    private static readonly TimeSpan s_connect = TimeSpan.FromSeconds(1), s_answer = TimeSpan.FromMilliseconds(500);
+
+    public static async Task<GossipAnswering> AskAsync(IPAddress address, int port, CancellationToken cancel)
+    {
+        if (!await OpensAsync(address, port, cancel)) return GossipAnswering.NotUp;
+        using var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        await socket.ConnectAsync(address, port, cancel);
+        var answer = new byte[2048];
+        for (var n = 1; n <= Tries; n++)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            limit.CancelAfter(s_answer);
+            try
+            {
+                await socket.SendAsync(Ping(n), limit.Token);
+                if (await socket.ReceiveAsync(answer, limit.Token) > 0) return GossipAnswering.Answers;
+            }
+            catch (Exception e) when (e is SocketException or OperationCanceledException)
+            {
+                cancel.ThrowIfCancellationRequested();
+            }
+        }
+
+        return GossipAnswering.Deaf;
+    }
+
+    /// <summary>
+    /// A ping of the library that the products gossip with (memberlist, <c>pingMsg</c>): its type, then a map in msgpack. A member answers one that names nobody, and skips
+    /// fields that it does not know.
+    /// </summary>
+    internal static byte[] Ping(int number)
+    {
+        const byte Type = 0, MapOfThree = 0x83, ShortText = 0xa0, Text16 = 0xda;
+        List<byte> packet = [Type, MapOfThree];
+        Name("SeqNo");
+        packet.Add((byte)number);
+        Name("Node");
+        packet.Add(ShortText);
+        Name("Padding");
+        packet.AddRange([Text16, Padding >> 8, Padding & 0xff]);
+        packet.AddRange(Enumerable.Repeat((byte)'x', Padding));
+        return [.. packet];
+
+        void Name(string text)
+        {
+            packet.Add((byte)(ShortText | text.Length));
+            packet.AddRange(Encoding.ASCII.GetBytes(text));
+        }
+    }
+
+    private static async Task<bool> OpensAsync(IPAddress address, int port, CancellationToken cancel)
+    {
+        using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(s_connect);
+        try
+        {
+            await socket.ConnectAsync(address, port, limit.Token);
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            cancel.ThrowIfCancellationRequested();
+            return false;
+        }
+    }
+}
