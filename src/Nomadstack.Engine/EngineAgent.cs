@@ -6,6 +6,7 @@ using Nomadstack.Engine.Client.Plugins;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Http;
 using Nomadstack.Engine.Raft;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine;
@@ -42,7 +43,7 @@ public static class EngineAgent
 
         try
         {
-            await RunAgentAsync(ConfigReader.ReadFiles(files), TimeProvider.System, cancel);
+            await RunAgentAsync(files, ConfigReader.ReadFiles(files), TimeProvider.System, cancel);
             return Done;
         }
         catch (Exception e) when (e is ConfigException or RaftDamageException or JoinGivenUpException or ClientStateException or PluginException or IOException or UnauthorizedAccessException)
@@ -65,7 +66,7 @@ public static class EngineAgent
         return files;
     }
 
-    private static async Task RunAgentAsync(AgentConfig config, TimeProvider time, CancellationToken cancel)
+    private static async Task RunAgentAsync(IReadOnlyList<string> files, AgentConfig config, TimeProvider time, CancellationToken cancel)
     {
         var tap = new LogTap();
         using var loggers = new AgentLog(config.LogLevel, time, tap);
@@ -74,13 +75,18 @@ public static class EngineAgent
         var leave = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Ask(signal, config.LeaveOnInterrupt));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Ask(signal, config.LeaveOnTerminate));
-        // HashiCorp's agent reads its files anew, of which only settings take effect that this engine does not have.
-        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true);
         using var cancelled = cancel.Register(() => leave.TrySetResult(false));
 
-        await using var server = config.Server is null ? null : new NomadServer(config, time, log);
-        await using var client = config.Client is null ? null : await NomadClient.StartAsync(config, time, loggers, cancel);
-        await using var api = new ApiHost(new AgentParts(config, time, server, client) { Log = tap }, log);
+        var tls = AgentTls.Open(config);
+        await using var server = config.Server is null ? null : new NomadServer(config, tls, time, log);
+        await using var client = config.Client is null ? null : await NomadClient.StartAsync(config, tls, time, loggers, cancel);
+        var reload = new AgentReload(files, config, tls, client, loggers, log);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            reload.Run();
+        });
+        await using var api = new ApiHost(new AgentParts(config, tls, time, server, client) { Log = tap, Reload = reload.Run }, log);
         await api.StartAsync(cancel);
         log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad", EngineVersion.Text);
         log.LogInformation("{Parts} of {Name}: HTTP on {Http}", server is null ? "Client" : client is null ? "Server" : "Server and client", config.Name, config.Advertise.Http);
@@ -89,10 +95,11 @@ public static class EngineAgent
         if (server is not null) running.Add(server.RunAsync(stop.Token));
         if (client is not null) running.Add(client.RunAsync(stop.Token));
         var asked = server?.LeaveAsked ?? leave.Task;
-        var ended = await Task.WhenAny([.. running, leave.Task, asked]);
-        if (server is not null && !running.Contains(ended) && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
+        var ended = await Task.WhenAny([.. running, reload.Failed, leave.Task, asked]);
+        if (server is not null && !running.Contains(ended) && ended != reload.Failed && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
         await stop.CancelAsync();
         await Task.WhenAll([.. running, resting]);
+        if (ended == reload.Failed) await reload.Failed;
 
         void Ask(PosixSignalContext signal, bool leaving)
         {

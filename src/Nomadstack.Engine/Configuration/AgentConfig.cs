@@ -23,7 +23,11 @@ internal sealed record AgentConfig
     public ServerConfig? Server { get; init; }
     public ClientConfig? Client { get; init; }
     public AutopilotSettings Autopilot { get; init; } = AutopilotSettings.Default;
+    public TlsConfig Tls { get; init; } = TlsConfig.Off;
     public string? PluginDir { get; init; }
+
+    /// <summary>Each key of the files' top level as it was written, to tell what a reload finds changed.</summary>
+    public IReadOnlyDictionary<string, string> Written { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The <c>plugin</c> blocks by name.</summary>
     public IReadOnlyDictionary<string, PluginConfig> Plugins { get; init; } = new Dictionary<string, PluginConfig>();

@@ -59,7 +59,9 @@ internal static class ConfigReader
             Server = Server(root.Block("server")),
             Client = Client(root.Block("client")),
             Autopilot = Autopilot(root.Block("autopilot")),
+            Tls = TlsConfig.Of(root.Block("tls"), complaints),
             PluginDir = root.Text("plugin_dir"),
+            Written = json.ToDictionary(p => p.Key, p => p.Value?.ToJsonString() ?? "", StringComparer.Ordinal),
             Plugins = Plugins(root.Block("plugin")),
         };
         IgnoreWhatWeNeverDo(root);

@@ -56,6 +56,7 @@ internal static class AgentApi
                 ["LeaveOnTerm"] = config.LeaveOnTerminate,
                 ["Server"] = new JsonObject { ["Enabled"] = server is not null, ["BootstrapExpect"] = config.Server?.BootstrapExpect ?? 0, ["RaftProtocol"] = 3 },
                 ["Client"] = new JsonObject { ["Enabled"] = client is not null, ["Servers"] = new JsonArray([.. (config.Client?.Servers ?? []).Select(s => (JsonNode)JsonValue.Create(s))]) },
+                ["TLSConfig"] = Tls(call.Agent.Tls.Config),
                 ["Version"] = new JsonObject { ["Version"] = EngineVersion.Number, ["VersionPrerelease"] = EngineVersion.Suffix, ["VersionMetadata"] = "", ["Revision"] = "" },
             },
             ["member"] = server is not null ? Member(server.Members.All.First(m => m.Member.ID == server.Raft.Id)) : NoMember(),
@@ -147,6 +148,12 @@ internal static class AgentApi
         return call.NothingAsync();
     }
 
+    public static Task ReloadAsync(ApiCall call)
+    {
+        call.Agent.Reload();
+        return call.NothingAsync();
+    }
+
     public static async Task LeaderAsync(ApiCall call)
     {
         await call.ReadAsync(_ => 0);
@@ -170,6 +177,19 @@ internal static class AgentApi
         ["failed"] = Text(members.Count(m => m.Status == MemberStatus.Failed)),
         ["left"] = Text(members.Count(m => m.Status == MemberStatus.Left)),
         ["encrypted"] = "false",
+    };
+
+    private static JsonObject Tls(TlsConfig tls) => new()
+    {
+        ["EnableHTTP"] = tls.Http,
+        ["EnableRPC"] = tls.Rpc,
+        ["VerifyServerHostname"] = tls.VerifyServerHostname,
+        ["VerifyHTTPSClient"] = tls.VerifyHttpsClient,
+        ["RPCUpgradeMode"] = tls.RpcUpgradeMode,
+        ["CAFile"] = tls.CaFile,
+        ["CertFile"] = tls.CertFile,
+        ["KeyFile"] = tls.KeyFile,
+        ["TLSMinVersion"] = tls.MinVersion,
     };
 
     private static JsonObject ClientStats(NomadClient client, DateTimeOffset now)

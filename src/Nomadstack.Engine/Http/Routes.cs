@@ -16,6 +16,7 @@ internal static class Routes
         new("PUT|POST", "/v1/agent/join", Access.Agent, AgentApi.JoinAsync, "address"),
         new("PUT|POST", "/v1/agent/force-leave", Access.Agent, AgentApi.ForceLeaveAsync, "node prune"),
         new("PUT|POST", "/v1/agent/leave", Access.Agent, AgentApi.LeaveAsync),
+        new("PUT|POST", "/v1/agent/reload", Access.Agent, AgentApi.ReloadAsync),
         new("GET", "/v1/status/leader", Access.Read, AgentApi.LeaderAsync),
         new("GET", "/v1/status/peers", Access.Read, AgentApi.PeersAsync),
         new("GET", "/v1/regions", Access.Local, AgentApi.RegionsAsync),

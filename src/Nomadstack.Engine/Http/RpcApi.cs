@@ -16,7 +16,12 @@ internal static class RpcApi
 
     private const string Forbidden = "node secret ID does not match";
 
-    public static Task MembersAsync(ApiCall call) => call.JsonAsync(call.Server.Members.Answer(Read(call, MemberJson.Default.MemberExchange)), MemberJson.Default.MemberExchange);
+    /// <summary>Between servers: a client's certificate is none of a server's.</summary>
+    public static Task MembersAsync(ApiCall call)
+    {
+        if (call.Http.Connection.ClientCertificate is { } shown && !call.Agent.Tls.IsServer(shown)) throw new ServerException(StatusCodes.Status403Forbidden, AgentTls.WrongRole);
+        return call.JsonAsync(call.Server.Members.Answer(Read(call, MemberJson.Default.MemberExchange)), MemberJson.Default.MemberExchange);
+    }
 
     public static async Task RegisterAsync(ApiCall call)
     {

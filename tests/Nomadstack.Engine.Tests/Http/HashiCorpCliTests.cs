@@ -145,11 +145,12 @@ public sealed class HashiCorpCliTests
         }
     }
 
-    private static async Task<(int Code, string Text)> RunAsync(string program, Uri address, string[] arguments, string? folder = null)
+    internal static async Task<(int Code, string Text)> RunAsync(string program, Uri address, string[] arguments, string? folder = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         start.Environment["NOMAD_ADDR"] = address.ToString().TrimEnd('/');
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         using var deadline = new CancellationTokenSource(Deadline);
         var (output, error) = (process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
@@ -166,7 +167,7 @@ public sealed class HashiCorpCliTests
         return (process.ExitCode, await output + await error);
     }
 
-    private static string? Find()
+    internal static string? Find()
     {
         if (Environment.GetEnvironmentVariable("NOMADSTACK_NOMAD") is { Length: > 0 } named) return named;
         return (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(folder => Path.Combine(folder, "nomad")).FirstOrDefault(File.Exists);

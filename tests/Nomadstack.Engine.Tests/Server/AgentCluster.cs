@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Http;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Tests.Server;
@@ -107,10 +108,13 @@ internal sealed class RunningAgent : IAsyncDisposable
 
     public RunningAgent(AgentConfig config)
     {
-        Server = new NomadServer(config, TimeProvider.System, _log);
-        _api = new ApiHost(new AgentParts(config, TimeProvider.System, Server, null) { Log = Tap }, _log);
-        Http = new HttpClient { BaseAddress = new Uri($"http://{config.Advertise.Http}"), Timeout = TimeSpan.FromSeconds(60) };
+        Tls = AgentTls.Open(config);
+        Server = new NomadServer(config, Tls, TimeProvider.System, _log);
+        _api = new ApiHost(new AgentParts(config, Tls, TimeProvider.System, Server, null) { Log = Tap }, _log);
+        Http = config.Tls.Http ? TestPki.Client(config.Tls, $"https://{config.Advertise.Http}") : new HttpClient { BaseAddress = new Uri($"http://{config.Advertise.Http}"), Timeout = TimeSpan.FromSeconds(60) };
     }
+
+    public AgentTls Tls { get; }
 
     public NomadServer Server { get; }
 
