@@ -76,6 +76,11 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, AgentTls tls,
         Good(status, body);
     }
 
+    /// <summary>What a caller's secret stands for.</summary>
+    /// <exception cref="NoServerException" />
+    public Task<(int Status, byte[] Body)> ResolveTokenAsync(string callersSecret, string secretId, CancellationToken cancel) =>
+        AskAsync(HttpMethod.Post, RpcNames.ResolveToken, secretId, JsonSerializer.SerializeToUtf8Bytes(new TokenAsked(callersSecret), RpcJson.Default.TokenAsked), s_deadline, cancel);
+
     private TimeSpan TtlOf(HeartbeatAnswer answer)
     {
         if (answer.Servers.Count > 0)

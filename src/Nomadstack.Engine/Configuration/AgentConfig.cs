@@ -24,6 +24,7 @@ internal sealed record AgentConfig
     public ClientConfig? Client { get; init; }
     public AutopilotSettings Autopilot { get; init; } = AutopilotSettings.Default;
     public TlsConfig Tls { get; init; } = TlsConfig.Off;
+    public AclConfig Acl { get; init; } = AclConfig.Off;
     public string? PluginDir { get; init; }
 
     /// <summary>Each key of the files' top level as it was written, to tell what a reload finds changed.</summary>

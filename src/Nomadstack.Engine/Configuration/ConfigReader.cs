@@ -60,6 +60,7 @@ internal static class ConfigReader
             Client = Client(root.Block("client")),
             Autopilot = Autopilot(root.Block("autopilot")),
             Tls = TlsConfig.Of(root.Block("tls"), complaints),
+            Acl = AclConfig.Of(root.Block("acl"), complaints),
             PluginDir = root.Text("plugin_dir"),
             Written = json.ToDictionary(p => p.Key, p => p.Value?.ToJsonString() ?? "", StringComparer.Ordinal),
             Plugins = Plugins(root.Block("plugin")),

@@ -56,6 +56,7 @@ internal static class AgentApi
                 ["LeaveOnTerm"] = config.LeaveOnTerminate,
                 ["Server"] = new JsonObject { ["Enabled"] = server is not null, ["BootstrapExpect"] = config.Server?.BootstrapExpect ?? 0, ["RaftProtocol"] = 3 },
                 ["Client"] = new JsonObject { ["Enabled"] = client is not null, ["Servers"] = new JsonArray([.. (config.Client?.Servers ?? []).Select(s => (JsonNode)JsonValue.Create(s))]) },
+                ["ACL"] = new JsonObject { ["Enabled"] = config.Acl.Enabled },
                 ["TLSConfig"] = Tls(call.Agent.Tls.Config),
                 ["Version"] = new JsonObject { ["Version"] = EngineVersion.Number, ["VersionPrerelease"] = EngineVersion.Suffix, ["VersionMetadata"] = "", ["Revision"] = "" },
             },
@@ -131,6 +132,8 @@ internal static class AgentApi
         {
             ["num_joined"] = addresses.Count - complaints.Count,
             ["error"] = complaints.Count == addresses.Count ? Several(complaints) : "",
+            // Nomad 2.0 takes it from anybody, and says that a later one will not.
+            ["warning"] = call.Agent.Config.Acl.Enabled && call.Token.Length == 0 ? "anonymous server join is deprecated and will be removed in a future version of Nomad" : "",
         });
     }
 

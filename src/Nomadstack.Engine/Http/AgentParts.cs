@@ -12,6 +12,9 @@ internal sealed record AgentParts(AgentConfig Config, AgentTls Tls, TimeProvider
     /// <summary>What it logs.</summary>
     public LogTap Log { get; init; } = new();
 
+    /// <summary>Whose token is whose.</summary>
+    public TokenResolver Tokens { get; } = new(Config, Time, Server, Client);
+
     /// <summary>Reads its files anew.</summary>
     public Action Reload { get; init; } = () => throw ServerException.Failed("this agent was not started from files");
 }

@@ -103,7 +103,7 @@ internal sealed class ApiHost : IAsyncDisposable
             known = true;
             if (!route.Allows(http.Request.Method)) continue;
             unserved = route.Answer is null;
-            if (route.Answer is not { } answer) break;
+            if (unserved) break;
             _callers.Check(http.Request, route.ActsOnGet && HttpMethods.IsGet(http.Request.Method));
             using var body = await _bodies.ReadAsync(http, route.MaxBody);
             var call = new ApiCall(http, _agent, route, parts, body.Bytes);
@@ -111,11 +111,11 @@ internal sealed class ApiHost : IAsyncDisposable
             if (route.Body != Bodies.Raw) call.BodyIfAny();
             await (route.Access switch
             {
-                Access.Agent => answer(call),
+                Access.Agent => route.RunAsync(call),
                 Access.Node => _nodes.CallAsync(route, call),
                 _ when _leader is null => _servers!.CallAsync(call),
-                Access.Local or Access.LocalRpc => answer(call),
-                Access.Read when call.Query("stale") is not null => answer(call),
+                Access.Local or Access.LocalRpc => route.RunAsync(call),
+                Access.Read when call.Query("stale") is not null => route.RunAsync(call),
                 _ => _leader.CallAsync(route, call),
             });
             return;

@@ -14,7 +14,7 @@ internal sealed class NodeCalls(AgentParts agent, ServerCalls? servers)
     {
         if (agent.Client is not null && (call.IsForwarded || IsOurs(call)))
         {
-            await route.Answer!(call);
+            await route.RunAsync(call);
         }
         else if (call.IsForwarded)
         {
@@ -26,6 +26,8 @@ internal sealed class NodeCalls(AgentParts agent, ServerCalls? servers)
         }
         else
         {
+            // The client looks too where it is told to; whether it is, is its own matter.
+            await call.AuthorizeAsync();
             var node = NodeOf(call, agent.Server);
             if (await PassOn.TryAsync(call, agent.Server.Http, node.HTTPAddr, last: true, node.TLSEnabled) is { } reason) throw ServerException.NotFound($"No path to node: {node.HTTPAddr}: {reason}");
         }

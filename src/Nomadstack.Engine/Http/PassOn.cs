@@ -21,6 +21,7 @@ internal static class PassOn
         if (nodeTls is { } speaksTls) request.Options.Set(PeerHttp.NodeSpeaksTls, speaksTls);
         if (last) request.Headers.Add(RpcNames.ForwardedHeader, "1");
         foreach (var header in from.Headers.Where(h => h.Key.StartsWith("X-Nomad-", StringComparison.OrdinalIgnoreCase))) request.Headers.TryAddWithoutValidation(header.Key, header.Value.ToString());
+        if (call.Token is { Length: > 0 } token && !request.Headers.Contains("X-Nomad-Token")) request.Headers.TryAddWithoutValidation("X-Nomad-Token", token);
         if (!call.RawBody.IsEmpty) request.Content = new ReadOnlyMemoryContent(call.RawBody) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         HttpResponseMessage response;
         try

@@ -79,6 +79,15 @@ internal static class RpcApi
         await call.NothingAsync();
     }
 
+    /// <summary>Only for a node of this cluster: nobody else has tokens to try here.</summary>
+    public static async Task ResolveTokenAsync(ApiCall call)
+    {
+        await call.Server.BarrierAsync(call.Cancel);
+        var secret = Secret(call);
+        if (!call.State.Nodes.All.Any(n => n.SecretID == secret)) throw new ServerException(StatusCodes.Status403Forbidden, Forbidden);
+        await AclTokensApi.ResolveAsync(call, Read(call, RpcJson.Default.TokenAsked).Secret);
+    }
+
     private static HeartbeatAnswer Beaten(ApiCall call, string nodeId) =>
         new(call.Session.Beat(nodeId).Ticks, [.. call.Server.Members.All.Where(m => m.Status == MemberStatus.Alive).Select(m => m.Member.Rpc)]);
 

@@ -68,6 +68,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
         if (IsSecure) Secure(config);
         await StartAsync(config, _folder);
         if (Missing is not null) return;
+        if (IsSecure) await BootstrapAsync();
         await EventuallyAsync("the node is ready", async () => (await TryGetAsync("/v1/nodes")) is JsonArray { Count: 1 } nodes && (string?)nodes[0]!["Status"] == "ready");
     }
 
@@ -87,18 +88,42 @@ public abstract class EngineUnderTest : IAsyncLifetime
     {
         var pki = new TestPki(Path.Combine(_folder, "pki"));
         var (cert, key) = pki.Issue("agent", "server.global.nomad", "client.global.nomad");
+        config["acl"] = new JsonObject { ["enabled"] = true };
         config["tls"] = pki.Block("agent", askClients: true);
         _address = new UriBuilder(_address) { Scheme = "https" }.Uri;
         _http = TestPki.Client(pki.Settings("agent"), _address.ToString());
         foreach (var (name, value) in new[] { ("NOMAD_CACERT", pki.Ca), ("NOMAD_CLIENT_CERT", cert), ("NOMAD_CLIENT_KEY", key) }) CommandLine[name] = value;
     }
 
+    private async Task BootstrapAsync()
+    {
+        JsonNode? token = null;
+        await EventuallyAsync("it has a first token", async () =>
+        {
+            try
+            {
+                var (status, text, _) = await SendAsync("PUT", "/v1/acl/bootstrap");
+                return status == 200 && (token = JsonNode.Parse(text)) is not null;
+            }
+            catch (HttpRequestException)
+            {
+                // It does not listen yet.
+                return false;
+            }
+        });
+        CommandLine["NOMAD_TOKEN"] = (string)token!["SecretID"]!;
+        _http.DefaultRequestHeaders.Add("X-Nomad-Token", CommandLine["NOMAD_TOKEN"]);
+    }
+
     /// <summary>The agent's process ends and another begins, on the same folder and the same ports.</summary>
     public abstract Task RestartAsync();
 
-    public async Task<(int Status, string Text, long Index)> SendAsync(string method, string path, JsonNode? body = null)
+    /// <param name="token">Instead of the fixture's own; empty for none.</param>
+    public async Task<(int Status, string Text, long Index)> SendAsync(string method, string path, JsonNode? body = null, string? token = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(_address, path));
+        // The client adds its default where there is no such header; an empty one is none.
+        if (token is not null) request.Headers.TryAddWithoutValidation("X-Nomad-Token", token);
         if (body is not null) request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
         using var response = await _http.SendAsync(request);
         var index = response.Headers.TryGetValues("X-Nomad-Index", out var values) ? long.Parse(values.First(), System.Globalization.CultureInfo.InvariantCulture) : 0;
