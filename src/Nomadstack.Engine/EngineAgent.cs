@@ -28,22 +28,26 @@ public static class EngineAgent
             case ["agent", .. var options]:
                 return await AgentAsync(options, cancel);
             default:
-                await Console.Error.WriteLineAsync("error: The embedded engine does not have this command.\nwhy:   It has two: agent -config FILE [-config FILE …], and version.\nfix:   Use `nomadstack job` and `nomadstack node`, or HashiCorp's nomad with NOMAD_ADDR set to the engine's HTTP address.");
+                await Console.Error.WriteLineAsync("error: The embedded engine does not have this command.\nwhy:   It has two: agent -config FILE [-config FILE …] [-encrypt KEY], and version.\nfix:   Use `nomadstack job` and `nomadstack node`, or HashiCorp's nomad with NOMAD_ADDR set to the engine's HTTP address.");
                 return Usage;
         }
     }
 
     private static async Task<int> AgentAsync(string[] options, CancellationToken cancel)
     {
-        if (ConfigFiles(options) is not { Count: > 0 } files)
+        var (files, keys) = (new List<string>(), new List<string>());
+        if (!Read(options, ("config", files), ("encrypt", keys)) || files.Count == 0)
         {
-            await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …]");
+            await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …] [-encrypt KEY]");
             return Usage;
         }
 
         try
         {
-            await RunAgentAsync(files, ConfigReader.ReadFiles(files), TimeProvider.System, cancel);
+            var config = ConfigReader.ReadFiles(files);
+            // Only servers gossip.
+            if (keys.Count > 0 && config.Server is { } server) config = config with { Server = server with { Encrypt = keys[^1] } };
+            await RunAgentAsync(files, config, TimeProvider.System, cancel);
             return Done;
         }
         catch (Exception e) when (e is ConfigException or RaftDamageException or JoinGivenUpException or ClientStateException or PluginException or IOException or UnauthorizedAccessException)
@@ -53,17 +57,22 @@ public static class EngineAgent
         }
     }
 
-    private static List<string>? ConfigFiles(string[] options)
+    /// <summary>Options with one or two dashes, and their values behind a blank or an equals sign.</summary>
+    /// <returns>False for one that is not known, or lacks its value.</returns>
+    private static bool Read(string[] options, params ReadOnlySpan<(string Name, List<string> Values)> known)
     {
-        var files = new List<string>();
         for (var i = 0; i < options.Length; i++)
         {
-            if (options[i].TrimStart('-') is ['c', 'o', 'n', 'f', 'i', 'g', '=', .. var file]) files.Add(file);
-            else if (options[i] is "-config" or "--config" && i + 1 < options.Length) files.Add(options[++i]);
-            else return null;
+            var (name, value) = options[i].IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? (options[i][..at], options[i][(at + 1)..]) : (options[i], null);
+            List<string>? values = null;
+            foreach (var option in known)
+                if (name == "-" + option.Name || name == "--" + option.Name) values = option.Values;
+            if (value is null && ++i < options.Length) value = options[i];
+            if (values is null || value is null) return false;
+            values.Add(value);
         }
 
-        return files;
+        return true;
     }
 
     private static async Task RunAgentAsync(IReadOnlyList<string> files, AgentConfig config, TimeProvider time, CancellationToken cancel)

@@ -54,7 +54,9 @@ internal sealed class Grants
 
     /// <summary>The rule with the namespace's own name, or of the patterns that cover it the one that leaves the least to its stars.</summary>
     private HashSet<string>? Closest(string ns) => _namespaces.GetValueOrDefault(ns)
-        ?? _namespaces.Where(rule => Covers(rule.Key, ns)).OrderBy(rule => ns.Length - rule.Key.Count(c => c != '*')).ThenBy(rule => rule.Key, StringComparer.Ordinal).Select(rule => rule.Value).FirstOrDefault();
+        ?? _namespaces.Where(rule => Covers(rule.Key, ns))
+            .OrderBy(rule => ns.Length - rule.Key.Count(c => c != '*')).ThenBy(rule => rule.Key, StringComparer.Ordinal)
+            .Select(rule => rule.Value).FirstOrDefault();
 
     private static bool Covers(string pattern, string ns)
     {

@@ -56,6 +56,9 @@ internal sealed record ServerConfig
     /// <summary>How often joining is tried before the agent gives up; 0 for ever.</summary>
     public int RetryMax { get; init; }
 
+    /// <summary>The first gossip key; null where gossip is not encrypted, or the keyring is there already.</summary>
+    public string? Encrypt { get; init; }
+
     public TimeSpan? FailoverHeartbeatTtl { get; init; }
     public int RaftMultiplier { get; init; } = 1;
 }

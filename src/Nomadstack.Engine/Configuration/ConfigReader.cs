@@ -120,6 +120,7 @@ internal static class ConfigReader
             RetryJoin = [.. join?.Texts("retry_join") ?? [], .. block.Texts("retry_join")],
             RetryInterval = join?.Duration("retry_interval") ?? block.Duration("retry_interval") ?? TimeSpan.FromSeconds(30),
             RetryMax = join?.Number("retry_max", 0) ?? block.Number("retry_max", 0),
+            Encrypt = block.Text("encrypt") is { Length: > 0 } key ? key : null,
             FailoverHeartbeatTtl = block.Duration("failover_heartbeat_ttl"),
             RaftMultiplier = Math.Max(1, block.Number("raft_multiplier", 1)),
         };

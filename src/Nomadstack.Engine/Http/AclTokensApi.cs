@@ -122,9 +122,12 @@ internal static class AclTokensApi
         if (nanoseconds == 0) return null;
         var (ttl, acl) = (TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick), call.Agent.Config.Acl);
         if (nanoseconds < 0) throw ServerException.Invalid($"token 0 invalid: token expiration TTL '{GoDuration.Format(ttl)}' should not be negative");
-        if (ttl > acl.MaxExpiration) throw ServerException.Invalid($"token 0 invalid: expiration time cannot be more than {GoDuration.Format(acl.MaxExpiration)} in the future (was {GoDuration.Format(ttl)})");
-        if (ttl < acl.MinExpiration) throw ServerException.Invalid($"token 0 invalid: expiration time cannot be less than {GoDuration.Format(acl.MinExpiration)} in the future (was {GoDuration.Format(ttl)})");
+        if (ttl > acl.MaxExpiration) throw OutOfRange("more", acl.MaxExpiration);
+        if (ttl < acl.MinExpiration) throw OutOfRange("less", acl.MinExpiration);
         return ttl;
+
+        ServerException OutOfRange(string than, TimeSpan limit) =>
+            ServerException.Invalid($"token 0 invalid: expiration time cannot be {than} than {GoDuration.Format(limit)} in the future (was {GoDuration.Format(ttl)})");
     }
 
     private static async Task WriteAsync(ApiCall call, AclToken token)

@@ -40,7 +40,8 @@ internal static class EventsApi
             var before = state.Current;
             if (from > 0)
                 foreach (var index in EventRows.Indexes(before, from)) await WriteAsync(call, index, EventRows.At(before, index, null), topics);
-            await call.Http.Response.Body.FlushAsync(call.Cancel);
+            // That it begins tells who listens that he may.
+            await LineAsync(call, []);
             while (true)
             {
                 using var quiet = new CancellationTokenSource(s_heartbeat, call.Agent.Time);

@@ -18,7 +18,7 @@ internal static class Routes
 
     public static readonly IReadOnlyList<Route> All =
     [
-        new("GET", "/v1/agent/self", Access.Agent, Right.AgentRead, AgentApi.SelfAsync),
+        new("GET", "/v1/agent/self", Access.Agent, Right.AgentRead, AgentSelfApi.SelfAsync),
         new("GET", "/v1/agent/members", Access.Local, Right.NodeRead, AgentApi.MembersAsync),
         new("GET", "/v1/agent/health", Access.Agent, Right.Nothing, AgentApi.HealthAsync, "type"),
         new("GET", "/v1/agent/servers", Access.Agent, Right.AgentRead, AgentApi.ServersAsync, "address"),
@@ -27,6 +27,10 @@ internal static class Routes
         new("PUT|POST", "/v1/agent/force-leave", Access.Agent, Right.AgentWrite, AgentApi.ForceLeaveAsync, "node prune"),
         new("PUT|POST", "/v1/agent/leave", Access.Agent, Right.AgentWrite, AgentApi.LeaveAsync),
         new("PUT|POST", "/v1/agent/reload", Access.Agent, Right.AgentWrite, AgentApi.ReloadAsync),
+        new("GET", "/v1/agent/keyring/list", Access.Agent, Right.AgentWrite, KeyringApi.ListAsync),
+        new("PUT|POST", "/v1/agent/keyring/install", Access.Agent, Right.AgentWrite, KeyringApi.InstallAsync, Body: Bodies.Key),
+        new("PUT|POST", "/v1/agent/keyring/use", Access.Agent, Right.AgentWrite, KeyringApi.UseAsync, Body: Bodies.Key),
+        new("PUT|POST", "/v1/agent/keyring/remove", Access.Agent, Right.AgentWrite, KeyringApi.RemoveAsync, Body: Bodies.Key),
         new("GET", "/v1/status/leader", Access.Read, Right.Nothing, AgentApi.LeaderAsync),
         new("GET", "/v1/status/peers", Access.Read, Right.Nothing, AgentApi.PeersAsync),
         new("GET", "/v1/regions", Access.Local, Right.Nothing, AgentApi.RegionsAsync),
@@ -122,6 +126,7 @@ internal static class Routes
 
         new("GET", RpcNames.Ping, Access.LocalRpc, Right.Server, call => call.NothingAsync()),
         new("POST", RpcNames.Members, Access.LocalRpc, Right.Server, RpcApi.MembersAsync, Body: Bodies.Raw, MaxBody: BodyBudget.Job),
+        new("POST", RpcNames.Keyring, Access.LocalRpc, Right.Server, RpcApi.KeyringAsync, Body: Bodies.Raw),
         new("POST", RpcNames.Register, Access.Rpc, Right.NodeSecret, RpcApi.RegisterAsync, Body: Bodies.Raw, MaxBody: BodyBudget.Job),
         new("POST", "/rpc/node/*/heartbeat", Access.Rpc, Right.NodeSecret, RpcApi.HeartbeatAsync, Body: Bodies.Raw),
         new("GET", "/rpc/node/*/allocations", Access.Rpc, Right.NodeSecret, RpcApi.NodeAllocationsAsync, "after"),

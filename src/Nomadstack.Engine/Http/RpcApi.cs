@@ -17,10 +17,26 @@ internal static class RpcApi
     private const string Forbidden = "node secret ID does not match";
 
     /// <summary>Between servers: a client's certificate is none of a server's.</summary>
-    public static Task MembersAsync(ApiCall call)
+    public static Task MembersAsync(ApiCall call) => BetweenServersAsync(call, () => call.Server.Members.Answer(call.RawBody.Span));
+
+    public static Task KeyringAsync(ApiCall call) => BetweenServersAsync(call, () => call.Server.Members.AnswerKeyring(call.RawBody.Span));
+
+    private static async Task BetweenServersAsync(ApiCall call, Func<byte[]> answer)
     {
         if (call.Http.Connection.ClientCertificate is { } shown && !call.Agent.Tls.IsServer(shown)) throw new ServerException(StatusCodes.Status403Forbidden, AgentTls.WrongRole);
-        return call.JsonAsync(call.Server.Members.Answer(Read(call, MemberJson.Default.MemberExchange)), MemberJson.Default.MemberExchange);
+        try
+        {
+            await call.Http.Response.Body.WriteAsync(answer(), call.Cancel);
+        }
+        catch (GossipKeyException e)
+        {
+            call.Server.Members.Refused(call.Http.Connection.RemoteIpAddress?.ToString() ?? "", e.Message);
+            throw new ServerException(StatusCodes.Status403Forbidden, $"the gossip keys are not the same; it says: {e.Message}");
+        }
+        catch (JsonException e)
+        {
+            throw ServerException.Invalid(e.Message);
+        }
     }
 
     public static async Task RegisterAsync(ApiCall call)

@@ -80,7 +80,8 @@ internal sealed class AgentTls : IRaftSecurity
 
     private async ValueTask<Stream> DialAsync(Stream connection, string[] names, CancellationToken cancel)
     {
-        if (_now is not { Files: { } files, Config: var config }) throw new AuthenticationException("the other agent speaks TLS, and this one has no certificate: set tls { rpc = true } with its files here too");
+        if (_now is not { Files: { } files, Config: var config })
+            throw new AuthenticationException("the other agent speaks TLS, and this one has no certificate: set tls { rpc = true } with its files here too");
         var secured = new SslStream(connection);
         try
         {

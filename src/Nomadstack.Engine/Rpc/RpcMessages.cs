@@ -10,6 +10,7 @@ internal static class RpcNames
 {
     public const string Ping = "/rpc/ping";
     public const string Members = "/rpc/members";
+    public const string Keyring = "/rpc/keyring";
     public const string Register = "/rpc/node/register";
     public const string Allocations = "/rpc/allocations";
     public const string ResolveToken = "/rpc/acl/resolve";

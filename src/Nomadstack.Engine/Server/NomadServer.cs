@@ -44,7 +44,8 @@ internal sealed class NomadServer : IAsyncDisposable
             // Later lives win over earlier ones.
             Incarnation = time.GetUtcNow().ToUnixTimeMilliseconds(),
         };
-        Members = new Membership(config, new MemberTable(self, time), Http, Report, time, log);
+        Keys = KeyRing.Open(Path.Combine(config.DataDir, "server"), config.Server.Encrypt, log);
+        Members = new Membership(config, new MemberTable(self, time), Keys, Http, Report, time, log);
         Autopilot = new Autopilot(Raft, Members, () => AutopilotSettings, time, log);
     }
 
@@ -53,6 +54,10 @@ internal sealed class NomadServer : IAsyncDisposable
     public RaftHost Raft { get; }
     public LogWriter Writer { get; }
     public Membership Members { get; }
+
+    /// <summary>Of gossip.</summary>
+    public KeyRing Keys { get; }
+
     public Autopilot Autopilot { get; }
     /// <summary>What is in the state, and the configuration's until something is.</summary>
     public AutopilotSettings AutopilotSettings => State.Current.AutopilotConfiguration is { } stored ? AutopilotSettings.Read(stored.Value) : Config.Autopilot;

@@ -38,6 +38,8 @@ public abstract class EngineUnderTest : IAsyncLifetime
     /// <summary>What HashiCorp's command line needs in its environment.</summary>
     internal Dictionary<string, string> CommandLine { get; } = [];
 
+    internal static string GossipKey { get; } = Convert.ToBase64String(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
+
     internal string RpcAddress { get; private set; } = "";
 
     protected abstract string Log { get; }
@@ -88,6 +90,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
     {
         var pki = new TestPki(Path.Combine(_folder, "pki"));
         var (cert, key) = pki.Issue("agent", "server.global.nomad", "client.global.nomad");
+        config["server"]!["encrypt"] = GossipKey;
         config["acl"] = new JsonObject { ["enabled"] = true };
         config["tls"] = pki.Block("agent", askClients: true);
         _address = new UriBuilder(_address) { Scheme = "https" }.Uri;

@@ -127,6 +127,24 @@ public abstract class SecureConformanceTests(EngineUnderTest engine)
     }
 
     [SkippableFact]
+    public async Task A_gossip_key_is_installed_used_and_removed()
+    {
+        Need();
+        var other = Convert.ToBase64String(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
+        await engine.SendOkAsync("PUT", "/v1/agent/keyring/install", new JsonObject { ["Key"] = other });
+        var list = await engine.GetAsync("/v1/agent/keyring/list");
+        ((int)list["NumNodes"]!, (int)list["Keys"]![other]!, (int)list["Keys"]![EngineUnderTest.GossipKey]!).ShouldBe((1, 1, 1));
+        await engine.SendOkAsync("PUT", "/v1/agent/keyring/use", new JsonObject { ["Key"] = other });
+        var (status, text, _) = await engine.SendAsync("PUT", "/v1/agent/keyring/remove", new JsonObject { ["Key"] = other });
+        (status, text).ShouldBe((500, "1/1 nodes reported failure"));
+        await engine.SendOkAsync("PUT", "/v1/agent/keyring/remove", new JsonObject { ["Key"] = EngineUnderTest.GossipKey });
+        (await engine.GetAsync("/v1/agent/keyring/list"))["Keys"]!.AsObject().Select(k => k.Key).ShouldBe([other]);
+        (await engine.SendAsync("PUT", "/v1/agent/keyring/install", new JsonObject { ["Key"] = "?" })).Status.ShouldBe(500);
+        (await engine.SendAsync("GET", "/v1/agent/keyring/list", token: "")).Status.ShouldBe(403);
+        ((string)(await engine.GetAsync("/v1/agent/self"))["stats"]!["serf"]!["encrypted"]!).ShouldBe("true");
+    }
+
+    [SkippableFact]
     public async Task The_command_line_works_with_a_certificate_and_a_token()
     {
         Need();

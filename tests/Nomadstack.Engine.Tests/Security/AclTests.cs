@@ -209,6 +209,7 @@ public sealed class AclTests
         using var lines = new StreamReader(await stream.Content.ReadAsStreamAsync());
 
         await agent.JsonAsync("PUT", "/v1/jobs", JobsOf.Service("seen"));
+        (await lines.ReadLineAsync().WaitAsync(AgentCluster.Deadline)).ShouldBe("{}");
         (await lines.ReadLineAsync().WaitAsync(AgentCluster.Deadline))!.ShouldContain("seen");
         await agent.JsonAsync("DELETE", $"/v1/acl/token/{accessor}");
         await agent.JsonAsync("PUT", "/v1/jobs", JobsOf.Service("unseen"));

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Http;
@@ -39,10 +41,11 @@ public sealed class ReloadTests : IDisposable
 
         _config["tls"] = _pki.Block("server");
         Write();
-        (await plain.PutAsync("/v1/agent/reload", null)).IsSuccessStatusCode.ShouldBeTrue();
+        using (var hangUp = Process.Start("kill", ["-HUP", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)])) await hangUp.WaitForExitAsync();
         using var secure = TestPki.Client(_pki.Settings("server"), $"https://127.0.0.1:{http}");
         await _ports.EventuallyAsync("it leads and speaks TLS", async () => await AnswersAsync(secure));
 
+        (await secure.PutAsync("/v1/agent/reload", null)).IsSuccessStatusCode.ShouldBeTrue();
         await System.IO.File.WriteAllTextAsync(_pki.Ca, "not a certificate");
         await secure.PutAsync("/v1/agent/reload", null);
         (await running.WaitAsync(AgentCluster.Deadline)).ShouldBe(1);

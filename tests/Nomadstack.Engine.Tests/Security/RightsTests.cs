@@ -23,6 +23,10 @@ public sealed class RightsTests
         PUT /v1/agent/force-leave: agent:write
         PUT /v1/agent/leave: agent:write
         PUT /v1/agent/reload: agent:write
+        GET /v1/agent/keyring/list: agent:write
+        PUT /v1/agent/keyring/install: agent:write
+        PUT /v1/agent/keyring/use: agent:write
+        PUT /v1/agent/keyring/remove: agent:write
         GET /v1/status/leader: nothing
         GET /v1/status/peers: nothing
         GET /v1/regions: nothing
@@ -106,6 +110,7 @@ public sealed class RightsTests
         GET /v1/client/fs/logs/*: read-logs or read-fs
         GET /rpc/ping: server
         POST /rpc/members: server
+        POST /rpc/keyring: server
         POST /rpc/node/register: node secret
         POST /rpc/node/*/heartbeat: node secret
         GET /rpc/node/*/allocations: node secret

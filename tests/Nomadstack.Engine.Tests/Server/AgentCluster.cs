@@ -57,6 +57,9 @@ internal sealed class AgentCluster : IAsyncDisposable
 
     public string Serf(string name) => $"127.0.0.1:{(int)_configs[name]["ports"]!["serf"]!}";
 
+    /// <summary>To be changed before the next start.</summary>
+    public JsonObject ConfigurationOf(string name) => _configs[name];
+
     public static async Task<AgentCluster> OneAsync()
     {
         var cluster = new AgentCluster();

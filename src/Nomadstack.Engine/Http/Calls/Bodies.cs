@@ -102,6 +102,8 @@ internal static class Bodies
         new("Headers", null, Any),
         new("AuthToken", null, Any));
 
+    public static readonly JobBlock Key = Of(new JobField("Key", null, Text));
+
     public static readonly JobBlock Bootstrap = Of(new JobField("BootstrapSecret", null, Text));
 
     public static readonly JobBlock Policy = Of(
