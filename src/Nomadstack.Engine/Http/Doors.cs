@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Net.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
@@ -37,8 +38,22 @@ internal sealed class Doors(AgentParts agent, ILogger log)
         listen.Protocols = HttpProtocols.Http1;
         // The last is made first, so that the first one knows a way past TLS.
         listen.Use(secure => connection => EnterAsync(connection, betweenAgents, secure, plain!));
-        listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = s_handshakeDeadline, OnConnection = _ => new(agent.Tls.Incoming(betweenAgents)) });
+        listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = s_handshakeDeadline, OnConnection = context => new(Incoming(context.Connection, betweenAgents)) });
         listen.Use(next => plain = betweenAgents ? connection => TellApartAsync(connection, next) : next);
+    }
+
+    private SslServerAuthenticationOptions Incoming(ConnectionContext connection, bool betweenAgents)
+    {
+        var options = agent.Tls.Incoming(betweenAgents);
+        if (!options.ClientCertificateRequired) return options;
+        options.RemoteCertificateValidationCallback = (_, _, chain, errors) =>
+        {
+            if (errors == SslPolicyErrors.None) return true;
+            var why = chain is null ? "no certificate was shown" : string.Join(" ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()));
+            log.LogWarning("failed TLS handshake: {Peer}: {Errors}: {Why}", connection.RemoteEndPoint, errors, why);
+            return false;
+        };
+        return options;
     }
 
     private async Task EnterAsync(ConnectionContext connection, bool betweenAgents, ConnectionDelegate secure, ConnectionDelegate plain)

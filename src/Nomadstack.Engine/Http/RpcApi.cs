@@ -100,7 +100,7 @@ internal static class RpcApi
     {
         await call.Server.BarrierAsync(call.Cancel);
         var secret = Secret(call);
-        if (!call.State.Nodes.All.Any(n => n.SecretID == secret)) throw new ServerException(StatusCodes.Status403Forbidden, Forbidden);
+        if (secret.Length == 0 || call.State.Nodes.All.All(n => n.SecretID != secret)) throw new ServerException(StatusCodes.Status403Forbidden, Forbidden);
         await AclTokensApi.ResolveAsync(call, Read(call, RpcJson.Default.TokenAsked).Secret);
     }
 

@@ -55,7 +55,8 @@ internal sealed class AgentTls : IRaftSecurity
     /// <param name="betweenAgents">On a port for agents alone, where both sides show who they are.</param>
     public SslServerAuthenticationOptions Incoming(bool betweenAgents)
     {
-        var (config, files) = (_now.Config, _now.Files!);
+        // Between the first byte and the handshake TLS may have been switched off.
+        if (_now is not { Files: { } files, Config: var config }) throw new AuthenticationException("this agent does not speak TLS any more");
         var asks = betweenAgents || config.VerifyHttpsClient;
         return new SslServerAuthenticationOptions
         {
