@@ -232,6 +232,32 @@ public sealed class AclTests
     }
 
     [Fact]
+    public async Task AFollowerPassesTheCallersTokenOnAndTheLeaderJudges()
+    {
+        await using var cluster = new AgentCluster();
+        foreach (var (name, expect, join) in new[] { ("s1", 1, ""), ("s2", 0, "s1") })
+            cluster.Configure(name, expect, [.. new[] { join }.Where(j => j.Length > 0)])["acl"] = new JsonObject { ["enabled"] = true };
+        foreach (var name in new[] { "s1", "s2" }) await cluster.StartAsync(name);
+        var (leader, follower) = (cluster.Agents["s1"], cluster.Agents["s2"]);
+        await cluster.EventuallyAsync("the first token, through the follower", async () =>
+            (await follower.SendAsync("PUT", "/v1/acl/bootstrap", $$"""{"BootstrapSecret":"{{Secret}}"}""")).Status == 200);
+
+        foreach (var (path, body) in new[] { ("/v1/jobs", JobsOf.Service("web")), ("/v1/system/gc", "") })
+        {
+            using var bearer = new HttpRequestMessage(HttpMethod.Put, path) { Headers = { Authorization = new AuthenticationHeaderValue("bearer", Secret) }, Content = new StringContent(body) };
+            (await follower.Http.SendAsync(bearer)).IsSuccessStatusCode.ShouldBeTrue(path);
+            (await follower.SendAsync("PUT", path, body)).ShouldBe((403, "Permission denied"), path);
+            (await follower.SendAsync("PUT", path, body, Unknown)).ShouldBe((403, "ACL token not found"), path);
+        }
+
+        // What a follower answers itself it judges by what it has applied.
+        await cluster.EventuallyAsync("it has the token", async () => (await follower.SendAsync("GET", "/v1/agent/self", token: Secret)).Status == 200);
+        (await follower.SendAsync("GET", "/v1/jobs?stale", token: Secret)).Status.ShouldBe(200);
+        (await follower.SendAsync("GET", "/v1/jobs?stale")).Status.ShouldBe(403);
+        (await leader.SendAsync("GET", "/v1/job/web", token: Secret)).Status.ShouldBe(200);
+    }
+
+    [Fact]
     public async Task AClientThatControlsAccessAsksTheServersAndItsOwnCallsNeedNoToken()
     {
         await using var cluster = await AgentCluster.GuardedAsync();
