@@ -11,14 +11,13 @@ internal sealed class AgentLog(string level, TimeProvider time, LogTap tap) : IL
 {
     private readonly Lock _gate = new();
 
-    private readonly LogLevel _least = level.ToUpperInvariant() switch
+    private volatile int _least = (int)Least(level);
+
+    /// <summary>Nomad's word for the least that is written; may change at any time.</summary>
+    public string Level
     {
-        "TRACE" => LogLevel.Trace,
-        "DEBUG" => LogLevel.Debug,
-        "WARN" => LogLevel.Warning,
-        "ERR" or "ERROR" => LogLevel.Error,
-        _ => LogLevel.Information,
-    };
+        set => _least = (int)Least(value);
+    }
 
     private LogLevel TapLevel => tap.Least;
 
@@ -31,12 +30,21 @@ internal sealed class AgentLog(string level, TimeProvider time, LogTap tap) : IL
         // Every line is written at once.
     }
 
+    private static LogLevel Least(string level) => level.ToUpperInvariant() switch
+    {
+        "TRACE" => LogLevel.Trace,
+        "DEBUG" => LogLevel.Debug,
+        "WARN" => LogLevel.Warning,
+        "ERR" or "ERROR" => LogLevel.Error,
+        _ => LogLevel.Information,
+    };
+
     private void Write(LogLevel level, string category, string text)
     {
         var name = level switch { LogLevel.Trace => "TRACE", LogLevel.Debug => "DEBUG", LogLevel.Warning => "WARN", LogLevel.Error or LogLevel.Critical => "ERROR", _ => "INFO" };
         var line = string.Create(CultureInfo.InvariantCulture, $"    {time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} [{name}] {category}: {text}");
         tap.Write(level, line);
-        if (level < _least) return;
+        if (level < (LogLevel)_least) return;
         lock (_gate) Console.Error.WriteLine(line);
     }
 
@@ -45,7 +53,7 @@ internal sealed class AgentLog(string level, TimeProvider time, LogTap tap) : IL
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => (logLevel >= log._least || logLevel >= log.TapLevel) && logLevel != LogLevel.None;
+        public bool IsEnabled(LogLevel logLevel) => (logLevel >= (LogLevel)log._least || logLevel >= log.TapLevel) && logLevel != LogLevel.None;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {

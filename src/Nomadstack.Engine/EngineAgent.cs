@@ -6,6 +6,7 @@ using Nomadstack.Engine.Client.Plugins;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Http;
 using Nomadstack.Engine.Raft;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine;
@@ -27,22 +28,26 @@ public static class EngineAgent
             case ["agent", .. var options]:
                 return await AgentAsync(options, cancel);
             default:
-                await Console.Error.WriteLineAsync("error: The embedded engine does not have this command.\nwhy:   It has two: agent -config FILE [-config FILE …], and version.\nfix:   Use `nomadstack job` and `nomadstack node`, or HashiCorp's nomad with NOMAD_ADDR set to the engine's HTTP address.");
+                await Console.Error.WriteLineAsync("error: The embedded engine does not have this command.\nwhy:   It has two: agent -config FILE [-config FILE …] [-encrypt KEY], and version.\nfix:   Use `nomadstack job` and `nomadstack node`, or HashiCorp's nomad with NOMAD_ADDR set to the engine's HTTP address.");
                 return Usage;
         }
     }
 
     private static async Task<int> AgentAsync(string[] options, CancellationToken cancel)
     {
-        if (ConfigFiles(options) is not { Count: > 0 } files)
+        var (files, keys) = (new List<string>(), new List<string>());
+        if (!Read(options, ("config", files), ("encrypt", keys)) || files.Count == 0)
         {
-            await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …]");
+            await Console.Error.WriteLineAsync("Usage: agent -config FILE [-config FILE …] [-encrypt KEY]");
             return Usage;
         }
 
         try
         {
-            await RunAgentAsync(ConfigReader.ReadFiles(files), TimeProvider.System, cancel);
+            var config = ConfigReader.ReadFiles(files);
+            // Only servers gossip.
+            if (keys.Count > 0 && config.Server is { } server) config = config with { Server = server with { Encrypt = keys[^1] } };
+            await RunAgentAsync(files, config, TimeProvider.System, cancel);
             return Done;
         }
         catch (Exception e) when (e is ConfigException or RaftDamageException or JoinGivenUpException or ClientStateException or PluginException or IOException or UnauthorizedAccessException)
@@ -52,20 +57,25 @@ public static class EngineAgent
         }
     }
 
-    private static List<string>? ConfigFiles(string[] options)
+    /// <summary>Options with one or two dashes, and their values behind a blank or an equals sign.</summary>
+    /// <returns>False for one that is not known, or lacks its value.</returns>
+    private static bool Read(string[] options, params ReadOnlySpan<(string Name, List<string> Values)> known)
     {
-        var files = new List<string>();
         for (var i = 0; i < options.Length; i++)
         {
-            if (options[i].TrimStart('-') is ['c', 'o', 'n', 'f', 'i', 'g', '=', .. var file]) files.Add(file);
-            else if (options[i] is "-config" or "--config" && i + 1 < options.Length) files.Add(options[++i]);
-            else return null;
+            var (name, value) = options[i].IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? (options[i][..at], options[i][(at + 1)..]) : (options[i], null);
+            List<string>? values = null;
+            foreach (var option in known)
+                if (name == "-" + option.Name || name == "--" + option.Name) values = option.Values;
+            if (value is null && ++i < options.Length) value = options[i];
+            if (values is null || value is null) return false;
+            values.Add(value);
         }
 
-        return files;
+        return true;
     }
 
-    private static async Task RunAgentAsync(AgentConfig config, TimeProvider time, CancellationToken cancel)
+    private static async Task RunAgentAsync(IReadOnlyList<string> files, AgentConfig config, TimeProvider time, CancellationToken cancel)
     {
         var tap = new LogTap();
         using var loggers = new AgentLog(config.LogLevel, time, tap);
@@ -74,13 +84,18 @@ public static class EngineAgent
         var leave = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Ask(signal, config.LeaveOnInterrupt));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Ask(signal, config.LeaveOnTerminate));
-        // HashiCorp's agent reads its files anew, of which only settings take effect that this engine does not have.
-        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true);
         using var cancelled = cancel.Register(() => leave.TrySetResult(false));
 
-        await using var server = config.Server is null ? null : new NomadServer(config, time, log);
-        await using var client = config.Client is null ? null : await NomadClient.StartAsync(config, time, loggers, cancel);
-        await using var api = new ApiHost(new AgentParts(config, time, server, client) { Log = tap }, log);
+        var tls = AgentTls.Open(config);
+        await using var server = config.Server is null ? null : new NomadServer(config, tls, time, log);
+        await using var client = config.Client is null ? null : await NomadClient.StartAsync(config, tls, time, loggers, cancel);
+        var reload = new AgentReload(files, config, tls, client, loggers, log);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            reload.Run();
+        });
+        await using var api = new ApiHost(new AgentParts(config, tls, time, server, client) { Log = tap, Reload = reload.Run }, log);
         await api.StartAsync(cancel);
         log.LogInformation("Nomad v{Version}: nomadstack's embedded engine, for development, tests and rehearsals; production wants HashiCorp's Nomad", EngineVersion.Text);
         log.LogInformation("{Parts} of {Name}: HTTP on {Http}", server is null ? "Client" : client is null ? "Server" : "Server and client", config.Name, config.Advertise.Http);
@@ -89,10 +104,11 @@ public static class EngineAgent
         if (server is not null) running.Add(server.RunAsync(stop.Token));
         if (client is not null) running.Add(client.RunAsync(stop.Token));
         var asked = server?.LeaveAsked ?? leave.Task;
-        var ended = await Task.WhenAny([.. running, leave.Task, asked]);
-        if (server is not null && !running.Contains(ended) && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
+        var ended = await Task.WhenAny([.. running, reload.Failed, leave.Task, asked]);
+        if (server is not null && !running.Contains(ended) && ended != reload.Failed && (ended == server.LeaveAsked || await leave.Task)) await server.LeaveAsync(cancel);
         await stop.CancelAsync();
         await Task.WhenAll([.. running, resting]);
+        if (ended == reload.Failed) await reload.Failed;
 
         void Ask(PosixSignalContext signal, bool leaving)
         {

@@ -40,14 +40,14 @@ internal sealed partial class ClientAgent
         }
     }
 
-    /// <returns>What completes when a driver is not any more what was registered.</returns>
+    /// <returns>What completes when a driver is not any more what was registered, or somebody wants the node registered again.</returns>
     private async Task<Task> RegisterAsync(CancellationToken stop)
     {
         while (true)
         {
             // Before the look at the drivers, so that no change falls between the two.
-            var changed = _drivers.ChangedAsync();
-            _node = WithDrivers(_node);
+            var changed = Task.WhenAny(_drivers.ChangedAsync(), _again.Next);
+            _node = WithDrivers(_node) with { TLSEnabled = _httpSpeaksTls };
             try
             {
                 await _servers.RegisterAsync(_node with { Status = NodeStatus.Initializing }, stop);

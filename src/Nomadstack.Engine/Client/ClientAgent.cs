@@ -24,12 +24,14 @@ internal sealed partial class ClientAgent
     private readonly ConcurrentDictionary<string, (AllocRunner Runner, Task Running)> _runners = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _contacted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _registered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Signal _again = new();
     private Node _node;
+    private volatile bool _httpSpeaksTls;
 
     /// <exception cref="ClientStateException">The state on disk is damaged.</exception>
     public ClientAgent(ClientOptions options, IServers servers, IReadOnlyList<ITaskDriver> drivers, TimeProvider time, ILogger<ClientAgent> log)
     {
-        (_options, _servers, _time, _log) = (options, servers, time, log);
+        (_options, _servers, _time, _log, _httpSpeaksTls) = (options, servers, time, log, options.HttpSpeaksTls);
         _state = ClientState.Open(options.StateDir);
         _drivers = new(drivers, time);
         Directory.CreateDirectory(options.AllocDir);
@@ -70,6 +72,13 @@ internal sealed partial class ClientAgent
             await ending.CancelAsync();
             foreach (var loop in loops.Concat(_runners.Values.Select(r => r.Running)).Concat(_leaving.Values)) await loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    /// <summary>Registers once more, as a reload does.</summary>
+    public void RegisterAgain(bool httpSpeaksTls)
+    {
+        _httpSpeaksTls = httpSpeaksTls;
+        _again.Raise();
     }
 
     private async Task RestoreAsync(CancellationToken stop)

@@ -20,6 +20,7 @@ internal sealed record ClientOptions
     public string NodeClass { get; init; } = "";
     public IReadOnlyDictionary<string, string> Meta { get; init; } = new Dictionary<string, string>();
     public string HttpAddress { get; init; } = "";
+    public bool HttpSpeaksTls { get; init; }
 
     /// <summary>That of the default route when empty.</summary>
     public string NetworkInterface { get; init; } = "";

@@ -35,6 +35,7 @@ internal sealed class Fingerprint(ClientOptions options)
             Datacenter = options.Datacenter,
             NodeClass = options.NodeClass,
             HTTPAddr = options.HttpAddress,
+            TLSEnabled = options.HttpSpeaksTls,
             Meta = options.Meta,
             Attributes = attributes,
             Status = NodeStatus.Initializing,

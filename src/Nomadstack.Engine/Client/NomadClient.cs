@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Client.Drivers;
 using Nomadstack.Engine.Client.Plugins;
 using Nomadstack.Engine.Configuration;
+using Nomadstack.Engine.Rpc;
 
 namespace Nomadstack.Engine.Client;
 
@@ -20,10 +21,10 @@ internal sealed class NomadClient : IAsyncDisposable
     private readonly RawExec? _rawExec;
     private readonly IReadOnlyList<PluginDriver> _plugins;
 
-    private NomadClient(ClientOptions options, IReadOnlyList<string> servers, FileStream held, Poller poller, IReadOnlyList<PluginDriver> plugins, TimeProvider time, ILoggerFactory loggers)
+    private NomadClient(ClientOptions options, IReadOnlyList<string> servers, AgentTls tls, FileStream held, Poller poller, IReadOnlyList<PluginDriver> plugins, TimeProvider time, ILoggerFactory loggers)
     {
         (Options, _lock, _poller, _plugins, _files) = (options, held, poller, plugins, new FileWatch(poller));
-        Servers = new RemoteServers(servers, time);
+        Servers = new RemoteServers(servers, tls, time);
         if (options.RawExecEnabled) _rawExec = new RawExec(Path.Combine(options.StateDir, RawExecName), poller, _files, time, loggers.CreateLogger<RawExec>());
         IReadOnlyList<ITaskDriver> drivers = _rawExec is null ? plugins : [_rawExec, .. plugins];
         Agent = new ClientAgent(options, Servers, drivers, time, loggers.CreateLogger<ClientAgent>());
@@ -43,7 +44,7 @@ internal sealed class NomadClient : IAsyncDisposable
     /// <exception cref="ClientStateException">Its folder is damaged, or another client has it.</exception>
     /// <exception cref="PluginException">A plugin cannot be used.</exception>
     /// <exception cref="ConfigException">Something about its drivers is not known here.</exception>
-    public static async Task<NomadClient> StartAsync(AgentConfig config, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
+    public static async Task<NomadClient> StartAsync(AgentConfig config, AgentTls tls, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         var options = OptionsOf(config);
         var held = Hold(options.StateDir);
@@ -54,7 +55,7 @@ internal sealed class NomadClient : IAsyncDisposable
             plugins = await PluginFolder.StartAsync(options, poller, time, loggers.CreateLogger("plugins"), cancel);
             // Beside a server the client starts with that one, and learns of the others from it.
             IReadOnlyList<string> servers = config.Server is null ? [.. config.Client!.Servers.Select(s => HostPort.Complete(s, AgentPorts.DefaultRpc))] : [config.Advertise.Rpc];
-            return new NomadClient(options, servers, held, poller, plugins, time, loggers);
+            return new NomadClient(options, servers, tls, held, poller, plugins, time, loggers);
         }
         catch
         {
@@ -108,6 +109,7 @@ internal sealed class NomadClient : IAsyncDisposable
             NodeClass = client.NodeClass,
             Meta = client.Meta,
             HttpAddress = config.Advertise.Http,
+            HttpSpeaksTls = config.Tls.Http,
             NetworkInterface = client.NetworkInterface,
             CpuTotalCompute = client.CpuTotalCompute,
             MemoryTotalMB = client.MemoryTotalMB,

@@ -11,7 +11,7 @@ namespace Nomadstack.Engine.Client;
 /// The servers as a client reaches them, on their RPC ports. Asks the one that answered last, and the next when it does not; each answer to a sign of life
 /// tells where the servers are now.
 /// </summary>
-internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider time) : IServers, IDisposable
+internal sealed class RemoteServers(IEnumerable<string> addresses, AgentTls tls, TimeProvider time) : IServers, IDisposable
 {
     /// <summary>A server holds a call for 5 s while there is no leader.</summary>
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(8);
@@ -23,7 +23,7 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
 
     private volatile IReadOnlyList<string> _addresses = [.. addresses];
 
-    public PeerHttp Http { get; } = new();
+    public PeerHttp Http { get; } = new(tls);
 
     /// <summary>Where the servers are, as <c>host:port</c>; the one that is asked first comes first.</summary>
     public IReadOnlyList<string> Addresses => _addresses;
@@ -75,6 +75,11 @@ internal sealed class RemoteServers(IEnumerable<string> addresses, TimeProvider 
         var (status, body) = await AskAsync(HttpMethod.Post, $"/rpc/node/{nodeId}/update", secretId, JsonSerializer.SerializeToUtf8Bytes(updates, StateJson.Default.IReadOnlyListClientUpdate), s_deadline, cancel);
         Good(status, body);
     }
+
+    /// <summary>What a caller's secret stands for.</summary>
+    /// <exception cref="NoServerException" />
+    public Task<(int Status, byte[] Body)> ResolveTokenAsync(string callersSecret, string secretId, CancellationToken cancel) =>
+        AskAsync(HttpMethod.Post, RpcNames.ResolveToken, secretId, JsonSerializer.SerializeToUtf8Bytes(new TokenAsked(callersSecret), RpcJson.Default.TokenAsked), s_deadline, cancel);
 
     private TimeSpan TtlOf(HeartbeatAnswer answer)
     {

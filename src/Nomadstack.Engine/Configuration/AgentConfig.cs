@@ -23,7 +23,12 @@ internal sealed record AgentConfig
     public ServerConfig? Server { get; init; }
     public ClientConfig? Client { get; init; }
     public AutopilotSettings Autopilot { get; init; } = AutopilotSettings.Default;
+    public TlsConfig Tls { get; init; } = TlsConfig.Off;
+    public AclConfig Acl { get; init; } = AclConfig.Off;
     public string? PluginDir { get; init; }
+
+    /// <summary>Each key of the files' top level as it was written, to tell what a reload finds changed.</summary>
+    public IReadOnlyDictionary<string, string> Written { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The <c>plugin</c> blocks by name.</summary>
     public IReadOnlyDictionary<string, PluginConfig> Plugins { get; init; } = new Dictionary<string, PluginConfig>();
@@ -50,6 +55,9 @@ internal sealed record ServerConfig
 
     /// <summary>How often joining is tried before the agent gives up; 0 for ever.</summary>
     public int RetryMax { get; init; }
+
+    /// <summary>The first gossip key; null where gossip is not encrypted, or the keyring is there already.</summary>
+    public string? Encrypt { get; init; }
 
     public TimeSpan? FailoverHeartbeatTtl { get; init; }
     public int RaftMultiplier { get; init; } = 1;

@@ -59,7 +59,10 @@ internal static class ConfigReader
             Server = Server(root.Block("server")),
             Client = Client(root.Block("client")),
             Autopilot = Autopilot(root.Block("autopilot")),
+            Tls = TlsConfig.Of(root.Block("tls"), complaints),
+            Acl = AclConfig.Of(root.Block("acl"), complaints),
             PluginDir = root.Text("plugin_dir"),
+            Written = json.ToDictionary(p => p.Key, p => p.Value?.ToJsonString() ?? "", StringComparer.Ordinal),
             Plugins = Plugins(root.Block("plugin")),
         };
         IgnoreWhatWeNeverDo(root);
@@ -117,6 +120,7 @@ internal static class ConfigReader
             RetryJoin = [.. join?.Texts("retry_join") ?? [], .. block.Texts("retry_join")],
             RetryInterval = join?.Duration("retry_interval") ?? block.Duration("retry_interval") ?? TimeSpan.FromSeconds(30),
             RetryMax = join?.Number("retry_max", 0) ?? block.Number("retry_max", 0),
+            Encrypt = block.Text("encrypt") is { Length: > 0 } key ? key : null,
             FailoverHeartbeatTtl = block.Duration("failover_heartbeat_ttl"),
             RaftMultiplier = Math.Max(1, block.Number("raft_multiplier", 1)),
         };

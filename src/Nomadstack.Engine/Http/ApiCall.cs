@@ -54,10 +54,28 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, Route route, I
 
     public LeaderSession Session => Server.Session ?? throw new NotLeaderException();
 
+    /// <summary>The secret that the caller shows; empty for none.</summary>
+    public string Token => http.Request.Headers["X-Nomad-Token"].ToString().Trim() is { Length: > 0 } said ? said
+        : http.Request.Headers.Authorization.ToString().Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is [var scheme, var secret]
+            && scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase) ? secret
+        : "";
+
+    /// <summary>Who calls, once that was asked for.</summary>
+    public Holder Holder { get; private set; } = Holder.Anybody;
+
     public string? Query(string name) => http.Request.Query.TryGetValue(name, out var values) ? values.ToString() : null;
 
-    /// <summary>Whether a row is wanted by a list with a namespace; a star is all of them.</summary>
-    public bool Wants(string ns) => Namespace == "*" || Namespace == ns;
+    /// <summary>Whether a row is wanted by a list with a namespace; a star is all of them that the caller may see.</summary>
+    public bool Wants(string ns) => Namespace == ns || (Namespace == "*" && (route.Right.OfRows is not { } needed || Holder.Grants.In(ns, needed)));
+
+    /// <summary>Finds out who calls, and whether he may.</summary>
+    /// <exception cref="ServerException">He may not.</exception>
+    public async Task AuthorizeAsync()
+    {
+        if (!route.Right.AsksForToken) return;
+        Holder = await agent.Tokens.ResolveAsync(Token, Cancel);
+        if (!route.Right.Holds(this, Holder.Grants)) throw Right.Denied();
+    }
 
     /// <exception cref="ServerException">As Nomad turns down what is no id.</exception>
     public string Uuid(string what) => Id.Length == UuidLength ? Id : throw ServerException.Failed($"{what} lookup failed: index error: UUID must be 36 characters");
@@ -110,12 +128,15 @@ internal sealed class ApiCall(HttpContext http, AgentParts agent, Route route, I
         return state;
     }
 
+    /// <summary>The answer tells the index of what was written.</summary>
+    public void Indexed(long index) => http.Response.Headers["X-Nomad-Index"] = index.ToString(CultureInfo.InvariantCulture);
+
     public Task<long> ApplyAsync(Command command) => Server.Writer.ApplyAsync(command, Cancel);
 
     /// <summary>The answer to a write.</summary>
     public Task WroteAsync(long index, JsonObject answer)
     {
-        http.Response.Headers["X-Nomad-Index"] = index.ToString(CultureInfo.InvariantCulture);
+        Indexed(index);
         answer["Index"] = index;
         answer["LastContact"] = 0;
         answer["KnownLeader"] = false;

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Http.Calls;
-using Nomadstack.Engine.Raft;
 using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 
@@ -17,13 +14,10 @@ namespace Nomadstack.Engine.Http;
 
 /// <summary>
 /// Listens on an agent's ports. The HTTP port has the API; a client has no other. A server's RPC port has it too, for servers that pass calls on to their leader, and besides it what
-/// agents say to each other; raft's connections come there as well and are told from HTTP by their first bytes. The serf port is where others ask to join.
+/// agents say to each other; raft's connections come there as well. The serf port is where others ask to join, and has nothing else.
 /// </summary>
 internal sealed class ApiHost : IAsyncDisposable
 {
-    /// <summary>Enough of a connection to tell what it is: raft's begins with the length of a short greeting, in four bytes of which the last is zero.</summary>
-    private const int FirstBytes = 4;
-
     private static readonly TimeSpan s_stopDeadline = TimeSpan.FromMilliseconds(500);
 
     private readonly AgentParts _agent;
@@ -60,31 +54,13 @@ internal sealed class ApiHost : IAsyncDisposable
 
     private void Configure(KestrelServerOptions kestrel)
     {
-        var (bind, ports) = (IPAddress.Parse(_agent.Config.BindAddr), _agent.Config.Ports);
+        var (bind, ports, doors) = (IPAddress.Parse(_agent.Config.BindAddr), _agent.Config.Ports, new Doors(_agent, _log));
         kestrel.AddServerHeader = false;
-        kestrel.Listen(bind, ports.Http, listen => listen.Protocols = HttpProtocols.Http1);
+        kestrel.Listen(bind, ports.Http, listen => doors.Open(listen, betweenAgents: false));
         if (_agent.Server is null) return;
-        kestrel.Listen(bind, ports.Rpc, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http1;
-            listen.Use(next => connection => TellApartAsync(connection, next));
-        });
-        kestrel.Listen(bind, ports.Serf, listen => listen.Protocols = HttpProtocols.Http1);
+        kestrel.Listen(bind, ports.Rpc, listen => doors.Open(listen, betweenAgents: true));
+        kestrel.Listen(bind, ports.Serf, listen => doors.Open(listen, betweenAgents: true));
     }
-
-    private async Task TellApartAsync(ConnectionContext connection, ConnectionDelegate next)
-    {
-        if (connection.Features.Get<IConnectionSocketFeature>() is { } feature) TcpRaftTransport.Prepare(feature.Socket);
-        var input = connection.Transport.Input;
-        var read = await input.ReadAtLeastAsync(FirstBytes, connection.ConnectionClosed);
-        var raft = read.Buffer.Length >= FirstBytes && LastOfFirst(read.Buffer) == 0;
-        input.AdvanceTo(read.Buffer.Start);
-        // A connection of raft's never ends by itself: it ends when this server stops listening.
-        if (raft) await _agent.Server!.Raft.ServeAsync(input.AsStream(), connection.RemoteEndPoint?.ToString(), connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>().ConnectionClosedRequested);
-        else await next(connection);
-    }
-
-    private static byte LastOfFirst(System.Buffers.ReadOnlySequence<byte> buffer) => buffer.Slice(FirstBytes - 1, 1).FirstSpan[0];
 
     private async Task AnswerAsync(HttpContext http)
     {
@@ -118,15 +94,16 @@ internal sealed class ApiHost : IAsyncDisposable
     {
         var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var path = target.Split('?', 2)[0].Split('/');
-        var betweenAgents = http.Connection.LocalPort != _agent.Config.Ports.Http;
+        var (port, ports) = (http.Connection.LocalPort, _agent.Config.Ports);
+        var betweenAgents = port != ports.Http;
         var (known, unserved) = (false, false);
         foreach (var route in Routes.All)
         {
-            if (route.Match(path) is not { } parts || (route.Access is Access.Rpc or Access.LocalRpc && !betweenAgents)) continue;
+            if (route.Match(path) is not { } parts || (route.Access is Access.Rpc or Access.LocalRpc && !betweenAgents) || (port == ports.Serf && route.Access != Access.LocalRpc)) continue;
             known = true;
             if (!route.Allows(http.Request.Method)) continue;
             unserved = route.Answer is null;
-            if (route.Answer is not { } answer) break;
+            if (unserved) break;
             _callers.Check(http.Request, route.ActsOnGet && HttpMethods.IsGet(http.Request.Method));
             using var body = await _bodies.ReadAsync(http, route.MaxBody);
             var call = new ApiCall(http, _agent, route, parts, body.Bytes);
@@ -134,11 +111,11 @@ internal sealed class ApiHost : IAsyncDisposable
             if (route.Body != Bodies.Raw) call.BodyIfAny();
             await (route.Access switch
             {
-                Access.Agent => answer(call),
+                Access.Agent => route.RunAsync(call),
                 Access.Node => _nodes.CallAsync(route, call),
                 _ when _leader is null => _servers!.CallAsync(call),
-                Access.Local or Access.LocalRpc => answer(call),
-                Access.Read when call.Query("stale") is not null => answer(call),
+                Access.Local or Access.LocalRpc => route.RunAsync(call),
+                Access.Read when call.Query("stale") is not null => route.RunAsync(call),
                 _ => _leader.CallAsync(route, call),
             });
             return;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
+using Nomadstack.Engine.Acl;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.State;
 
@@ -22,6 +23,13 @@ internal static class EventsApi
     public static async Task StreamAsync(ApiCall call)
     {
         var (topics, from, state) = (Topics(call), From(call), call.Server.State);
+        if (!May(call, topics))
+        {
+            // As Nomad since 1.11: answered, and nothing comes.
+            call.Http.Response.ContentType = "application/json";
+            return;
+        }
+
         var changes = Channel.CreateBounded<(string? Type, StateSnapshot State)>(Backlog);
         state.Applied += Add;
         state.Replaced += End;
@@ -32,7 +40,8 @@ internal static class EventsApi
             var before = state.Current;
             if (from > 0)
                 foreach (var index in EventRows.Indexes(before, from)) await WriteAsync(call, index, EventRows.At(before, index, null), topics);
-            await call.Http.Response.Body.FlushAsync(call.Cancel);
+            // That it begins tells who listens that he may.
+            await LineAsync(call, []);
             while (true)
             {
                 using var quiet = new CancellationTokenSource(s_heartbeat, call.Agent.Time);
@@ -41,6 +50,7 @@ internal static class EventsApi
                 {
                     var (type, now) = await changes.Reader.ReadAsync(either.Token);
                     if (now.Index <= before.Index) continue;
+                    if (!await StillMayAsync(call, topics)) return;
                     if (type is not null) await WriteAsync(call, now.Index, EventRows.At(now, now.Index, type).Concat(EventRows.Gone(before, now, type)), topics);
                     before = now;
                 }
@@ -50,6 +60,7 @@ internal static class EventsApi
                 }
                 catch (OperationCanceledException) when (!call.Cancel.IsCancellationRequested)
                 {
+                    if (!await StillMayAsync(call, topics)) return;
                     await LineAsync(call, []);
                 }
             }
@@ -66,6 +77,26 @@ internal static class EventsApi
         }
 
         void End() => changes.Writer.TryComplete();
+    }
+
+    /// <summary>Everything is for management; a topic alone is for whoever may read its rows.</summary>
+    private static bool May(ApiCall call, List<(string Topic, string Key)> topics) =>
+        call.Holder.Grants is var grants && (grants.IsManagement || (!call.Http.Request.Query["topic"].OfType<string>().DefaultIfEmpty("*").Any(t => t.StartsWith('*'))
+            && topics.All(t => t.Topic == "Node" ? grants.Node(Level.Read) : grants.In(call.Namespace == "*" ? "default" : call.Namespace, Capability.ReadJob))));
+
+    /// <summary>A stream ends with the token or the policy that it began with.</summary>
+    private static async Task<bool> StillMayAsync(ApiCall call, List<(string Topic, string Key)> topics)
+    {
+        try
+        {
+            await call.AuthorizeAsync();
+            return May(call, topics);
+        }
+        catch (ServerException)
+        {
+            // The token is gone; there is nobody to tell but by the end.
+            return false;
+        }
     }
 
     private static async Task WriteAsync(ApiCall call, long index, IEnumerable<StateEvent> events, List<(string Topic, string Key)> topics)

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Nomadstack.Engine.Acl;
 using Nomadstack.Engine.Http.Calls;
 using Nomadstack.Engine.Jobs;
 using Nomadstack.Engine.Server;
@@ -163,6 +164,8 @@ internal static class JobsApi
         if (call.Query("namespace") is { Length: > 0 } ns && Field(json, "Namespace") is null) json["Namespace"] = ns;
         return JobReader.Read(json) switch
         {
+            // Whose namespace the query says was judged before; the job may say another.
+            JobReading.Read read when !call.Holder.Grants.In(read.Job.Namespace, Capability.SubmitJob, Capability.RegisterJob) => throw Right.Denied(),
             JobReading.Read read => InRegion(call, read.Job) ? read.Job : throw Queries.NoPath(call, read.Job.Region),
             JobReading.Refused refused => throw Refused(refused.Complaints),
             var other => throw new InvalidOperationException(other.ToString()),

@@ -16,7 +16,7 @@ internal sealed class LeaderCalls(NomadServer server)
         if (call.IsForwarded)
         {
             if (server.Session is null) throw new NotLeaderException();
-            await route.Answer!(call);
+            await route.RunAsync(call);
             return;
         }
 
@@ -28,7 +28,7 @@ internal sealed class LeaderCalls(NomadServer server)
             {
                 if (await server.LeaderAsync(hold.Token) is not null)
                 {
-                    await route.Answer!(call);
+                    await route.RunAsync(call);
                     return;
                 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Engine.Server;
+using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Http;
 
@@ -13,7 +14,7 @@ internal sealed class NodeCalls(AgentParts agent, ServerCalls? servers)
     {
         if (agent.Client is not null && (call.IsForwarded || IsOurs(call)))
         {
-            await route.Answer!(call);
+            await route.RunAsync(call);
         }
         else if (call.IsForwarded)
         {
@@ -25,21 +26,23 @@ internal sealed class NodeCalls(AgentParts agent, ServerCalls? servers)
         }
         else
         {
-            var address = AddressOf(call, agent.Server);
-            if (await PassOn.TryAsync(call, agent.Server.Http, address, last: true) is { } reason) throw ServerException.NotFound($"No path to node: {address}: {reason}");
+            // The client looks too where it is told to; whether it is, is its own matter.
+            await call.AuthorizeAsync();
+            var node = NodeOf(call, agent.Server);
+            if (await PassOn.TryAsync(call, agent.Server.Http, node.HTTPAddr, last: true, node.TLSEnabled) is { } reason) throw ServerException.NotFound($"No path to node: {node.HTTPAddr}: {reason}");
         }
     }
 
     private bool IsOurs(ApiCall call) =>
         call.Parts.Count > 0 ? agent.Client!.Agent.Find(call.Id) is not null : call.Query("node_id") is not { Length: > 0 } node || node == agent.Client!.Agent.Node.ID;
 
-    private static string AddressOf(ApiCall call, NomadServer server)
+    private static Node NodeOf(ApiCall call, NomadServer server)
     {
         var state = server.State.Current;
         string nodeId;
         if (call.Parts.Count > 0) nodeId = state.Allocation(call.Id)?.NodeID ?? throw ServerException.NotFound($"Unknown allocation \"{call.Id}\"");
         else if (call.Query("node_id") is { Length: > 0 } named) nodeId = named;
         else throw ServerException.Invalid("No local Node and node_id not provided");
-        return state.Node(nodeId)?.HTTPAddr is { Length: > 0 } address ? address : throw ServerException.NotFound($"Unknown node {nodeId}");
+        return state.Node(nodeId) is { HTTPAddr.Length: > 0 } node ? node : throw ServerException.NotFound($"Unknown node {nodeId}");
     }
 }

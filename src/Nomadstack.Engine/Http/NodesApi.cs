@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
+using Nomadstack.Engine.Acl;
 using Nomadstack.Engine.Http.Calls;
 using Nomadstack.Engine.Scheduling;
 using Nomadstack.Engine.Server;
@@ -29,7 +30,7 @@ internal static class NodesApi
     public static async Task AllocationsAsync(ApiCall call)
     {
         var state = await call.ReadAsync(s => s.AllocationsOn(call.Id).Select(a => a.ModifyIndex).DefaultIfEmpty(s.Allocations.Index).Max());
-        await call.ListAsync(state.AllocationsOn(call.Id).Select(Stubs.WholeAllocation));
+        await call.ListAsync(state.AllocationsOn(call.Id).Where(a => call.Holder.Grants.In(a.Namespace, Capability.ReadJob)).Select(Stubs.WholeAllocation));
     }
 
     public static async Task DrainAsync(ApiCall call)

@@ -19,6 +19,7 @@ internal static class OperatorApi
     {
         var reap = GarbageCollection.Force(call.State, call.Now);
         if (!GarbageCollection.IsEmpty(reap)) await call.ApplyAsync(reap);
+        if (GarbageCollection.ExpiredTokens(call.State, call.Now) is { Count: > 0 } expired) await call.ApplyAsync(new DeleteAcl(expired, []));
         await call.NothingAsync();
     }
 

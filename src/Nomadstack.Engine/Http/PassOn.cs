@@ -11,14 +11,17 @@ namespace Nomadstack.Engine.Http;
 internal static class PassOn
 {
     /// <param name="last">The other agent must answer itself.</param>
+    /// <param name="nodeTls">Whether the HTTP port of the client that is asked speaks TLS; null when a server is asked.</param>
     /// <returns>Null when it was answered; otherwise nothing was done, and why.</returns>
     /// <exception cref="ServerException">Whether it was done is not known.</exception>
-    public static async Task<string?> TryAsync(ApiCall call, PeerHttp http, string address, bool last)
+    public static async Task<string?> TryAsync(ApiCall call, PeerHttp http, string address, bool last, bool? nodeTls = null)
     {
         var (from, to) = (call.Http.Request, call.Http.Response);
         using var request = new HttpRequestMessage(new HttpMethod(from.Method), $"http://{address}{call.Http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}");
+        if (nodeTls is { } speaksTls) request.Options.Set(PeerHttp.NodeSpeaksTls, speaksTls);
         if (last) request.Headers.Add(RpcNames.ForwardedHeader, "1");
         foreach (var header in from.Headers.Where(h => h.Key.StartsWith("X-Nomad-", StringComparison.OrdinalIgnoreCase))) request.Headers.TryAddWithoutValidation(header.Key, header.Value.ToString());
+        if (call.Token is { Length: > 0 } token && !request.Headers.Contains("X-Nomad-Token")) request.Headers.TryAddWithoutValidation("X-Nomad-Token", token);
         if (!call.RawBody.IsEmpty) request.Content = new ReadOnlyMemoryContent(call.RawBody) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         HttpResponseMessage response;
         try
@@ -29,7 +32,7 @@ internal static class PassOn
         {
             return $"failed to get conn: {e.Message}";
         }
-        catch (HttpRequestException e) when (from.Method == HttpMethods.Get || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
+        catch (HttpRequestException e) when (from.Method == HttpMethods.Get || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError)
         {
             return $"failed to get conn: {e.Message}";
         }

@@ -34,10 +34,11 @@ internal enum Access
 /// <summary>One call of the API.</summary>
 /// <param name="Methods">Separated by a bar.</param>
 /// <param name="Pattern">A star stands for one part of the path.</param>
+/// <param name="Right">What its caller needs. Every call says so, if only that it needs nothing.</param>
 /// <param name="Query">The parameters it knows beside those of every call, separated by spaces.</param>
 /// <param name="Body">What its body may hold; null for nothing.</param>
 /// <param name="MaxBody">In bytes.</param>
-internal sealed record Route(string Methods, string Pattern, Access Access, Func<ApiCall, Task>? Answer, string Query = "", JobBlock? Body = null, int MaxBody = BodyBudget.Small)
+internal sealed record Route(string Methods, string Pattern, Access Access, Right Right, Func<ApiCall, Task>? Answer, string Query = "", JobBlock? Body = null, int MaxBody = BodyBudget.Small)
 {
     private readonly string[] _pattern = Pattern.Split('/');
     private readonly string[] _methods = Methods.Split('|');
@@ -46,6 +47,14 @@ internal sealed record Route(string Methods, string Pattern, Access Access, Func
 
     /// <summary>Whether a GET does what a PUT does: HashiCorp's client collects garbage by GET.</summary>
     public bool ActsOnGet { get; init; }
+
+    /// <summary>Answers, if the caller may ask.</summary>
+    /// <exception cref="Server.ServerException">He may not, or the call was refused.</exception>
+    public async Task RunAsync(ApiCall call)
+    {
+        await call.AuthorizeAsync();
+        await Answer!(call);
+    }
 
     public bool Allows(string method) => _methods.Contains(method);
 

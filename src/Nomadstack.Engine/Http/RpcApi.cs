@@ -16,7 +16,28 @@ internal static class RpcApi
 
     private const string Forbidden = "node secret ID does not match";
 
-    public static Task MembersAsync(ApiCall call) => call.JsonAsync(call.Server.Members.Answer(Read(call, MemberJson.Default.MemberExchange)), MemberJson.Default.MemberExchange);
+    /// <summary>Between servers: a client's certificate is none of a server's.</summary>
+    public static Task MembersAsync(ApiCall call) => BetweenServersAsync(call, () => call.Server.Members.Answer(call.RawBody.Span));
+
+    public static Task KeyringAsync(ApiCall call) => BetweenServersAsync(call, () => call.Server.Members.AnswerKeyring(call.RawBody.Span));
+
+    private static async Task BetweenServersAsync(ApiCall call, Func<byte[]> answer)
+    {
+        if (call.Http.Connection.ClientCertificate is { } shown && !call.Agent.Tls.IsServer(shown)) throw new ServerException(StatusCodes.Status403Forbidden, AgentTls.WrongRole);
+        try
+        {
+            await call.Http.Response.Body.WriteAsync(answer(), call.Cancel);
+        }
+        catch (GossipKeyException e)
+        {
+            call.Server.Members.Refused(call.Http.Connection.RemoteIpAddress?.ToString() ?? "", e.Message);
+            throw new ServerException(StatusCodes.Status403Forbidden, $"the gossip keys are not the same; it says: {e.Message}");
+        }
+        catch (JsonException e)
+        {
+            throw ServerException.Invalid(e.Message);
+        }
+    }
 
     public static async Task RegisterAsync(ApiCall call)
     {
@@ -72,6 +93,15 @@ internal static class RpcApi
         var updates = Read(call, StateJson.Default.IReadOnlyListClientUpdate).Where(u => state.Allocation(u.ID)?.NodeID == node.ID).ToList();
         if (updates.Count > 0) await call.ApplyAsync(new UpdateAllocations(updates, call.Now, NodeEvaluations.ForReports(state, updates, call.Now, LeaderSession.NewId)));
         await call.NothingAsync();
+    }
+
+    /// <summary>Only for a node of this cluster: nobody else has tokens to try here.</summary>
+    public static async Task ResolveTokenAsync(ApiCall call)
+    {
+        await call.Server.BarrierAsync(call.Cancel);
+        var secret = Secret(call);
+        if (secret.Length == 0 || call.State.Nodes.All.All(n => n.SecretID != secret)) throw new ServerException(StatusCodes.Status403Forbidden, Forbidden);
+        await AclTokensApi.ResolveAsync(call, Read(call, RpcJson.Default.TokenAsked).Secret);
     }
 
     private static HeartbeatAnswer Beaten(ApiCall call, string nodeId) =>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
+using Nomadstack.Engine.Acl;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Http;
@@ -19,6 +20,9 @@ internal static class SearchApi
         var state = await call.ReadAsync(s => s.Index);
         var (prefix, context) = ((string)body["Prefix"]!, (string)body["Context"]!);
         if (prefix.Length == 0 && call.Query("prefix") is { } asked) prefix = asked;
+        var grants = call.Holder.Grants;
+        var (jobs, nodes, spaces) = (grants.In(call.Namespace == "*" ? "default" : call.Namespace, Capability.ReadJob), grants.Node(Level.Read), grants.Sees("default"));
+        bool May(string name) => name switch { "jobs" or "evals" or "allocs" or "deployment" => jobs, "nodes" => nodes, "namespaces" => spaces, _ => jobs || nodes || spaces };
         (string Context, IEnumerable<string> Ids)[] tables =
         [
             ("jobs", state.Jobs.All.Where(j => call.Wants(j.Namespace)).Select(j => j.ID)),
@@ -33,8 +37,9 @@ internal static class SearchApi
         if (!all && tables.All(t => t.Context != context))
             throw ServerException.Invalid($"context must be one of [{string.Join(' ', tables.Select(t => t.Context))}] or 'all' for all contexts; got \"{context}\"");
 
+        if (all ? !(jobs || nodes || spaces) : !May(context)) throw Right.Denied();
         var (matches, truncations) = (new JsonObject(), new JsonObject());
-        foreach (var (name, ids) in tables.Where(t => all || t.Context == context))
+        foreach (var (name, ids) in tables.Where(t => (all || t.Context == context) && May(t.Context)))
         {
             var found = ids.Where(id => id.StartsWith(prefix, StringComparison.Ordinal)).Take(Most + 1).ToList();
             if (found.Count == 0 && all && s_empty.Contains(name)) continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 
@@ -21,14 +22,15 @@ internal sealed class TcpRaftPeer
     private readonly string _host;
     private readonly int _port;
     private readonly byte[] _greeting;
+    private readonly IRaftSecurity? _security;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
 
-    public TcpRaftPeer(string address, byte[] greeting, TimeProvider time, ILogger log, CancellationToken stop)
+    public TcpRaftPeer(string address, byte[] greeting, IRaftSecurity? security, TimeProvider time, ILogger log, CancellationToken stop)
     {
         var colon = address.LastIndexOf(':');
         (_host, _port) = (address[..colon].Trim('[', ']'), int.Parse(address.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture));
-        (_greeting, _time, _log) = (greeting, time, log);
+        (_greeting, _security, _time, _log) = (greeting, security, time, log);
         Completion = Task.Run(() => RunAsync(stop), CancellationToken.None);
     }
 
@@ -46,10 +48,15 @@ internal sealed class TcpRaftPeer
                 await _queue.Reader.WaitToReadAsync(stop);
                 using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 await WithinAsync(s_connectDeadline, cancel => socket.ConnectAsync(_host, _port, cancel), stop);
-                await WithinAsync(s_writeDeadline, cancel => WriteAsync(socket, _greeting, cancel), stop);
+                // Taken first: a change during the handshake ends what comes of it.
+                using var current = CancellationTokenSource.CreateLinkedTokenSource(stop, _security?.Changed ?? CancellationToken.None);
+                Stream stream = new NetworkStream(socket);
+                if (_security is not null) await WithinAsync(s_writeDeadline, async cancel => stream = await _security.SecureAsync(stream, cancel), stop);
+                await using var spoken = stream;
+                await WithinAsync(s_writeDeadline, cancel => stream.WriteAsync(_greeting, cancel), stop);
                 if (pause > TimeSpan.Zero) _log.LogInformation("Connected to {Host}:{Port} again", _host, _port);
                 pause = TimeSpan.Zero;
-                await SendUntilClosedAsync(socket, stop);
+                await SendUntilClosedAsync(stream, current.Token);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -57,9 +64,9 @@ internal sealed class TcpRaftPeer
             }
             catch (OperationCanceledException)
             {
-                // The peer closed the connection: it has stopped, or has been started again. The next message opens another.
+                // The peer closed the connection: it has stopped, or has been started again; or our own certificate is another now. The next message opens another.
             }
-            catch (Exception e) when (e is SocketException or IOException or TimeoutException)
+            catch (Exception e) when (e is SocketException or IOException or TimeoutException or AuthenticationException)
             {
                 if (pause == TimeSpan.Zero) _log.LogInformation("No connection to {Host}:{Port}: {Reason}", _host, _port, e.Message);
                 pause = pause == TimeSpan.Zero ? s_firstPause : pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
@@ -72,13 +79,13 @@ internal sealed class TcpRaftPeer
     /// Nothing ever comes back on this connection but its end, and that must be noticed at once: what is written to a peer that is gone is lost without a word,
     /// and a lost question for a vote costs an election timeout.
     /// </summary>
-    private async Task SendUntilClosedAsync(Socket socket, CancellationToken stop)
+    private async Task SendUntilClosedAsync(Stream stream, CancellationToken stop)
     {
         using var closed = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var watching = WatchAsync(socket, closed);
+        var watching = WatchAsync(stream, closed);
         try
         {
-            await SendAllAsync(socket, closed.Token);
+            await SendAllAsync(stream, closed.Token);
         }
         finally
         {
@@ -87,13 +94,13 @@ internal sealed class TcpRaftPeer
         }
     }
 
-    private static async Task WatchAsync(Socket socket, CancellationTokenSource closed)
+    private static async Task WatchAsync(Stream stream, CancellationTokenSource closed)
     {
         try
         {
-            await socket.ReceiveAsync(new byte[1], closed.Token);
+            await stream.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false, closed.Token);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             // Reset by the peer, or we are done with it: the end either way.
         }
@@ -101,7 +108,7 @@ internal sealed class TcpRaftPeer
         await closed.CancelAsync();
     }
 
-    private async Task SendAllAsync(Socket socket, CancellationToken closed)
+    private async Task SendAllAsync(Stream stream, CancellationToken closed)
     {
         // One deadline for all writes, wound up for each: heartbeats are many, and should cost little.
         using var late = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
@@ -115,7 +122,7 @@ internal sealed class TcpRaftPeer
             late.CancelAfter(s_writeDeadline);
             try
             {
-                await WriteAsync(socket, bytes, both.Token);
+                await stream.WriteAsync(bytes, both.Token);
             }
             catch (OperationCanceledException) when (!closed.IsCancellationRequested)
             {
@@ -124,11 +131,6 @@ internal sealed class TcpRaftPeer
 
             late.CancelAfter(Timeout.InfiniteTimeSpan);
         }
-    }
-
-    private static async ValueTask WriteAsync(Socket socket, ReadOnlyMemory<byte> bytes, CancellationToken cancel)
-    {
-        while (!bytes.IsEmpty) bytes = bytes[await socket.SendAsync(bytes, cancel)..];
     }
 
     private async Task WithinAsync(TimeSpan deadline, Func<CancellationToken, ValueTask> act, CancellationToken stop)

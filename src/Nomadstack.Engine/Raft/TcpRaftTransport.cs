@@ -25,6 +25,7 @@ internal sealed class TcpRaftTransport : IRaftTransport
     private readonly string _address;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
+    private readonly IRaftSecurity? _security;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, string> _greeted = [];
     private readonly ConcurrentDictionary<string, TcpRaftPeer> _peers = [];
@@ -32,14 +33,16 @@ internal sealed class TcpRaftTransport : IRaftTransport
 
     /// <summary>Listens nowhere: somebody else takes connections and gives them to <see cref="ServeAsync"/>.</summary>
     /// <param name="address">Where that is, as <c>host:port</c>.</param>
-    public TcpRaftTransport(string id, string address, TimeProvider time, ILogger log) => (_id, _address, _time, _log) = (id, address, time, log);
+    /// <param name="security">Of connections to others; null for none.</param>
+    public TcpRaftTransport(string id, string address, TimeProvider time, ILogger log, IRaftSecurity? security = null) =>
+        (_id, _address, _time, _log, _security) = (id, address, time, log, security);
 
     public void Start(Action<RaftMessage> received) => _received = received;
 
     public void Send(RaftMessage message, string? address)
     {
         if ((address ?? _greeted.GetValueOrDefault(message.To)) is not { Length: > 0 } to || _stop.IsCancellationRequested) return;
-        _peers.GetOrAdd(to, _ => new TcpRaftPeer(to, Greeting(), _time, _log, _stop.Token)).Send(message);
+        _peers.GetOrAdd(to, _ => new TcpRaftPeer(to, Greeting(), _security, _time, _log, _stop.Token)).Send(message);
     }
 
     public async ValueTask DisposeAsync()

@@ -10,8 +10,10 @@ internal static class RpcNames
 {
     public const string Ping = "/rpc/ping";
     public const string Members = "/rpc/members";
+    public const string Keyring = "/rpc/keyring";
     public const string Register = "/rpc/node/register";
     public const string Allocations = "/rpc/allocations";
+    public const string ResolveToken = "/rpc/acl/resolve";
 
     /// <summary>The secret with which a client proves that it is the node it says it is.</summary>
     public const string SecretHeader = "X-Nomad-Node-Secret";
@@ -35,6 +37,14 @@ internal sealed record AllocationsAsked(IReadOnlyList<string> IDs);
 
 internal sealed record AllocationsFound(long Index, IReadOnlyList<Allocation> Found);
 
+/// <param name="Secret">Empty for whoever shows none.</param>
+internal sealed record TokenAsked(string Secret);
+
+/// <param name="Token">Without its secret.</param>
+internal sealed record TokenResolved(AclToken Token, IReadOnlyList<AclPolicy> Policies);
+
+[JsonSerializable(typeof(TokenAsked))]
+[JsonSerializable(typeof(TokenResolved))]
 [JsonSerializable(typeof(HeartbeatAnswer))]
 [JsonSerializable(typeof(NodeAllocations))]
 [JsonSerializable(typeof(AllocationsAsked))]

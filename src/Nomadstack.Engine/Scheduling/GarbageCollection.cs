@@ -28,6 +28,9 @@ internal static class GarbageCollection
     /// <summary>Everything that is over, however young: <c>nomad system gc</c>.</summary>
     public static Reap Force(StateSnapshot state, DateTimeOffset now) => Collect(state, now, long.MaxValue, long.MaxValue, long.MaxValue, long.MaxValue);
 
+    /// <summary>Tokens that nobody can use any more.</summary>
+    public static IReadOnlyList<string> ExpiredTokens(StateSnapshot state, DateTimeOffset now) => [.. state.AclTokens.All.Where(t => t.IsExpired(now)).Select(t => t.AccessorID)];
+
     public static bool IsEmpty(Reap reap) => reap.EvaluationIDs.Count + reap.AllocationIDs.Count + reap.Jobs.Count + reap.DeploymentIDs.Count + reap.NodeIDs.Count == 0;
 
     private static Reap Collect(StateSnapshot state, DateTimeOffset now, long evaluationLimit, long jobLimit, long nodeLimit, long deploymentLimit)

@@ -73,6 +73,7 @@ internal sealed partial class LeaderSession
         {
             var reap = GarbageCollection.Collect(_state.Current, new GarbageThresholds(), _state.IndexAt, Now);
             if (!GarbageCollection.IsEmpty(reap)) await TryApplyAsync(reap, stop);
+            if (GarbageCollection.ExpiredTokens(_state.Current, Now) is { Count: > 0 } expired) await TryApplyAsync(new DeleteAcl(expired, []), stop);
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Rpc;
@@ -8,20 +9,46 @@ using Nomadstack.Engine.Rpc;
 namespace Nomadstack.Engine.Server;
 
 /// <summary>Speaks to every other server once a second, and to the addresses of the configuration until one of them answers.</summary>
-internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp http, Func<RaftReport?> report, TimeProvider time, ILogger log)
+internal sealed class Membership(AgentConfig config, MemberTable table, KeyRing keys, PeerHttp http, Func<RaftReport?> report, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
+
+    private readonly HashSet<(string From, string Why)> _refused = [];
 
     public MemberTable Table => table;
 
     public IReadOnlyList<MemberView> All => table.All(report());
 
     /// <summary>What a server that speaks to us gets for an answer.</summary>
-    public MemberExchange Answer(MemberExchange heard)
+    /// <exception cref="GossipKeyException">It does not have our key.</exception>
+    /// <exception cref="JsonException">It is no server of this kind.</exception>
+    public byte[] Answer(ReadOnlySpan<byte> message) => Answer(message, RpcNames.Members, MemberJson.Default.MemberExchange, heard =>
     {
         table.Hear(heard);
         return table.ToTell(report());
+    }, MemberJson.Default.MemberExchange);
+
+    /// <summary>As <see cref="Answer(ReadOnlySpan{byte})"/>, for a server at which an operator changes all keys.</summary>
+    public byte[] AnswerKeyring(ReadOnlySpan<byte> message) =>
+        Answer(message, RpcNames.Keyring, MemberJson.Default.KeyringAsked, asked => new KeyringSaid(keys.Do(asked.Operation, asked.Key), keys.Keys), MemberJson.Default.KeyringSaid);
+
+    /// <summary>Asks every server that is alive, this one last: it may be the one key that all still share which is changed.</summary>
+    /// <returns>Null for one that did not answer.</returns>
+    public async Task<IReadOnlyList<(string Name, KeyringSaid? Said)>> AskKeyringsAsync(KeyringAsked asked, CancellationToken cancel)
+    {
+        var others = All.Where(m => m.Status == MemberStatus.Alive && m.Member.ID != table.Self.ID).Select(m => m.Member);
+        var answers = await Task.WhenAll(others.Select(async member =>
+            (member.Name, (await SpeakAsync(member.Rpc, RpcNames.Keyring, asked, MemberJson.Default.KeyringAsked, MemberJson.Default.KeyringSaid, cancel)).Answer)));
+        return [.. answers, (table.Self.Name, new KeyringSaid(keys.Do(asked.Operation, asked.Key), keys.Keys))];
+    }
+
+    /// <summary>A server was not heard, since it has not our key. It will try again and again: once is enough for the log.</summary>
+    public void Refused(string from, string why)
+    {
+        lock (_refused)
+            if (!_refused.Add((from, why))) return;
+        log.LogWarning("Gossip from {From} was refused: {Why}", from, why);
     }
 
     /// <summary>Asks an address to take us in.</summary>
@@ -91,22 +118,38 @@ internal sealed class Membership(AgentConfig config, MemberTable table, PeerHttp
 
     private async Task<(MemberExchange? Answer, string Complaint)> SpeakAsync(string address, CancellationToken cancel)
     {
+        var (answer, complaint) = await SpeakAsync(address, RpcNames.Members, table.ToTell(report()), MemberJson.Default.MemberExchange, MemberJson.Default.MemberExchange, cancel);
+        return answer is null || answer.From.Region == table.Self.Region ? (answer, complaint) : (null, $"{address} is a server of another region.");
+    }
+
+    /// <summary>What is asked and what is answered are no message for each other, nor for another path.</summary>
+    private static byte[] Purpose(string path, bool answer) => Encoding.ASCII.GetBytes(answer ? path + "!" : path + "?");
+
+    private byte[] Answer<TAsked, TSaid>(ReadOnlySpan<byte> message, string path, JsonTypeInfo<TAsked> asked, Func<TAsked, TSaid> answer, JsonTypeInfo<TSaid> said)
+    {
+        var plain = keys.Unseal(message, Purpose(path, answer: false));
+        return keys.Seal(JsonSerializer.SerializeToUtf8Bytes(answer(JsonSerializer.Deserialize(plain, asked) ?? throw new JsonException("nothing was said")), said), Purpose(path, answer: true));
+    }
+
+    private async Task<(TSaid? Answer, string Complaint)> SpeakAsync<TAsked, TSaid>(string address, string path, TAsked said, JsonTypeInfo<TAsked> asked, JsonTypeInfo<TSaid> answered, CancellationToken cancel)
+        where TSaid : class
+    {
         using var late = new CancellationTokenSource(s_deadline, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{address}{RpcNames.Members}");
-            request.Content = JsonContent.Create(table.ToTell(report()), MemberJson.Default.MemberExchange);
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{address}{path}");
+            request.Content = new ByteArrayContent(keys.Seal(JsonSerializer.SerializeToUtf8Bytes(said, asked), Purpose(path, answer: false)));
             using var response = await http.SendAsync(request, both.Token);
-            response.EnsureSuccessStatusCode();
-            var answer = await response.Content.ReadFromJsonAsync(MemberJson.Default.MemberExchange, both.Token);
-            return answer?.From.Region == table.Self.Region ? (answer, "") : (null, $"{address} is a server of another region.");
+            var body = await response.Content.ReadAsByteArrayAsync(both.Token);
+            if (!response.IsSuccessStatusCode) return (null, $"Failed to join {address}: it answered {(int)response.StatusCode}: {Encoding.UTF8.GetString(body)}");
+            return (JsonSerializer.Deserialize(keys.Unseal(body, Purpose(path, answer: true)), answered), "");
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             return (null, $"Failed to join {address}: no answer in {s_deadline.TotalSeconds} s");
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or UriFormatException or GossipKeyException)
         {
             return (null, $"Failed to join {address}: {e.Message}");
         }

@@ -22,11 +22,12 @@ internal sealed class NomadServer : IAsyncDisposable
     private readonly TaskCompletionSource _leaveAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile LeaderSession? _session;
 
-    public NomadServer(AgentConfig config, TimeProvider time, ILogger log)
+    public NomadServer(AgentConfig config, AgentTls tls, TimeProvider time, ILogger log)
     {
         (Config, _time, _log) = (config, time, log);
+        Http = new PeerHttp(tls);
         State = new ServerState(time);
-        Raft = new RaftHost(config, State, time, log);
+        Raft = new RaftHost(config, tls, State, time, log);
         Raft.Open();
         Writer = new LogWriter(Raft);
         var self = new ServerMember
@@ -43,7 +44,8 @@ internal sealed class NomadServer : IAsyncDisposable
             // Later lives win over earlier ones.
             Incarnation = time.GetUtcNow().ToUnixTimeMilliseconds(),
         };
-        Members = new Membership(config, new MemberTable(self, time), Http, Report, time, log);
+        Keys = KeyRing.Open(Path.Combine(config.DataDir, "server"), config.Server.Encrypt, log);
+        Members = new Membership(config, new MemberTable(self, time), Keys, Http, Report, time, log);
         Autopilot = new Autopilot(Raft, Members, () => AutopilotSettings, time, log);
     }
 
@@ -52,11 +54,15 @@ internal sealed class NomadServer : IAsyncDisposable
     public RaftHost Raft { get; }
     public LogWriter Writer { get; }
     public Membership Members { get; }
+
+    /// <summary>Of gossip.</summary>
+    public KeyRing Keys { get; }
+
     public Autopilot Autopilot { get; }
     /// <summary>What is in the state, and the configuration's until something is.</summary>
     public AutopilotSettings AutopilotSettings => State.Current.AutopilotConfiguration is { } stored ? AutopilotSettings.Read(stored.Value) : Config.Autopilot;
 
-    public PeerHttp Http { get; } = new();
+    public PeerHttp Http { get; }
     public TimeProvider Time => _time;
 
     /// <summary>Present while this server leads and has applied everything that was in the log when it was elected.</summary>

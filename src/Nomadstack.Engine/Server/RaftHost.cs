@@ -7,7 +7,7 @@ using Nomadstack.Engine.Raft;
 namespace Nomadstack.Engine.Server;
 
 /// <summary>This server's raft: its identity, its folder, how it began. The node runs once it is known whether this server begins a cluster or waits to be taken in.</summary>
-internal sealed class RaftHost(AgentConfig config, ServerState state, TimeProvider time, ILogger log) : IAsyncDisposable
+internal sealed class RaftHost(AgentConfig config, IRaftSecurity security, ServerState state, TimeProvider time, ILogger log) : IAsyncDisposable
 {
     private const string TornWrite =
         "The raft log ended with {Bytes} bytes of a write that was not finished, or was damaged; they were removed. "
@@ -59,7 +59,7 @@ internal sealed class RaftHost(AgentConfig config, ServerState state, TimeProvid
 
     public void Start()
     {
-        _transport = new TcpRaftTransport(Id, config.Advertise.Rpc, time, log);
+        _transport = new TcpRaftTransport(Id, config.Advertise.Rpc, time, log, security);
         Node = RaftNode.Start(Id, Files, Options, state, _transport, time, log);
         _started.TrySetResult(Node);
     }

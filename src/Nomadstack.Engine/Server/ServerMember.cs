@@ -53,5 +53,8 @@ internal sealed record RaftReport(long Term, long LastIndex, TimeSpan? LastConta
 internal sealed record MemberExchange(ServerMember From, RaftReport? Raft, IReadOnlyList<ServerMember> Members);
 
 [JsonSerializable(typeof(MemberExchange))]
+[JsonSerializable(typeof(KeyringAsked))]
+[JsonSerializable(typeof(KeyringSaid))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class MemberJson : JsonSerializerContext;

@@ -27,6 +27,10 @@ namespace Nomadstack.Engine.State;
 [JsonDerivedType(typeof(SetDeploymentHealth), "deployment-health")]
 [JsonDerivedType(typeof(SetSchedulerConfiguration), "scheduler-configuration")]
 [JsonDerivedType(typeof(SetAutopilotConfiguration), "autopilot-configuration")]
+[JsonDerivedType(typeof(BootstrapAcl), "acl-bootstrap")]
+[JsonDerivedType(typeof(UpsertAclToken), "acl-token")]
+[JsonDerivedType(typeof(UpsertAclPolicy), "acl-policy")]
+[JsonDerivedType(typeof(DeleteAcl), "acl-gone")]
 internal abstract record Command
 {
     private protected Command() { }
@@ -89,6 +93,15 @@ internal sealed record SetDeploymentHealth(string DeploymentID, IReadOnlyList<st
 internal sealed record SetSchedulerConfiguration(JsonElement Value, long? OnlyAt) : Command;
 
 internal sealed record SetAutopilotConfiguration(JsonElement Value, long? OnlyAt) : Command;
+
+/// <summary>The first management token; once only, or once more after the index of the last time.</summary>
+internal sealed record BootstrapAcl(AclToken Token, long ResetIndex) : Command;
+
+internal sealed record UpsertAclToken(AclToken Token) : Command;
+
+internal sealed record UpsertAclPolicy(AclPolicy Policy) : Command;
+
+internal sealed record DeleteAcl(IReadOnlyList<string> AccessorIDs, IReadOnlyList<string> Policies) : Command;
 
 /// <summary>What became of a command; the same on every server.</summary>
 internal abstract record Applied

@@ -42,6 +42,10 @@ internal sealed partial class StateChange
         SetDeploymentHealth c => SetHealth(c),
         SetSchedulerConfiguration c => Set(c.Value, c.OnlyAt, _state.SchedulerConfiguration, setting => _state = _state with { SchedulerConfiguration = setting }),
         SetAutopilotConfiguration c => Set(c.Value, c.OnlyAt, _state.AutopilotConfiguration, setting => _state = _state with { AutopilotConfiguration = setting }),
+        BootstrapAcl c => Bootstrap(c),
+        UpsertAclToken c => Upsert(c.Token),
+        UpsertAclPolicy c => Upsert(c.Policy),
+        DeleteAcl c => Delete(c),
         _ => throw new InvalidOperationException($"a {command.GetType().Name} cannot be applied"),
     };
 

@@ -16,6 +16,8 @@ namespace Nomadstack.Engine.State;
 [JsonSerializable(typeof(Evaluation))]
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(JobSummary))]
+[JsonSerializable(typeof(AclToken))]
+[JsonSerializable(typeof(AclPolicy))]
 [JsonSerializable(typeof(IReadOnlyList<ClientUpdate>))]
 [JsonSerializable(typeof(IReadOnlyList<Allocation>))]
 [JsonSerializable(typeof(IReadOnlyList<Evaluation>))]

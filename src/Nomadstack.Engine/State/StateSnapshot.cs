@@ -11,6 +11,7 @@ internal sealed record StateSnapshot
     private const int ByNode = 1;
     private const int ByEval = 2;
     private const int ByDeployment = 3;
+    private const int BySecret = 0;
 
     public static readonly StateSnapshot Empty = new();
 
@@ -24,6 +25,12 @@ internal sealed record StateSnapshot
     public Table<Evaluation> Evaluations { get; init; } = new(e => e.ID, e => e.JobKey.ToString());
     public Table<Allocation> Allocations { get; init; } = new(a => a.ID, a => a.JobKey.ToString(), a => a.NodeID, a => a.EvalID, a => a.DeploymentID);
     public Table<Deployment> Deployments { get; init; } = new(d => d.ID, d => d.JobKey.ToString());
+
+    public Table<AclToken> AclTokens { get; init; } = new(t => t.AccessorID, t => t.SecretID);
+    public Table<AclPolicy> AclPolicies { get; init; } = new(p => p.Name);
+
+    /// <summary>When the first management token was made; 0 before.</summary>
+    public long AclBootstrapIndex { get; init; }
 
     /// <summary>Operators' settings, kept as they were sent; null before the first.</summary>
     public StoredSetting? SchedulerConfiguration { get; init; }
@@ -58,6 +65,8 @@ internal sealed record StateSnapshot
     public IEnumerable<Deployment> DeploymentsOf(JobKey key) => Deployments.By(ByJob, key.ToString());
 
     public Deployment? LatestDeploymentOf(JobKey key) => DeploymentsOf(key).MaxBy(d => d.CreateIndex);
+
+    public AclToken? TokenOf(string secret) => AclTokens.By(BySecret, secret).FirstOrDefault();
 
     public static string VersionKey(Job job) => $"{job.Key}@{job.Version}";
 }

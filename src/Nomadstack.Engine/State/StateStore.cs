@@ -81,6 +81,8 @@ internal sealed class StateStore
                 Evaluations = snapshot.Evaluations.At(index),
                 Allocations = snapshot.Allocations.At(index),
                 Deployments = snapshot.Deployments.At(index),
+                AclTokens = snapshot.AclTokens.At(index),
+                AclPolicies = snapshot.AclPolicies.At(index),
             });
         }
     }

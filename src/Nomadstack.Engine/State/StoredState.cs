@@ -9,6 +9,9 @@ internal sealed record StoredState
 {
     public const int Layout = 1;
 
+    /// <summary>Of a state with tokens and policies: whoever does not know them must not read it, or everything would be open.</summary>
+    public const int LayoutWithAcl = 2;
+
     public int Schema { get; init; }
     public long Index { get; init; }
     public required IReadOnlyDictionary<string, long> TableIndexes { get; init; }
@@ -25,6 +28,9 @@ internal sealed record StoredState
     public required IReadOnlyList<Deployment> Deployments { get; init; }
     public StoredSetting? SchedulerConfiguration { get; init; }
     public StoredSetting? AutopilotConfiguration { get; init; }
+    public IReadOnlyList<AclToken>? AclTokens { get; init; }
+    public IReadOnlyList<AclPolicy>? AclPolicies { get; init; }
+    public long AclBootstrapIndex { get; init; }
 
     public static StoredState Of(StateSnapshot state)
     {
@@ -45,7 +51,7 @@ internal sealed record StoredState
 
         return new StoredState
         {
-            Schema = Layout,
+            Schema = state.AclBootstrapIndex + state.AclTokens.Index + state.AclPolicies.Index > 0 ? LayoutWithAcl : Layout,
             Index = state.Index,
             TableIndexes = new Dictionary<string, long>
             {
@@ -56,6 +62,8 @@ internal sealed record StoredState
                 [nameof(Evaluations)] = state.Evaluations.Index,
                 [nameof(Allocations)] = state.Allocations.Index,
                 [nameof(Deployments)] = state.Deployments.Index,
+                [nameof(AclTokens)] = state.AclTokens.Index,
+                [nameof(AclPolicies)] = state.AclPolicies.Index,
             },
             Nodes = [.. state.Nodes.All],
             Jobs = [.. state.Jobs.All],
@@ -67,13 +75,16 @@ internal sealed record StoredState
             Deployments = [.. state.Deployments.All],
             SchedulerConfiguration = state.SchedulerConfiguration,
             AutopilotConfiguration = state.AutopilotConfiguration,
+            AclTokens = [.. state.AclTokens.All],
+            AclPolicies = [.. state.AclPolicies.All],
+            AclBootstrapIndex = state.AclBootstrapIndex,
         };
     }
 
     /// <exception cref="JsonException">Written in another layout, or damaged.</exception>
     public StateSnapshot ToSnapshot()
     {
-        if (Schema != Layout) throw new JsonException($"the snapshot has layout {Schema}; this version reads {Layout}");
+        if (Schema is not (Layout or LayoutWithAcl)) throw new JsonException($"the snapshot has layout {Schema}; this version reads {Layout} and {LayoutWithAcl}");
         if (Allocations.Any(a => a.PlacedJob < 0 || a.PlacedJob >= PlacedJobs.Count)) throw new JsonException("the snapshot lacks the job of an allocation");
         var empty = StateSnapshot.Empty;
         return empty with
@@ -88,6 +99,9 @@ internal sealed record StoredState
             Deployments = Filled(empty.Deployments, Deployments, nameof(Deployments)),
             SchedulerConfiguration = SchedulerConfiguration,
             AutopilotConfiguration = AutopilotConfiguration,
+            AclTokens = Filled(empty.AclTokens, AclTokens ?? [], nameof(AclTokens)),
+            AclPolicies = Filled(empty.AclPolicies, AclPolicies ?? [], nameof(AclPolicies)),
+            AclBootstrapIndex = AclBootstrapIndex,
         };
     }
 

@@ -67,7 +67,7 @@ public sealed class ConfigReaderTests
 
     [Theory]
     [InlineData("""{ "vault": {}, "data_dir": "/x", "server": { "enabled": true } }""", "vault: the embedded engine does not know this key")]
-    [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "encrypt": "k" } }""", "server.encrypt: the embedded engine does not know this key")]
+    [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "start_timeout": "30s" } }""", "server.start_timeout: the embedded engine does not know this key")]
     [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "bootstrap_expect": "1" } }""", "server.bootstrap_expect: a whole number is expected")]
     [InlineData("""{ "data_dir": "/x", "server": { "enabled": true, "retry_interval": "soon" } }""", "server.retry_interval: \"soon\" is not a duration")]
     [InlineData("""{ "server": { "enabled": true } }""", "data_dir: must be set to a folder")]
@@ -131,8 +131,8 @@ public sealed class ConfigReaderTests
     }
 
     [Theory]
-    [InlineData("a.hcl", "data_dir = \"/x\"\nserver {\n  enabled = true\n  encrypt = \"k\"\n}\n", "a.hcl:4: server.encrypt: the embedded engine does not know this key")]
-    [InlineData("a.json", "{ \"data_dir\": \"/x\", // where\n \"server\": { \"enabled\": true,\n \"encrypt\": \"k\" } }", "a.json:3: server.encrypt: the embedded engine does not know this key")]
+    [InlineData("a.hcl", "data_dir = \"/x\"\nserver {\n  enabled = true\n  start_timeout = \"k\"\n}\n", "a.hcl:4: server.start_timeout: the embedded engine does not know this key")]
+    [InlineData("a.json", "{ \"data_dir\": \"/x\", // where\n \"server\": { \"enabled\": true,\n \"start_timeout\": \"k\" } }", "a.json:3: server.start_timeout: the embedded engine does not know this key")]
     [InlineData("a.hcl", "data_dir = \"/x\"\nserver {\n  enabled = true\n}\nvault {\n}\n", "a.hcl:5: vault: the embedded engine does not know this key")]
     [InlineData("a.hcl", "server {\n  enabled = true\n}\nplugin \"p\" {\n  argv = []\n}\ndata_dir = \"/x\"", "a.hcl:5: plugin.p.argv: the embedded engine does not know this key")]
     [InlineData("a.hcl", "server {\n", "a.hcl:1,1-7: Unclosed configuration block; There is no closing brace for this block before the end of the file.")]

@@ -7,6 +7,7 @@ using System.Text.Json.Nodes;
 using Nomadstack.Engine.Client;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Http;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 using Nomadstack.Engine.Tests.Server;
 using Xunit;
@@ -22,6 +23,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
 
     private readonly string _folder = Directory.CreateTempSubdirectory("nomadstack-conformance-").FullName;
     private Uri _address = new("http://127.0.0.1");
+    private HttpClient _http = s_http;
 
     /// <summary>Why it cannot be tested here; null when it runs.</summary>
     public string? Missing { get; protected set; }
@@ -29,6 +31,14 @@ public abstract class EngineUnderTest : IAsyncLifetime
     public bool IsOurs => this is EmbeddedEngine;
 
     internal Uri Address => _address;
+
+    /// <summary>With TLS on every port.</summary>
+    protected virtual bool IsSecure => false;
+
+    /// <summary>What HashiCorp's command line needs in its environment.</summary>
+    internal Dictionary<string, string> CommandLine { get; } = [];
+
+    internal static string GossipKey { get; } = Convert.ToBase64String(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
 
     internal string RpcAddress { get; private set; } = "";
 
@@ -57,8 +67,10 @@ public abstract class EngineUnderTest : IAsyncLifetime
             ["consul"] = new JsonObject { ["auto_advertise"] = false, ["server_auto_join"] = false, ["client_auto_join"] = false },
             ["plugin"] = new JsonObject { ["raw_exec"] = new JsonObject { ["config"] = new JsonObject { ["enabled"] = true } } },
         };
+        if (IsSecure) Secure(config);
         await StartAsync(config, _folder);
         if (Missing is not null) return;
+        if (IsSecure) await BootstrapAsync();
         await EventuallyAsync("the node is ready", async () => (await TryGetAsync("/v1/nodes")) is JsonArray { Count: 1 } nodes && (string?)nodes[0]!["Status"] == "ready");
     }
 
@@ -74,14 +86,49 @@ public abstract class EngineUnderTest : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
+    private void Secure(JsonObject config)
+    {
+        var pki = new TestPki(Path.Combine(_folder, "pki"));
+        var (cert, key) = pki.Issue("agent", "server.global.nomad", "client.global.nomad");
+        config["server"]!["encrypt"] = GossipKey;
+        config["acl"] = new JsonObject { ["enabled"] = true };
+        config["tls"] = pki.Block("agent", askClients: true);
+        _address = new UriBuilder(_address) { Scheme = "https" }.Uri;
+        _http = TestPki.Client(pki.Settings("agent"), _address.ToString());
+        foreach (var (name, value) in new[] { ("NOMAD_CACERT", pki.Ca), ("NOMAD_CLIENT_CERT", cert), ("NOMAD_CLIENT_KEY", key) }) CommandLine[name] = value;
+    }
+
+    private async Task BootstrapAsync()
+    {
+        JsonNode? token = null;
+        await EventuallyAsync("it has a first token", async () =>
+        {
+            try
+            {
+                var (status, text, _) = await SendAsync("PUT", "/v1/acl/bootstrap");
+                return status == 200 && (token = JsonNode.Parse(text)) is not null;
+            }
+            catch (HttpRequestException)
+            {
+                // It does not listen yet.
+                return false;
+            }
+        });
+        CommandLine["NOMAD_TOKEN"] = (string)token!["SecretID"]!;
+        _http.DefaultRequestHeaders.Add("X-Nomad-Token", CommandLine["NOMAD_TOKEN"]);
+    }
+
     /// <summary>The agent's process ends and another begins, on the same folder and the same ports.</summary>
     public abstract Task RestartAsync();
 
-    public async Task<(int Status, string Text, long Index)> SendAsync(string method, string path, JsonNode? body = null)
+    /// <param name="token">Instead of the fixture's own; empty for none.</param>
+    public async Task<(int Status, string Text, long Index)> SendAsync(string method, string path, JsonNode? body = null, string? token = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(_address, path));
+        // The client adds its default where there is no such header; an empty one is none.
+        if (token is not null) request.Headers.TryAddWithoutValidation("X-Nomad-Token", token);
         if (body is not null) request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
-        using var response = await s_http.SendAsync(request);
+        using var response = await _http.SendAsync(request);
         var index = response.Headers.TryGetValues("X-Nomad-Index", out var values) ? long.Parse(values.First(), System.Globalization.CultureInfo.InvariantCulture) : 0;
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(), index);
     }
@@ -98,13 +145,13 @@ public abstract class EngineUnderTest : IAsyncLifetime
 
     public async Task<byte[]> BytesAsync(string path)
     {
-        using var response = await s_http.GetAsync(new Uri(_address, path));
+        using var response = await _http.GetAsync(new Uri(_address, path));
         return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync() : throw new InvalidOperationException($"{path}: {await response.Content.ReadAsStringAsync()}");
     }
 
     public async Task<int> PutBytesAsync(string path, byte[] content)
     {
-        using var response = await s_http.PutAsync(new Uri(_address, path), new ByteArrayContent(content));
+        using var response = await _http.PutAsync(new Uri(_address, path), new ByteArrayContent(content));
         return (int)response.StatusCode;
     }
 
@@ -112,7 +159,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
     public async Task<string> FollowAsync(string path, Func<string, bool> enough)
     {
         using var late = new CancellationTokenSource(Deadline);
-        using var response = await s_http.GetAsync(new Uri(_address, path), HttpCompletionOption.ResponseHeadersRead, late.Token);
+        using var response = await _http.GetAsync(new Uri(_address, path), HttpCompletionOption.ResponseHeadersRead, late.Token);
         await using var stream = await response.Content.ReadAsStreamAsync(late.Token);
         var (text, buffer) = (new StringBuilder(), new byte[4096]);
         while (!enough(text.ToString()))
@@ -165,7 +212,7 @@ public abstract class EngineUnderTest : IAsyncLifetime
 }
 
 /// <summary>Ours, in this process.</summary>
-public sealed class EmbeddedEngine : EngineUnderTest
+public class EmbeddedEngine : EngineUnderTest
 {
     private readonly MemoryLog _log = new();
     private AgentConfig? _config;
@@ -200,9 +247,10 @@ public sealed class EmbeddedEngine : EngineUnderTest
     {
         var stop = new CancellationTokenSource();
         using var loggers = new OneLog(_log);
-        var server = new NomadServer(_config!, TimeProvider.System, _log);
-        var client = await NomadClient.StartAsync(_config!, TimeProvider.System, loggers, CancellationToken.None);
-        var api = new ApiHost(new AgentParts(_config!, TimeProvider.System, server, client), _log);
+        var tls = AgentTls.Open(_config!);
+        var server = new NomadServer(_config!, tls, TimeProvider.System, _log);
+        var client = await NomadClient.StartAsync(_config!, tls, TimeProvider.System, loggers, CancellationToken.None);
+        var api = new ApiHost(new AgentParts(_config!, tls, TimeProvider.System, server, client), _log);
         await api.StartAsync(CancellationToken.None);
         _life = new(stop, server, client, api, Task.WhenAll(server.RunAsync(stop.Token), client.RunAsync(stop.Token)));
     }
@@ -211,8 +259,18 @@ public sealed class EmbeddedEngine : EngineUnderTest
     private sealed record Life(CancellationTokenSource Stop, NomadServer Server, NomadClient Client, ApiHost Api, Task Running);
 }
 
+public sealed class SecureEmbeddedEngine : EmbeddedEngine
+{
+    protected override bool IsSecure => true;
+}
+
+public sealed class SecureHashiCorpEngine : HashiCorpEngine
+{
+    protected override bool IsSecure => true;
+}
+
 /// <summary>HashiCorp's, from NOMADSTACK_NOMAD or the PATH.</summary>
-public sealed class HashiCorpEngine : EngineUnderTest
+public class HashiCorpEngine : EngineUnderTest
 {
     private readonly StringBuilder _log = new();
     private string _program = "", _file = "";

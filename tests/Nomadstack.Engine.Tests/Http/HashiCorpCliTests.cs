@@ -126,7 +126,7 @@ public sealed class HashiCorpCliTests
             (await Nomad("job", "history", "-p", "web")).Code.ShouldBe(0);
 
             (await Nomad("node", "status", "-region", "europe")).Text.ShouldContain("No path to region");
-            foreach (var command in new[] { "namespace list", "volume status", "plugin status", "acl policy list", "scaling policy list", "operator keyring -list", "system reconcile summaries" })
+            foreach (var command in new[] { "namespace list", "volume status", "plugin status", "scaling policy list", "system reconcile summaries" })
             {
                 var refused = await Nomad(command.Split(' '));
                 (refused.Code, refused.Text.Contains("nomadstack's embedded engine does not answer", StringComparison.Ordinal)).ShouldBe((1, true), $"{command}: {refused.Text}");
@@ -145,11 +145,12 @@ public sealed class HashiCorpCliTests
         }
     }
 
-    private static async Task<(int Code, string Text)> RunAsync(string program, Uri address, string[] arguments, string? folder = null)
+    internal static async Task<(int Code, string Text)> RunAsync(string program, Uri address, string[] arguments, string? folder = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         start.Environment["NOMAD_ADDR"] = address.ToString().TrimEnd('/');
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         using var deadline = new CancellationTokenSource(Deadline);
         var (output, error) = (process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
@@ -166,7 +167,7 @@ public sealed class HashiCorpCliTests
         return (process.ExitCode, await output + await error);
     }
 
-    private static string? Find()
+    internal static string? Find()
     {
         if (Environment.GetEnvironmentVariable("NOMADSTACK_NOMAD") is { Length: > 0 } named) return named;
         return (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(folder => Path.Combine(folder, "nomad")).FirstOrDefault(File.Exists);

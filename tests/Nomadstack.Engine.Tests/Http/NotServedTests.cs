@@ -14,7 +14,7 @@ public sealed class NotServedTests
         var agent = cluster.Agents["s1"];
         foreach (var (method, path) in new[]
         {
-            ("GET", "/v1/acl/policies"), ("PUT", "/v1/acl/bootstrap"), ("POST", "/v1/acl/login"), ("GET", "/v1/agent/host"), ("GET", "/v1/agent/pprof/goroutine"), ("GET", "/v1/agent/keyring/list"),
+            ("GET", "/v1/acl/role/x"), ("PUT", "/v1/acl/role"), ("PUT", "/v1/acl/auth-method"), ("PUT", "/v1/acl/binding-rule"), ("POST", "/v1/acl/token/onetime"), ("PUT", "/v1/acl/token/onetime/exchange"), ("POST", "/v1/acl/identity/client-introduction-token"), ("POST", "/v1/acl/login"), ("GET", "/v1/agent/host"), ("GET", "/v1/agent/pprof/goroutine"),
             ("GET", "/v1/agent/schedulers"), ("GET", "/v1/client/metadata"), ("GET", "/v1/client/allocation/x/exec"), ("GET", "/v1/client/allocation/x/checks"), ("PUT", "/v1/deployment/unblock/x"),
             ("GET", "/v1/evaluations/count"), ("DELETE", "/v1/evaluations"), ("PUT", "/v1/job/x/periodic/force"), ("PUT", "/v1/job/x/stable"), ("GET", "/v1/job/x/submission"), ("PUT", "/v1/job/x/versions/n/tag"),
             ("GET", "/v1/job/x/action"), ("GET", "/v1/job/x/services"), ("GET", "/v1/jobs/statuses"), ("GET", "/v1/namespaces"), ("PUT", "/v1/namespace"), ("GET", "/v1/namespace/x"), ("GET", "/v1/node/pools"),

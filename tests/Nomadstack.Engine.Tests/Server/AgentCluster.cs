@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Http;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine.Tests.Server;
@@ -45,7 +46,19 @@ internal sealed class AgentCluster : IAsyncDisposable
         };
     }
 
+    /// <summary>One server where access is controlled; nobody has a token yet.</summary>
+    public static async Task<AgentCluster> GuardedAsync()
+    {
+        var cluster = new AgentCluster();
+        cluster.Configure("s1", expect: 1)["acl"] = new JsonObject { ["enabled"] = true, ["token_min_expiration_ttl"] = "1ms" };
+        await cluster.StartAsync("s1");
+        return cluster;
+    }
+
     public string Serf(string name) => $"127.0.0.1:{(int)_configs[name]["ports"]!["serf"]!}";
+
+    /// <summary>To be changed before the next start.</summary>
+    public JsonObject ConfigurationOf(string name) => _configs[name];
 
     public static async Task<AgentCluster> OneAsync()
     {
@@ -107,10 +120,13 @@ internal sealed class RunningAgent : IAsyncDisposable
 
     public RunningAgent(AgentConfig config)
     {
-        Server = new NomadServer(config, TimeProvider.System, _log);
-        _api = new ApiHost(new AgentParts(config, TimeProvider.System, Server, null) { Log = Tap }, _log);
-        Http = new HttpClient { BaseAddress = new Uri($"http://{config.Advertise.Http}"), Timeout = TimeSpan.FromSeconds(60) };
+        Tls = AgentTls.Open(config);
+        Server = new NomadServer(config, Tls, TimeProvider.System, _log);
+        _api = new ApiHost(new AgentParts(config, Tls, TimeProvider.System, Server, null) { Log = Tap }, _log);
+        Http = config.Tls.Http ? TestPki.Client(config.Tls, $"https://{config.Advertise.Http}") : new HttpClient { BaseAddress = new Uri($"http://{config.Advertise.Http}"), Timeout = TimeSpan.FromSeconds(60) };
     }
+
+    public AgentTls Tls { get; }
 
     public NomadServer Server { get; }
 
@@ -133,9 +149,11 @@ internal sealed class RunningAgent : IAsyncDisposable
         await Server.LeaderAsync(late.Token);
     }
 
-    public async Task<(int Status, string Text)> SendAsync(string method, string path, string? body = null)
+    /// <param name="token">The one of the default headers when null.</param>
+    public async Task<(int Status, string Text)> SendAsync(string method, string path, string? body = null, string? token = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (token is not null) request.Headers.Add("X-Nomad-Token", token);
         if (body is not null) request.Content = new StringContent(body);
         using var response = await Http.SendAsync(request);
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
@@ -147,6 +165,21 @@ internal sealed class RunningAgent : IAsyncDisposable
         var (status, text) = await SendAsync(method, path, body);
         if (status != 200) throw new InvalidOperationException($"{method} {path}: {status} {text}\n{Log}");
         return text.Length > 0 ? JsonNode.Parse(text) : null;
+    }
+
+    /// <summary>Makes the first token, and shows it with every call from then on.</summary>
+    public async Task<string> BootstrapAsync()
+    {
+        var secret = (string)(await JsonAsync("PUT", "/v1/acl/bootstrap"))!["SecretID"]!;
+        Http.DefaultRequestHeaders.Add("X-Nomad-Token", secret);
+        return secret;
+    }
+
+    /// <summary>A token of a policy that has these rules and its name.</summary>
+    public async Task<string> TokenAsync(string name, string rules)
+    {
+        await JsonAsync("PUT", $"/v1/acl/policy/{name}", new JsonObject { ["Name"] = name, ["Rules"] = rules }.ToJsonString());
+        return (string)(await JsonAsync("PUT", "/v1/acl/token", new JsonObject { ["Name"] = name, ["Type"] = "client", ["Policies"] = new JsonArray(name) }.ToJsonString()))!["SecretID"]!;
     }
 
     public Task<JsonNode?> GetAsync(string path) => JsonAsync("GET", path);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Engine.Client;
+using Nomadstack.Engine.Configuration;
 using Nomadstack.Engine.Jobs;
+using Nomadstack.Engine.Rpc;
 using Nomadstack.Engine.State;
 
 namespace Nomadstack.Engine.Tests.Server;
@@ -22,9 +24,11 @@ internal sealed class FakeClient : IAsyncDisposable
 
     public RemoteServers Servers => _servers;
 
-    public static async Task<FakeClient> StartAsync(string name, params string[] servers)
+    public static Task<FakeClient> StartAsync(string name, params string[] servers) => StartAsync(name, TlsConfig.Off, servers);
+
+    public static async Task<FakeClient> StartAsync(string name, TlsConfig tls, params string[] servers)
     {
-        var remote = new RemoteServers(servers, TimeProvider.System);
+        var remote = new RemoteServers(servers, AgentTls.Open(AgentConfigs.Client(name, tls)), TimeProvider.System);
         var node = Specimen(name);
         await remote.RegisterAsync(node, CancellationToken.None);
         await remote.HeartbeatAsync(node.ID, node.SecretID, CancellationToken.None);
@@ -84,4 +88,10 @@ internal sealed class FakeClient : IAsyncDisposable
         var states = allocation.Group!.Tasks.ToDictionary(t => t.Name, _ => new TaskState { State = dead ? TaskState.Dead : TaskState.Running, StartedAt = DateTimeOffset.UtcNow, FinishedAt = dead ? DateTimeOffset.UtcNow : null, Events = [] });
         return new ClientUpdate(allocation.ID, wanted, "", states, allocation.DeploymentID.Length > 0 && !dead && allocation.Group.Update?.HealthCheck != HealthChecks.Manual ? new AllocDeploymentStatus { Healthy = true, Timestamp = DateTimeOffset.UtcNow } : null);
     }
+}
+
+/// <summary>As much of a configuration as its reader needs.</summary>
+internal static class AgentConfigs
+{
+    public static AgentConfig Client(string name, TlsConfig tls) => new() { Name = name, DataDir = "/nowhere", Advertise = new("127.0.0.1:1", "127.0.0.1:1", "127.0.0.1:1"), Tls = tls };
 }

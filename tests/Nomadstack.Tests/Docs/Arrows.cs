@@ -30,7 +30,7 @@ internal sealed partial class Arrows
     [
         ["Raft", "Jobs"],
         ["State", "Configuration"],
-        ["Scheduling", "Rpc"],
+        ["Scheduling", "Rpc", "Acl"],
         ["Client", "Server"],
         ["Http"],
     ];

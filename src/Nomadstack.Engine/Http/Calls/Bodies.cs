@@ -102,6 +102,27 @@ internal static class Bodies
         new("Headers", null, Any),
         new("AuthToken", null, Any));
 
+    public static readonly JobBlock Key = Of(new JobField("Key", null, Text));
+
+    public static readonly JobBlock Bootstrap = Of(new JobField("BootstrapSecret", null, Text));
+
+    public static readonly JobBlock Policy = Of(
+        new("Name", null, Text), new("Description", null, Text), new("Rules", null, Text), new("JobACL", null, Refused), new("Hash", null, Any), new("CreateIndex", null, Any), new("ModifyIndex", null, Any));
+
+    public static readonly JobBlock Token = new("call", null,
+    [
+        new("AccessorID", null, Text),
+        new("SecretID", null, Text),
+        new("Name", null, Text),
+        new("Type", null, Text),
+        new("Policies", null, Texts),
+        new("Roles", null, Refused),
+        new("Global", null, Flag),
+        new("ExpirationTTL", null, Any),
+        // What a server fills in, and a client that changes a token sends back.
+        new("ExpirationTime", null, Any), new("Hash", null, Any), new("CreateTime", null, Any), new("CreateIndex", null, Any), new("ModifyIndex", null, Any),
+    ]);
+
     private static JobField Id(string name) => new(name, null, Text);
 
     private static JobBlock Of(params JobField[] fields) => new("call", null,
@@ -109,7 +130,7 @@ internal static class Bodies
         .. fields,
         new("Region", null, Text),
         new("Namespace", null, Text),
-        // For access control, of which there is none here.
+        // Go's clients have it in their types; the token that counts is in the header.
         new("SecretID", null, Any),
     ]);
 }

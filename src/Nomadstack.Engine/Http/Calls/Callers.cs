@@ -7,7 +7,7 @@ using Nomadstack.Engine.Server;
 namespace Nomadstack.Engine.Http.Calls;
 
 /// <summary>
-/// Keeps the pages that a browser shows from sending commands. This API asks nobody who he is, so that a page of anybody could: to the address itself, which the
+/// Keeps the pages that a browser shows from sending commands. Without access control this API asks nobody who he is, so that a page of anybody could: to the address itself, which the
 /// browser marks with the page's origin, or under a name of the page's own that was made to lead here, which stands in the Host.
 /// </summary>
 internal sealed class Callers(AgentConfig config)

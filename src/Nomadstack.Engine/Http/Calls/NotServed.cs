@@ -37,7 +37,7 @@ internal static partial class NotServed
 
     /// <summary>What <c>command/agent/http.go</c> of Nomad 2.0 registers, as far as <see cref="Routes"/> does not have it.</summary>
     [GeneratedRegex(
-        @"^/(\.well-known/|debug/pprof/|v1/(acl/|agent/(schedulers|keyring/|host|reload|monitor/export|pprof/)|allocation/|client/|deployment/|evaluations|job/|jobs/statuses|namespaces?|node/|"
+        @"^/(\.well-known/|debug/pprof/|v1/(acl/|agent/(schedulers|host|monitor/export|pprof/)|allocation/|client/|deployment/|evaluations|job/|jobs/statuses|namespaces?|node/|"
         + @"operator/(license|keyring/|raft/|upgrade-check/|utilization|scheduler/)|plugins?|quotas?|quota-usages|recommendations?|scaling/|search/fuzzy|sentinel/|services?(/|$)|system/|"
         + @"vars?(/|$)|volumes?))",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
