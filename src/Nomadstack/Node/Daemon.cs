@@ -7,7 +7,6 @@ using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Operations;
 using Nomadstack.Products;
-using Nomadstack.Programs;
 using Nomadstack.Security;
 using Nomadstack.Servers;
 
@@ -53,7 +52,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
                 throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "An even number of servers tolerates no more failures than one server fewer.", "Use 1, 3 or 5."));
             var products = Context.Table.Stack.Where(p => p.Schedules || !(request.Without ?? []).Contains(p.Name)).ToList();
             foreach (var product in products) parts.Programs.For(product, null);
-            var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, [.. products.Select(p => p.Name)], !request.Insecure && products.TrueForAll(p => parts.Programs.For(p, null).Kind != EngineKind.Embedded)).ToRequest());
+            var run = parts.Operations.Begin(BootstrapOperation.Kind, new ClusterRequest(request.Servers, [.. products.Select(p => p.Name)], !request.Insecure).ToRequest());
             _bootstrapAsked.TrySetResult(run);
             return run.Current;
         }

@@ -131,9 +131,24 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
     /// <summary>The policies of the roles. There is none for <see cref="PersonRole.Admin"/>: that is a management token.</summary>
     private static readonly Dictionary<string, string> s_roles = new Dictionary<string, string>
     {
-        [PersonRole.Read] = """namespace "*" { policy = "read" } node { policy = "read" } agent { policy = "read" } operator { policy = "read" }""",
-        [PersonRole.Operate] = """namespace "*" { policy = "write" } node { policy = "write" } agent { policy = "write" } operator { policy = "read" }""",
+        [PersonRole.Read] = Policy("read", "read"),
+        [PersonRole.Operate] = Policy("write", "read"),
     };
+
+    private static string Policy(string most, string operators) => $$"""
+        namespace "*" {
+          policy = "{{most}}"
+        }
+        node {
+          policy = "{{most}}"
+        }
+        agent {
+          policy = "{{most}}"
+        }
+        operator {
+          policy = "{{operators}}"
+        }
+        """;
 
     public string MemberName(string serverName) => serverName + ".global";
 
