@@ -25,14 +25,29 @@ internal sealed class CredentialKeeper(NodeContext context, ServerHost host, Nod
 
     public async Task RoundAsync(CancellationToken cancel)
     {
-        foreach (var product in context.Trust.Renew().Where(context.Products.Contains))
+        foreach (var (product, since) in context.Trust.Renew().Where(r => context.Products.Contains(r.Product)))
         {
-            if (host.Pid(product.Name) is not null) host.Signal(product.Name, Signals.SIGHUP);
-            if (product.HasClient && clients[product.Name] is { Runs: true } client) await client.ReloadAsync();
+            var age = context.Time.GetUtcNow() - since;
+            var reloaded = false;
+            if (HasOlder(host.Pid(product.Name), age))
+            {
+                host.Signal(product.Name, Signals.SIGHUP);
+                reloaded = true;
+            }
+
+            if (product.HasClient && clients[product.Name] is var client && HasOlder(client.Pid, age))
+            {
+                await client.ReloadAsync();
+                reloaded = true;
+            }
+
             // The scheduler's client reads what it shows to the catalog only at its start. Its tasks run on meanwhile.
-            if (product.IsCatalog && clients.Scheduler.Runs) await clients.Scheduler.RestartAsync(cancel);
+            if (product.IsCatalog && HasOlder(clients.Scheduler.Pid, age)) await clients.Scheduler.RestartAsync(cancel);
             context.Trust.Reloaded(product);
-            _log.LogInformation("This node's {Product} certificate was renewed, and its {Product} agents read it again", product.Title, product.Title);
+            if (reloaded) _log.LogInformation("This node's {Product} certificate or authorities are new, and its {Product} agents read them again", product.Title, product.Title);
         }
     }
+
+    /// <summary>An agent that started after the files were written has read them. SIGHUP would end one that has only just started.</summary>
+    private static bool HasOlder(int? pid, TimeSpan age) => pid is { } own && ProcFs.Identify(own) is { } process && ProcFs.Age(process) > age;
 }

@@ -71,11 +71,18 @@ internal sealed class ClusterTrust
         lock (_gate) return _table.Stack.FirstOrDefault(p => p.Security is not null && !_loaded.ContainsKey(p.Name) && Load(p) is null);
     }
 
-    /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node must read their files again.</summary>
-    public IReadOnlyList<Product> Renew()
+    /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node may have older files, and since when there are newer ones.</summary>
+    public IReadOnlyList<(Product Product, DateTimeOffset Since)> Renew()
     {
         if (!IsSecure) return [];
-        lock (_gate) return [.. _table.Stack.Where(p => p.Security is not null && Load(p) is not null && CredentialFiles.IsReloadDue(_membership.Paths, p))];
+        lock (_gate)
+        {
+            return [.. from product in _table.Stack
+                where product.Security is not null && Load(product) is not null
+                let since = CredentialFiles.DueSince(_membership.Paths, product)
+                where since is not null
+                select (product, since.Value)];
+        }
     }
 
     /// <summary>All agents of the product on this node have read their files.</summary>

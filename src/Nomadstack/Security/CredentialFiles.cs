@@ -72,8 +72,11 @@ internal static class CredentialFiles
         return (made.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
-    /// <summary>Whether a running agent may still have older files than those on disk. Durable before they are written: an agent of ours that dies in between leaves it for the next.</summary>
-    public static bool IsReloadDue(NodePaths paths, Product product) => File.Exists(DueFile(paths, product));
+    /// <summary>
+    /// Since when a running agent may have older files than those on disk; null if none has. Durable before they are written: an agent of ours that dies in between leaves it for the next.
+    /// </summary>
+    public static DateTimeOffset? DueSince(NodePaths paths, Product product) =>
+        File.Exists(DueFile(paths, product)) ? new DateTimeOffset(File.GetLastWriteTimeUtc(DueFile(paths, product)), TimeSpan.Zero) : null;
 
     /// <summary>All agents of the product on this node have read the files.</summary>
     public static void Reloaded(NodePaths paths, Product product) => PkiFiles.Delete(DueFile(paths, product));

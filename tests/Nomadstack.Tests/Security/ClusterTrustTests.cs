@@ -106,13 +106,13 @@ public sealed class ClusterTrustTests : IDisposable
         var trust = Trust(member, out _);
         trust.Mint(secure: true);
         var first = trust.Of(s_nomad)!.Certificate;
-        foreach (var product in trust.Renew()) trust.Reloaded(product);
+        foreach (var (product, _) in trust.Renew()) trust.Reloaded(product);
 
         _clock.Now += TimeSpan.FromDays(19);
         trust.Renew().ShouldBeEmpty();
         _clock.Now += TimeSpan.FromDays(2);
 
-        trust.Renew().ShouldBe([s_consul, s_nomad], ignoreOrder: true);
+        trust.Renew().Select(r => r.Product).ShouldBe([s_consul, s_nomad], ignoreOrder: true);
         trust.Of(s_nomad)!.Certificate.NotAfter.ShouldBeGreaterThan(first.NotAfter);
         Certificates.Pin(trust.Of(s_nomad)!.Certificate).ShouldBe(Certificates.Pin(first));
     }
@@ -125,10 +125,10 @@ public sealed class ClusterTrustTests : IDisposable
         trust.Mint(secure: true);
         trust.Renew().ShouldNotBeEmpty();
 
-        Trust(member, out _).Renew().ShouldBe([s_consul, s_nomad], ignoreOrder: true);
+        Trust(member, out _).Renew().Select(r => r.Product).ShouldBe([s_consul, s_nomad], ignoreOrder: true);
 
         trust.Reloaded(s_nomad);
-        Trust(member, out _).Renew().ShouldBe([s_consul]);
+        Trust(member, out _).Renew().Select(r => r.Product).ShouldBe([s_consul]);
     }
 
     /// <summary>No peer is asked: the secrets are on this disk.</summary>
