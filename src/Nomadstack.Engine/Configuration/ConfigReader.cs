@@ -196,8 +196,8 @@ internal static class ConfigReader
         _ = root.Flag("disable_update_check", true);
         _ = root.Flag("disable_anonymous_signature", true);
         if (root.Block("consul") is not { } consul) return;
-        foreach (var key in new[] { "auto_advertise", "server_auto_join", "client_auto_join", "checks_use_advertise" }) _ = consul.Flag(key, false);
-        _ = consul.Text("address");
+        foreach (var key in new[] { "auto_advertise", "server_auto_join", "client_auto_join", "checks_use_advertise", "ssl", "verify_ssl" }) _ = consul.Flag(key, false);
+        foreach (var key in new[] { "address", "ca_file", "cert_file", "key_file", "token" }) _ = consul.Text(key);
         consul.End();
     }
 }

@@ -101,8 +101,8 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
     /// <summary>The policies of the roles. For <see cref="PersonRole.Admin"/>, Consul has its own.</summary>
     private static readonly Dictionary<string, string> s_roles = new Dictionary<string, string>
     {
-        [PersonRole.Read] = """agent_prefix "" { policy = "read" } node_prefix "" { policy = "read" } service_prefix "" { policy = "read" } key_prefix "" { policy = "read" } session_prefix "" { policy = "read" } query_prefix "" { policy = "read" } operator = "read" """,
-        [PersonRole.Operate] = """agent_prefix "" { policy = "read" } node_prefix "" { policy = "read" } service_prefix "" { policy = "write" } key_prefix "" { policy = "write" } session_prefix "" { policy = "write" } query_prefix "" { policy = "write" } event_prefix "" { policy = "write" } operator = "read" """,
+        [PersonRole.Read] = Policy("read"),
+        [PersonRole.Operate] = Policy("write"),
     };
 
     /// <summary>What each token may do. Nomad's documentation has what its agents need (agent read, node write since 1.9.7, service write). Before Nomad 1.7, templates of its jobs read keys with its own token.</summary>
@@ -112,6 +112,18 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
         [ProductTokens.Catalog] = """agent_prefix "" { policy = "read" } node_prefix "" { policy = "write" } service_prefix "" { policy = "write" } key_prefix "" { policy = "read" }""",
         [ProductTokens.Names] = """node_prefix "" { policy = "read" } service_prefix "" { policy = "read" } query_prefix "" { policy = "read" }""",
     };
+
+    /// <summary>What belongs to agents and nodes is read alone: the agents write it.</summary>
+    private static string Policy(string most) => $$"""
+        agent_prefix "" { policy = "read" }
+        node_prefix "" { policy = "read" }
+        service_prefix "" { policy = "{{most}}" }
+        key_prefix "" { policy = "{{most}}" }
+        session_prefix "" { policy = "{{most}}" }
+        query_prefix "" { policy = "{{most}}" }
+        event_prefix "" { policy = "{{most}}" }
+        operator = "read"
+        """;
 
     private ConsulApi Saying(Endpoint server, string name) => new(server with { Token = new(row.TokenHeader, () => Token(name)) }, context.Time);
 

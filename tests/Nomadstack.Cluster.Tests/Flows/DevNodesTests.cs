@@ -110,7 +110,7 @@ public sealed class DevNodesTests(ITestOutputHelper output) : Scenario(output), 
     private void Start(params string[] more)
     {
         var start = new ProcessStartInfo(_program) { RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in (string[])["up", "--dev-nodes", "4", "--no-consul", "--data-dir", _data, .. more]) start.ArgumentList.Add(argument);
+        foreach (var argument in (string[])["up", "--dev-nodes", "4", "--no-consul", "--insecure", "--data-dir", _data, .. more]) start.ArgumentList.Add(argument);
         lock (_said) _said.Clear();
         _up = Process.Start(start)!;
         _up.ErrorDataReceived += (_, line) =>

@@ -24,11 +24,16 @@ public abstract class Scenario(ITestOutputHelper output)
         return await TestCluster.CreateAsync(nodes, consul);
     }
 
-    private protected static async Task<TestCluster> MachinesWithAsync(string engine, int nodes)
+    private protected static async Task<TestCluster> MachinesWithAsync(string engine, int nodes, bool secure = false)
     {
-        if (engine == Nomad) return await MachinesAsync(nodes);
+        if (engine == Nomad)
+        {
+            await NeedsAsync();
+            return await TestCluster.CreateAsync(nodes, secure: secure);
+        }
+
         Skip.If(await Lab.WhyNotAsync() is not null, await Lab.WhyNotAsync());
-        return await TestCluster.CreateAsync(nodes, consul: false, engine);
+        return await TestCluster.CreateAsync(nodes, consul: false, engine, secure);
     }
 
     private protected static async Task NeedsAsync(bool consul = true)

@@ -13,30 +13,21 @@ internal sealed class ClusterKeys
     private static readonly ConcurrentDictionary<string, ClusterKeys> s_known = new();
 
     private readonly Dictionary<string, string> _variables;
+    private readonly HttpClient _nomad, _consul;
 
     private ClusterKeys(LabNode node, Dictionary<string, string> variables)
     {
         _variables = variables;
-        Http = new(new SocketsHttpHandler
-        {
-            ConnectTimeout = TimeSpan.FromMilliseconds(500),
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2),
-            SslOptions = new()
-            {
-                ClientCertificates = [.. new[] { "nomad", "consul" }.Where(product => File.Exists(Pki(node, product, "node.pem"))).Select(product => X509Certificate2.CreateFromPemFile(Pki(node, product, "node.pem"), Pki(node, product, "node-key.pem")))],
-                LocalCertificateSelectionCallback = (_, _, certificates, remote, _) => certificates.OfType<X509Certificate2>().FirstOrDefault(c => remote is null || c.Issuer == remote.Issuer)!,
-                CertificateChainPolicy = Trusting(node),
-            },
-        })
-        { Timeout = Timeout.InfiniteTimeSpan };
+        (_nomad, _consul) = (Connections(node, "nomad"), Connections(node, "consul"));
     }
 
-    public HttpClient Http { get; }
+    /// <summary>Each product has an authority of its own, and so a certificate of its own.</summary>
+    public HttpClient Http(int port) => IsConsul(port) ? _consul : _nomad;
 
     /// <summary>Sends a request with the product's token.</summary>
     public void Sign(HttpRequestMessage request, int port)
     {
-        var (header, variable) = port is NomadApi.ConsulClientPort or NomadApi.ConsulServerPort ? ("X-Consul-Token", "CONSUL_HTTP_TOKEN") : ("X-Nomad-Token", "NOMAD_TOKEN");
+        var (header, variable) = IsConsul(port) ? ("X-Consul-Token", "CONSUL_HTTP_TOKEN") : ("X-Nomad-Token", "NOMAD_TOKEN");
         if (_variables.TryGetValue(variable, out var token)) request.Headers.TryAddWithoutValidation(header, token);
     }
 
@@ -69,12 +60,19 @@ internal sealed class ClusterKeys
         return null;
     }
 
-    /// <summary>The authorities of both products; the address is in each certificate.</summary>
-    private static X509ChainPolicy Trusting(LabNode node)
+    private static bool IsConsul(int port) => port is NomadApi.ConsulClientPort or NomadApi.ConsulServerPort;
+
+    private static HttpClient Connections(LabNode node, string product)
     {
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        foreach (var file in new[] { "nomad", "consul" }.Select(product => Pki(node, product, "ca.pem")).Where(File.Exists)) policy.CustomTrustStore.ImportFromPemFile(file);
-        return policy;
+        var connections = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromMilliseconds(500), PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2) };
+        if (File.Exists(Pki(node, product, "node.pem")))
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.ImportFromPemFile(Pki(node, product, "ca.pem"));
+            connections.SslOptions = new() { ClientCertificates = [X509Certificate2.CreateFromPemFile(Pki(node, product, "node.pem"), Pki(node, product, "node-key.pem"))], CertificateChainPolicy = policy };
+        }
+
+        return new(connections) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     private static string Pki(LabNode node, string product, string file) => Path.Combine(node.Data, "pki", product, file);

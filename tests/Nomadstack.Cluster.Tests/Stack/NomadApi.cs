@@ -29,12 +29,14 @@ internal sealed partial class NomadApi(string address, int port)
     /// <summary>A closed cluster is met as one: what it takes to be let in is learned from its agents then.</summary>
     private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, TimeSpan? deadline)
     {
+        var known = ClusterKeys.Of(address);
         try
         {
-            return await SendAsync(ClusterKeys.Of(address), method, path, body, deadline);
+            return await SendAsync(known, method, path, body, deadline);
         }
-        catch (HttpRequestException refused) when (refused.StatusCode is HttpStatusCode.Forbidden || refused.Message.Contains("HTTP request to an HTTPS server", StringComparison.Ordinal))
+        catch (HttpRequestException refused) when (refused.StatusCode is HttpStatusCode.Forbidden || (known is null && refused.StatusCode is null or HttpStatusCode.BadRequest))
         {
+            // A server with TLS answers a plain call with 400 and closes: whether that can still be read is a matter of luck.
             if (await ClusterKeys.LearnAsync(address) is not { } keys) throw;
             return await SendAsync(keys, method, path, body, deadline);
         }
@@ -46,7 +48,7 @@ internal sealed partial class NomadApi(string address, int port)
         using var request = new HttpRequestMessage(method, $"{(keys is null ? "http" : "https")}://{address}:{port}{path}");
         if (body is not null) request.Content = JsonContent.Create(body);
         keys?.Sign(request, port);
-        using var response = await (keys?.Http ?? s_http).SendAsync(request, cancel.Token);
+        using var response = await (keys?.Http(port) ?? s_http).SendAsync(request, cancel.Token);
         return await ReadAsync(response, $"{method} {path}", cancel.Token);
     }
 

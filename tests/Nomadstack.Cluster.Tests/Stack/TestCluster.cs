@@ -18,12 +18,16 @@ internal sealed class TestCluster : IAsyncDisposable
     // The same flows on the other engine: most tests do not know which.
     private static readonly string? s_everyday = Environment.GetEnvironmentVariable("NOMADSTACK_TEST_ENGINE") is { Length: > 0 } given ? given : null;
 
+    // The flows are the same in a closed cluster; those of SecureTests are made so in any case, the others when this says so.
+    private static readonly bool s_secure = Environment.GetEnvironmentVariable("NOMADSTACK_TEST_SECURE") == "1";
+
     private readonly ConcurrentDictionary<string, LabProgram> _agents = [];
     private readonly bool _consul;
     private readonly string? _engine;
+    private readonly bool _secure;
     private volatile bool _over;
 
-    private TestCluster(Lab lab, bool consul, string? engine) => (Lab, _consul, _engine) = (lab, consul, engine);
+    private TestCluster(Lab lab, bool consul, string? engine, bool secure) => (Lab, _consul, _engine, _secure) = (lab, consul, engine, secure);
 
     public Lab Lab { get; }
 
@@ -39,12 +43,13 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>Machines with power and nothing on them yet but the programs.</summary>
     /// <param name="engine">What the agents are told to take; null leaves it to them.</param>
-    public static async Task<TestCluster> CreateAsync(int nodes, bool consul = true, string? engine = null)
+    /// <param name="secure">Closed to strangers, as a cluster is that nobody asks to be open.</param>
+    public static async Task<TestCluster> CreateAsync(int nodes, bool consul = true, string? engine = null, bool secure = false)
     {
         var engines = await RealEngines.FindAsync();
         var tools = engines.Tools().Where(tool => consul || tool.Name != "consul");
         engine ??= s_everyday;
-        var cluster = new TestCluster(await Lab.CreateAsync([.. tools, await ProductBinary.PublishedAsync()]), consul, engine);
+        var cluster = new TestCluster(await Lab.CreateAsync([.. tools, await ProductBinary.PublishedAsync()]), consul, engine, secure || s_secure);
         for (var i = 0; i < nodes; i++) await cluster.Lab.AddAsync();
         ClusterKeys.Register(cluster);
         return cluster;
@@ -86,7 +91,7 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>What is typed to make this cluster.</summary>
-    public string[] BootstrapCommand => _consul ? ["bootstrap"] : ["bootstrap", "--no-consul"];
+    public string[] BootstrapCommand => ["bootstrap", .. _consul ? Array.Empty<string>() : ["--no-consul"], .. _secure ? Array.Empty<string>() : ["--insecure"]];
 
     public async Task BootstrapAsync(LabNode node, params string[] more)
     {
