@@ -4,6 +4,7 @@ using Nomadstack.Api;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;
 using Nomadstack.Cluster;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Cli;
 
@@ -40,7 +41,7 @@ internal sealed class CredentialsCommand : Command
     {
         try
         {
-            Directory.CreateDirectory(folder, OwnerFolder);
+            DurableFolders.Create(folder, OwnerFolder);
             foreach (var (file, content) in files)
             {
                 using var stream = new FileStream(Path.Combine(folder, Path.GetFileName(file)), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });

@@ -40,7 +40,10 @@ internal static class Workload
           body='{"Job":{"ID":"writer-probe","Name":"writer-probe","Type":"batch","Datacenters":["dc1"],"ParameterizedJob":{"Payload":"optional"},"Meta":{"n":"'$((n+1))'"},
             "TaskGroups":[{"Name":"none","Count":1,"Tasks":[{"Name":"none","Driver":"raw_exec","Config":{"command":"/bin/true"}}]}]}}'
           status=none
-          if exec 3<>"/dev/tcp/$1/4646"; then
+          if [ -f /srv/keys/env ]; then
+            . /srv/keys/env
+            status=$(curl -s -m 7 -o /dev/null -w '%{http_code}' --cacert "$NOMAD_CACERT" --cert "$NOMAD_CLIENT_CERT" --key "$NOMAD_CLIENT_KEY" -H "X-Nomad-Token: $NOMAD_TOKEN" -X PUT -d "$body" "https://$1:4646/v1/jobs")
+          elif exec 3<>"/dev/tcp/$1/4646"; then
             printf 'PUT /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
             read -t 7 -r _ status _ <&3
             exec 3>&-
