@@ -99,8 +99,12 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
         while (!await ConfirmedGoneAsync(survivors(), cancel)) await Task.Delay(s_poll, time, cancel);
     }
 
-    /// <summary>Moves the folder to where old raft data is kept (I7). May be repeated.</summary>
-    public void Retire(NodePaths paths) => Retirement.Retire(paths, Site.Folder, $"{Site.ProcessName}-{Site.RaftId[..8]}", time.GetUtcNow());
+    /// <summary>Moves the folder to where old raft data is kept (I7), without its configuration: a bootstrap server's may contain the first token. May be repeated.</summary>
+    public void Retire(NodePaths paths)
+    {
+        if (File.Exists(Site.ConfigFile)) File.Delete(Site.ConfigFile);
+        Retirement.Retire(paths, Site.Folder, $"{Site.ProcessName}-{Site.RaftId[..8]}", time.GetUtcNow());
+    }
 
     private async Task TransferAwayAsync(HashSet<string> heirs, Action<string> say, CancellationToken cancel)
     {
