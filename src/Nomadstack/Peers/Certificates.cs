@@ -83,13 +83,16 @@ internal static class Certificates
     }
 
     /// <summary>Whether the node's certificate is still good: right key, name and address, and more than a third of its lifetime left.</summary>
-    public static bool IsFit(X509Certificate2 certificate, X509Certificate2 ca, ECDsa key, CertificateSubject subject, DateTimeOffset now)
+    public static bool IsFit(X509Certificate2 certificate, X509Certificate2 ca, ECDsa key, CertificateSubject subject, DateTimeOffset now) =>
+        NodeIdOf(certificate) == subject.NodeId && IsFit(certificate, ca, key, Names(subject), now);
+
+    /// <summary>Whether a certificate is still good: right key and names, trusted, and more than a third of its lifetime left.</summary>
+    public static bool IsFit(X509Certificate2 certificate, X509Certificate2 ca, ECDsa key, SubjectAlternativeNameBuilder names, DateTimeOffset now)
     {
         var (from, until) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
-        return NodeIdOf(certificate) == subject.NodeId
-            && Pin(certificate) == Pin(key.ExportSubjectPublicKeyInfo())
+        return Pin(certificate) == Pin(key.ExportSubjectPublicKeyInfo())
             && until - now.UtcDateTime > (until - from) / 3
-            && certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(san => san.RawData.AsSpan().SequenceEqual(Names(subject).Build().RawData))
+            && certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(san => san.RawData.AsSpan().SequenceEqual(names.Build().RawData))
             && Complaint(certificate, ca, now) is null;
     }
 

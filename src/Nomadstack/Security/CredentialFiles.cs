@@ -105,11 +105,7 @@ internal static class CredentialFiles
         try
         {
             using var certificate = X509Certificate2.CreateFromPem(pem);
-            var (from, until) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
-            return Certificates.Pin(certificate) == Certificates.Pin(key.ExportSubjectPublicKeyInfo())
-                && until - now.UtcDateTime > (until - from) / 3
-                && certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(san => san.RawData.AsSpan().SequenceEqual(Names(product, node).Build().RawData))
-                && Certificates.Complaint(certificate, ca[0], now) is null;
+            return Certificates.IsFit(certificate, ca[0], key, Names(product, node), now);
         }
         catch (CryptographicException)
         {
