@@ -57,6 +57,12 @@ internal sealed class AgentClient : IDisposable
     public Task<Operation> DrainAsync(string node, DrainRequest request, CancellationToken cancel) =>
         PostAsync($"nodes/{Uri.EscapeDataString(node)}/drain", request, ApiJson.Default.DrainRequest, ApiJson.Default.Operation, cancel);
 
+    public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel) =>
+        PostAsync("rotate", request, ApiJson.Default.RotateRequest, ApiJson.Default.Operation, cancel);
+
+    public Task<RotatePlan> PlanRotationAsync(RotateRequest request, CancellationToken cancel) =>
+        PostAsync("rotate/plan", request, ApiJson.Default.RotateRequest, ApiJson.Default.RotatePlan, cancel);
+
     public Task RemoveNodeAsync(string node, CancellationToken cancel) => DeleteAsync("nodes/" + Uri.EscapeDataString(node), cancel);
 
     public Task<ProgramUsed> UseProgramAsync(string product, string? file, CancellationToken cancel) =>

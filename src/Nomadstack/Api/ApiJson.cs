@@ -21,6 +21,8 @@ namespace Nomadstack.Api;
 [JsonSerializable(typeof(Endpoints))]
 [JsonSerializable(typeof(CredentialsRequest))]
 [JsonSerializable(typeof(CredentialsMade))]
+[JsonSerializable(typeof(RotateRequest))]
+[JsonSerializable(typeof(RotatePlan))]
 [JsonSerializable(typeof(ProgramRequest))]
 [JsonSerializable(typeof(ProgramUsed))]
 [JsonSerializable(typeof(VersionDocument))]

@@ -37,6 +37,12 @@ internal interface IAgentService
     /// <summary>Where this node's products listen and which programs they are.</summary>
     Endpoints Endpoints();
 
+    /// <summary>Replaces keys, certificates or tokens while the cluster runs; goes on with what is under way.</summary>
+    Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel);
+
+    /// <summary>What that would do. Changes nothing.</summary>
+    RotatePlan PlanRotation(RotateRequest request);
+
     /// <summary>Makes what lets a person or a tool in from another machine.</summary>
     Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel);
 

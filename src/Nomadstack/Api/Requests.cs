@@ -14,6 +14,17 @@ internal sealed record CredentialsRequest(string Name, string Role, double? Time
 /// <param name="Files">Content by file name: certificates, keys, and <c>env</c>, a script that sets the variables.</param>
 internal sealed record CredentialsMade(IReadOnlyDictionary<string, string> Files, DateTimeOffset ExpiresAt);
 
+/// <summary>Asks to replace keys, certificates or tokens.</summary>
+/// <param name="What"><c>certs|ca|gossip|tokens|all</c>.</param>
+/// <param name="Product">Null for all products.</param>
+internal sealed record RotateRequest(string What, string? Product = null);
+
+/// <summary>What a rotation would do.</summary>
+/// <param name="Items">What is replaced, in that order.</param>
+/// <param name="Away">Nodes that are away and read what is new when they come back.</param>
+/// <param name="Effects">What people and programs notice.</param>
+internal sealed record RotatePlan(IReadOnlyList<string> Items, IReadOnlyList<string> Away, IReadOnlyList<string> Effects);
+
 /// <param name="File">The program's absolute path; null for the one that is offered.</param>
 internal sealed record ProgramRequest(string? File = null);
 

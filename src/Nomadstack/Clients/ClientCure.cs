@@ -50,6 +50,6 @@ internal sealed class ClientCure(NodeContext context, NodeClients clients, Func<
         if (cure == Cure.Nothing) return;
         (_tried, _triedAt) = (_tried + 1, context.Time.GetTimestamp());
         _log.LogWarning("The {Product} client of this node runs, but the leader has called it {State} for {Seconds} s. It is {Cure}; its tasks run on", client.Product.Title, own?.Status ?? "unknown", (int)lasted.TotalSeconds, cure == Cure.Reload ? "told to register again" : "restarted");
-        await Fault.AroundAsync("cure-client", () => cure == Cure.Reload ? client.ReloadAsync() : client.RestartAsync(cancel));
+        await Fault.AroundAsync("cure-client", () => cure == Cure.Reload ? client.ReloadAsync(cancel) : client.RestartAsync(cancel));
     }
 }

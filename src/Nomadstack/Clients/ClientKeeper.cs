@@ -32,6 +32,9 @@ internal sealed class ClientKeeper : IDisposable
         _process = supervise(ProcessName, PassGateAsync);
     }
 
+    /// <summary>Whether the running client takes SIGHUP as the request to read its files again.</summary>
+    internal Func<CancellationToken, Task<bool>> TakesReload { private get => field ?? (cancel => Listening.TakesReloadAsync(_context.Node.Address, _context.Node.Ports[_product.Row.Port(ProductPort.Client, ProductPort.Http)], _context.Time, cancel)); init; }
+
     /// <summary>The client's process, and the marker that its tasks inherit.</summary>
     public string ProcessName => ProcessNameOf(_product.Row);
 
@@ -40,6 +43,9 @@ internal sealed class ClientKeeper : IDisposable
     public bool Runs => Pid is not null;
 
     public int? Pid => _process.Pid;
+
+    /// <summary>Whether the client was away when gossip keys were replaced.</summary>
+    public bool HasOldGossipKey => _product.HasOldGossipKey(null);
 
     /// <summary>What the client waits for before it starts; empty once it runs.</summary>
     public string WaitsFor { get; private set; } = "";
@@ -61,11 +67,12 @@ internal sealed class ClientKeeper : IDisposable
         await _process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
     }
 
-    /// <summary>Makes the running client read its configuration again and register anew.</summary>
-    public Task ReloadAsync()
+    /// <summary>Makes the running client read its configuration again and register anew. False if it is not ready for that: then nothing was done.</summary>
+    public async Task<bool> ReloadAsync(CancellationToken cancel)
     {
-        if (Runs) _process.Signal(Signals.SIGHUP);
-        return Task.CompletedTask;
+        if (!Runs || !await TakesReload(cancel) || !Runs) return false;
+        _process.Signal(Signals.SIGHUP);
+        return true;
     }
 
     /// <summary>Stops the client and starts it through the gate; its tasks run on. A start that fails is repeated as any other.</summary>

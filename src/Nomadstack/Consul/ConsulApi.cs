@@ -78,6 +78,40 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
         return await Http.DoAsync(HttpMethod.Put, "/v1/acl/token", token.ToJsonString(), deadline, cancel);
     }
 
+    /// <summary>The public id of the token that this endpoint says.</summary>
+    public async Task<Answer<string>> AccessorAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/acl/token/self", ConsulJson.Default.TokenReply, deadline, cancel)).Map(token => token.AccessorID ?? "");
+
+    /// <summary>Deletes the tokens with these descriptions, but for the one with this public id.</summary>
+    public async Task<Answer<Done>> RevokeTokensAsync(IReadOnlyCollection<string> descriptions, string keep, TimeSpan deadline, CancellationToken cancel)
+    {
+        var listed = await Http.GetAsync("/v1/acl/tokens", ConsulJson.Default.IReadOnlyListTokenReply, deadline, cancel);
+        if (!listed.Try(out var all)) return listed.Map(_ => default(Done));
+        foreach (var token in all.Where(t => descriptions.Contains(t.Description) && t.AccessorID != keep))
+        {
+            var deleted = await Http.DoAsync(HttpMethod.Delete, "/v1/acl/token/" + Uri.EscapeDataString(token.AccessorID ?? ""), null, deadline, cancel);
+            if (!deleted.IsOk && !deleted.IsNotFound) return deleted;
+        }
+
+        return new Answer<Done>.Ok(default);
+    }
+
+    public override async Task<Answer<GossipKeysSeen>> ListAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/operator/keyring", ConsulJson.Default.IReadOnlyListPoolReply, deadline, cancel)).Map(pools => GossipKeysOf(pools));
+
+    public override Task<Answer<Done>> InstallAsync(string key, TimeSpan deadline, CancellationToken cancel) => KeyringAsync(HttpMethod.Post, key, deadline, cancel);
+
+    public override Task<Answer<Done>> UseAsync(string key, TimeSpan deadline, CancellationToken cancel) => KeyringAsync(HttpMethod.Put, key, deadline, cancel);
+
+    public override Task<Answer<Done>> RemoveAsync(string key, TimeSpan deadline, CancellationToken cancel) => KeyringAsync(HttpMethod.Delete, key, deadline, cancel);
+
+    private Task<Answer<Done>> KeyringAsync(HttpMethod verb, string key, TimeSpan deadline, CancellationToken cancel) => Http.DoAsync(verb, "/v1/operator/keyring", KeyBody(key), deadline, cancel);
+
+    /// <summary>All pools as one: a key counts for an agent in a pool.</summary>
+    internal static GossipKeysSeen GossipKeysOf(IReadOnlyList<PoolReply> pools) => new(
+        pools.Sum(p => p.NumNodes),
+        pools.SelectMany(p => p.Keys ?? []).GroupBy(k => k.Key).ToDictionary(k => k.Key, k => k.Sum(n => n.Value)));
+
     /// <summary>The value of a key, or null if there is none. Read through a leader that has confirmed that it still leads.</summary>
     public async Task<Answer<string?>> GetKeyAsync(string key, TimeSpan deadline, CancellationToken cancel)
     {
@@ -90,6 +124,11 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
 
     private static string Key(string key) => string.Join('/', key.Split('/').Select(Uri.EscapeDataString));
 }
+
+/// <summary>The gossip keys of one pool: all agents of the datacenter, or the servers of all datacenters.</summary>
+internal sealed record PoolReply(Dictionary<string, int>? Keys, int NumNodes);
+
+internal sealed record TokenReply(string? AccessorID, string? Description);
 
 /// <summary><c>/v1/agent/self</c>, the part that we read.</summary>
 internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, SelfStats? Stats)
@@ -128,5 +167,8 @@ internal sealed record MemberReply(string? Name, string? Addr, int Port, int Sta
 
 [JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(SelfReply))]
+[JsonSerializable(typeof(TokenReply))]
+[JsonSerializable(typeof(IReadOnlyList<TokenReply>))]
+[JsonSerializable(typeof(IReadOnlyList<PoolReply>))]
 [JsonSerializable(typeof(IReadOnlyList<MemberReply>))]
 internal sealed partial class ConsulJson : JsonSerializerContext;

@@ -32,6 +32,9 @@ internal sealed record ConsulClientConfig
     /// <summary>Null for a client that is open to everybody.</summary>
     public ConsulSecurity? Security { get; init; }
 
+    /// <summary>A socket for this node's own programs, which need no certificate there and so no restart for a new one; null for none. Only for a closed client.</summary>
+    public string? Socket { get; init; }
+
     public static ConsulClientConfig For(Product row, NodeFile node, string dataFolder, SemVer version) => new()
     {
         Version = version,
@@ -49,6 +52,14 @@ internal sealed record ConsulClientConfig
         var configuration = AgentConfig.Start(Name, Datacenter, DataFolder, Address, ports, Join.Where(j => j != ConfigText.Endpoint(Address, Serf)));
         configuration["server"] = false;
         Security?.Close(configuration, Version);
+        if (Security is not null && Socket is not null)
+        {
+            // Not a TCP port: it only has to be one that is not switched off.
+            ports["http"] = Http;
+            configuration["addresses"] = new JsonObject { ["http"] = "unix://" + Socket };
+            configuration["unix_sockets"] = new JsonObject { ["mode"] = "0600" };
+        }
+
         return ConfigText.Of(configuration);
     }
 }

@@ -39,14 +39,23 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
     {
         // A client that nobody can call without a certificate may answer DNS with what everybody may know.
         var security = Security() is { } closed ? closed with { DefaultToken = Token(ProductTokens.Names) } : null;
-        var configuration = ConsulClientConfig.For(row, context.Node, Path.Combine(context.Paths.Client(row.Name), "data"), programs.For(row, null).Version) with { Join = servers, Security = security };
+        var configuration = ConsulClientConfig.For(row, context.Node, Path.Combine(context.Paths.Client(row.Name), "data"), programs.For(row, null).Version) with { Join = servers, Security = security, Socket = context.Paths.ClientSocket(row.Name) };
         // The key for the web interface was renamed between versions; the flag was not.
         return ClientFiles.Write(row, context, programs, configuration.Render(), "-config-file", "-ui");
     }
 
-    public void BeforeClientStart()
-    {
-    }
+    public void BeforeClientStart() => KeyringFile.Update(ClientKeyrings, context.Trust.GossipKeys(row));
+
+    public void BeforeServerStart(ServerSite site) => KeyringFile.Update(Keyrings(site.DataFolder), context.Trust.GossipKeys(row));
+
+    public bool HasOldGossipKey(ServerSite? site) => KeyringFile.IsOld(site is null ? ClientKeyrings : Keyrings(site.DataFolder), context.Trust.GossipKeys(row));
+
+    public IGossipKeys GossipKeys(Endpoint server) => new ConsulApi(server, context.Time);
+
+    private IEnumerable<string> ClientKeyrings => Keyrings(Path.Combine(context.Paths.Client(row.Name), "data"));
+
+    /// <summary>One of the datacenter's agents, and on a server one of the servers of all datacenters.</summary>
+    private static IEnumerable<string> Keyrings(string data) => [Path.Combine(data, "serf", "local.keyring"), Path.Combine(data, "serf", "remote.keyring")];
 
     /// <summary>Leaves through its API call. The process ends by itself and is then not started again.</summary>
     public async Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel)
@@ -80,12 +89,34 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
         foreach (var (name, rules) in s_rules)
         {
             if ((await Saying(server, name).TokenAsync(ConsulApi.WithLeader, cancel)).IsOk) continue;
-            var made = await api.MakeTokenAsync("nomadstack-" + name, rules, Token(name), ConsulApi.WithLeader, cancel);
+            var made = await api.MakeTokenAsync(OwnToken(name), rules, Token(name), ConsulApi.WithLeader, cancel);
             if (!made.IsOk) return made;
         }
 
         return new Answer<Done>.Ok(default);
     }
+
+    public async Task<Answer<string>> MakeTokenAsync(Endpoint server, string name, CancellationToken cancel)
+    {
+        var secret = Guid.NewGuid().ToString();
+        var made = name == SecretNames.Management
+            ? await new ConsulApi(server, context.Time).MakeTokenAsync("global-management", null, secret, ConsulApi.WithLeader, cancel, OwnToken(name))
+            : await new ConsulApi(server, context.Time).MakeTokenAsync(OwnToken(name), s_rules[name], secret, ConsulApi.WithLeader, cancel);
+        return made.Map(_ => secret);
+    }
+
+    public async Task<Answer<Done>> RevokeOldTokensAsync(Endpoint server, string name, CancellationToken cancel)
+    {
+        var kept = await Saying(server, name).AccessorAsync(ConsulApi.WithLeader, cancel);
+        if (!kept.Try(out var accessor)) return kept.Map(_ => default(Done));
+        string[] own = name == SecretNames.Management ? [OwnToken(name), .. s_first] : [OwnToken(name)];
+        return await new ConsulApi(server, context.Time).RevokeTokensAsync(own, accessor, ConsulApi.WithLeader, cancel);
+    }
+
+    /// <summary>What Consul calls the management token that it enters from a configuration file, before 1.11 and since.</summary>
+    private static readonly string[] s_first = ["Master Token", "Initial Management Token"];
+
+    private static string OwnToken(string name) => "nomadstack-" + name;
 
     public async Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel)
     {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json.Nodes;
 using Nomadstack.Ground.Http;
 using Nomadstack.Products;
 
@@ -8,8 +9,11 @@ namespace Nomadstack.HashiCorp;
 /// A server of Nomad or Consul: the two share raft, autopilot and gossip, and nearly all words for them. A server that is down, has no leader or refuses is an
 /// answer, never an exception.
 /// </summary>
-internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader, TimeProvider time, HttpMessageInvoker? transport) : IServerApi
+internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader, TimeProvider time, HttpMessageInvoker? transport) : IServerApi, IGossipKeys
 {
+    /// <summary>Serf gives up on an agent that does not answer after 5 to 10 s (run: 8 s).</summary>
+    public static readonly TimeSpan Gossiping = TimeSpan.FromSeconds(15);
+
     /// <summary>A server answers these at once. One that does not counts as down.</summary>
     private static readonly TimeSpan s_local = TimeSpan.FromSeconds(2);
 
@@ -89,6 +93,16 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
         await PutAutopilotConfigurationAsync(autopilot.With(minQuorum: voters), deadline, cancel);
         return false;
     }
+
+    public abstract Task<Answer<GossipKeysSeen>> ListAsync(TimeSpan deadline, CancellationToken cancel);
+
+    public abstract Task<Answer<Done>> InstallAsync(string key, TimeSpan deadline, CancellationToken cancel);
+
+    public abstract Task<Answer<Done>> UseAsync(string key, TimeSpan deadline, CancellationToken cancel);
+
+    public abstract Task<Answer<Done>> RemoveAsync(string key, TimeSpan deadline, CancellationToken cancel);
+
+    protected static string KeyBody(string key) => new JsonObject { ["Key"] = key }.ToJsonString();
 
     public Task<Answer<long>> SaveSnapshotAsync(Stream to, TimeSpan deadline, CancellationToken cancel) => Http.DownloadAsync(SnapshotPath, to, deadline, cancel);
 

@@ -67,6 +67,8 @@ internal sealed class OperatorApi(ProductHttp http)
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
+[JsonSerializable(typeof(KeyringReply))]
 [JsonSerializable(typeof(RaftConfiguration))]
 [JsonSerializable(typeof(AutopilotHealth))]
 internal sealed partial class ProductsJson : JsonSerializerContext;

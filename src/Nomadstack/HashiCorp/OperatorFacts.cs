@@ -102,3 +102,9 @@ internal sealed record AutopilotConfiguration(JsonObject Raw)
 /// <param name="Id">The raft id in its tags; null when it has none.</param>
 /// <param name="RpcAddress">IP and server RPC port; null for a client.</param>
 internal sealed record GossipMember(string Name, string Address, int Port, string Status, string? Id, string? RpcAddress, bool Server, IReadOnlyDictionary<string, string> Tags);
+
+/// <summary>The gossip keys of one pool of agents, as both products answer.</summary>
+internal sealed record KeyringReply(Dictionary<string, int>? Keys, int NumNodes)
+{
+    public GossipKeysSeen ToSeen() => new(NumNodes, Keys ?? []);
+}

@@ -4,6 +4,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Securing;
 
 namespace Nomadstack.Node;
 
@@ -36,6 +37,20 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         if (request.Disable) run.Finish();
         else daemon.Follow(life, run);
         return run.Current;
+    }
+
+    public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel)
+    {
+        var wanted = parts.Rotate.Order(request.What, request.Product);
+        var run = parts.Operations.Begin(RotateOperation.Kind, wanted);
+        daemon.Follow(life, run);
+        return Task.FromResult(run.Current);
+    }
+
+    public RotatePlan PlanRotation(RotateRequest request)
+    {
+        var items = parts.Rotate.Plan(request.What, request.Product);
+        return new([.. items.Select(i => i.ToString())], parts.Rotate.Away, [.. items.SelectMany(Context.Table.Scheduler.Effects).Distinct()]);
     }
 
     public async Task RemoveNodeAsync(string node, CancellationToken cancel)

@@ -7,6 +7,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Operations;
 using Nomadstack.Products;
+using Nomadstack.Securing;
 using Nomadstack.Security;
 using Nomadstack.Servers;
 
@@ -101,7 +102,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
         if (!booted) await BootAsync(life, cancel);
         else KeepServers(life);
-        foreach (var drain in parts.Operations.AllUnfinished(DrainOperation.Kind)) Follow(life, drain);
+        foreach (var run in parts.Operations.AllUnfinished(DrainOperation.Kind).Concat(parts.Operations.AllUnfinished(RotateOperation.Kind))) Follow(life, run);
         _ = life.Loop("the cluster's history", parts.History.RoundAndWaitAsync);
         _ = life.Loop("the client as the leader sees it", parts.Cure.RoundAsync);
         _ = life.Loop("the node's certificates", parts.Credentials.RoundAndWaitAsync);
@@ -109,8 +110,12 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         _ = life.Loop("the exchange with peers", parts.Peers.RunAsync);
     }
 
-    /// <summary>Follows a drain beside everything else. An agent that is stopped meanwhile follows on at its next start.</summary>
-    public void Follow(Lifetime life, OperationRun run) => _ = life.Begin($"the drain of {run.Request.GetValueOrDefault("node")}", ending => parts.Drain.FollowAsync(run, ending));
+    /// <summary>Follows an operation beside everything else. An agent that is stopped meanwhile follows on at its next start.</summary>
+    public void Follow(Lifetime life, OperationRun run) => _ = run.Current.Kind switch
+    {
+        RotateOperation.Kind => life.Begin("the rotation", ending => parts.Rotate.FollowAsync(run, ending)),
+        _ => life.Begin($"the drain of {run.Request.GetValueOrDefault("node")}", ending => parts.Drain.FollowAsync(run, ending)),
+    };
 
     /// <summary>One keeper for each product, none of which waits for another.</summary>
     private void KeepServers(Lifetime life)

@@ -6,6 +6,7 @@ using Nomadstack.Health;
 using Nomadstack.Operations;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Securing;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Node;
@@ -30,5 +31,6 @@ internal sealed record DaemonParts(
     IReadOnlyList<ServerKeeper> Keepers,
     BootstrapOperation Bootstrap,
     DrainOperation Drain,
+    RotateOperation Rotate,
     NodePeers Peers,
     StatusReader Status);

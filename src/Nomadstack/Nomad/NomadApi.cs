@@ -179,6 +179,38 @@ internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, Htt
         return (await Http.JsonAsync(HttpMethod.Put, "/v1/acl/token", token.ToJsonString(), NomadJson.Default.TokenReply, deadline, cancel)).Map(made => made.SecretID ?? "");
     }
 
+    /// <summary>Makes a management token that does not end. Before 2.0.3 Nomad chooses the secret.</summary>
+    public async Task<Answer<string>> MakeManagementTokenAsync(string name, TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.JsonAsync(HttpMethod.Put, "/v1/acl/token", new JsonObject { ["Name"] = name, ["Type"] = "management" }.ToJsonString(), NomadJson.Default.TokenReply, deadline, cancel)).Map(made => made.SecretID ?? "");
+
+    /// <summary>Deletes the tokens with these names, but for the one that this endpoint says.</summary>
+    public async Task<Answer<Done>> RevokeTokensAsync(IReadOnlyCollection<string> names, TimeSpan deadline, CancellationToken cancel)
+    {
+        var self = await Http.GetAsync("/v1/acl/token/self", NomadJson.Default.TokenReply, deadline, cancel);
+        if (!self.Try(out var own)) return self.Map(_ => default(Done));
+        var listed = await Http.GetAsync("/v1/acl/tokens", NomadJson.Default.IReadOnlyListTokenReply, deadline, cancel);
+        if (!listed.Try(out var all)) return listed.Map(_ => default(Done));
+        foreach (var token in all.Where(t => names.Contains(t.Name) && t.AccessorID != own.AccessorID))
+        {
+            var deleted = await Http.DoAsync(HttpMethod.Delete, "/v1/acl/token/" + Uri.EscapeDataString(token.AccessorID ?? ""), null, deadline, cancel);
+            if (!deleted.IsOk && !deleted.IsNotFound) return deleted;
+        }
+
+        return new Answer<Done>.Ok(default);
+    }
+
+    public override async Task<Answer<GossipKeysSeen>> ListAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/agent/keyring/list", ProductsJson.Default.KeyringReply, deadline, cancel)).Map(reply => reply.ToSeen());
+
+    public override Task<Answer<Done>> InstallAsync(string key, TimeSpan deadline, CancellationToken cancel) => KeyringAsync("install", key, deadline, cancel);
+
+    public override Task<Answer<Done>> UseAsync(string key, TimeSpan deadline, CancellationToken cancel) => KeyringAsync("use", key, deadline, cancel);
+
+    public override Task<Answer<Done>> RemoveAsync(string key, TimeSpan deadline, CancellationToken cancel) => KeyringAsync("remove", key, deadline, cancel);
+
+    private Task<Answer<Done>> KeyringAsync(string verb, string key, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Put, "/v1/agent/keyring/" + verb, KeyBody(key), deadline, cancel);
+
     [GeneratedRegex(@"ACL bootstrap already done \(reset index: (\d+)\)")]
     private static partial Regex AlreadyDone();
 

@@ -27,11 +27,14 @@ internal sealed record NomadClientConfig
     /// <summary>Servers' RPC, <c>ip:rpcport</c>. The client learns of further servers from those that answer, and keeps none over a restart.</summary>
     public IReadOnlyList<string> Servers { get; init; } = [];
 
-    /// <summary>HTTP of this node's Consul client, <c>ip:port</c>; null when the stack has no Consul.</summary>
+    /// <summary>HTTP of this node's Consul client, <c>ip:port</c> or <c>unix://PATH</c>; null when the stack has no Consul.</summary>
     public string? Consul { get; init; }
 
-    /// <summary>What the client shows to its Consul client, and the token with which it registers services; null where that is open.</summary>
-    public (Credentials Credentials, string Token)? ConsulAccess { get; init; }
+    /// <summary>The token with which the client registers services in its Consul client; null where that is open.</summary>
+    public string? ConsulToken { get; init; }
+
+    /// <summary>What the client shows to its Consul client; null where that is open, or on a socket of this node. Nomad reads it at its start alone.</summary>
+    public Credentials? ConsulCredentials { get; init; }
 
     /// <summary>What the client shows and whom it believes; null for one that is open to everybody.</summary>
     public Credentials? Credentials { get; init; }
@@ -104,13 +107,13 @@ internal sealed record NomadClientConfig
         block["address"] = Consul;
         // Checks run in the Consul client, which must use the address on which Nomad listens.
         block["checks_use_advertise"] = true;
-        if (ConsulAccess is not var (credentials, token)) return block;
+        if (ConsulToken is not null) block["token"] = ConsulToken;
+        if (ConsulCredentials is not { } credentials) return block;
         block["ssl"] = true;
         block["verify_ssl"] = true;
         block["ca_file"] = credentials.CaFile;
         block["cert_file"] = credentials.CertificateFile;
         block["key_file"] = credentials.KeyFile;
-        block["token"] = token;
         return block;
     }
 }

@@ -60,8 +60,11 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         var configuration = NomadClientConfig.For(row, node, Path.Combine(folder, "data"), paths.Plugins) with
         {
             Servers = servers,
-            Consul = catalog() is { } of ? ConfigText.Endpoint(node.Address, node.Ports[of.Port(ProductPort.Client, ProductPort.Http)]) : null,
-            ConsulAccess = catalog() is { } closed && context.Trust.Of(closed) is { } shown ? (shown, context.Trust.Token(closed, ProductTokens.Catalog) ?? throw new ProblemException(SecurityProblems.NoCredentials(closed))) : null,
+            Consul = catalog() is not { } of ? null
+                : context.Trust.Closes(of) && paths.ClientSocket(of.Name) is { } socket ? "unix://" + socket
+                : ConfigText.Endpoint(node.Address, node.Ports[of.Port(ProductPort.Client, ProductPort.Http)]),
+            ConsulToken = catalog() is { } closed && context.Trust.Closes(closed) ? context.Trust.Token(closed, ProductTokens.Catalog) ?? throw new ProblemException(SecurityProblems.NoCredentials(closed)) : null,
+            ConsulCredentials = catalog() is { } shown && paths.ClientSocket(shown.Name) is null ? context.Trust.Of(shown) : null,
             Credentials = context.Trust.Of(row),
             NetworkInterface = AddressGuess.InterfaceOf(node.Address),
         };
@@ -124,6 +127,23 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         if (answer.Secret is { } secret) context.Trust.Keep(row, SecretNames.Management, secret);
         return answer.Answer;
     }
+
+    /// <summary>The names of the stack's own tokens. Nomad gives the first one its name.</summary>
+    private static readonly string[] s_own = [OwnToken, "Bootstrap Token"];
+
+    private const string OwnToken = "nomadstack-management";
+
+    public Task<Answer<string>> MakeTokenAsync(Endpoint server, string name, CancellationToken cancel) => Api(server).MakeManagementTokenAsync(OwnToken, NomadApi.WithLeader, cancel);
+
+    public Task<Answer<Done>> RevokeOldTokensAsync(Endpoint server, string name, CancellationToken cancel) => Api(server).RevokeTokensAsync(s_own, NomadApi.WithLeader, cancel);
+
+    public IGossipKeys GossipKeys(Endpoint server) => Api(server);
+
+    public bool HasOldGossipKey(ServerSite? site) => site is not null && KeyringFile.IsOld([Keyring(site)], context.Trust.GossipKeys(row));
+
+    public void BeforeServerStart(ServerSite site) => KeyringFile.Update([Keyring(site)], context.Trust.GossipKeys(row));
+
+    private static string Keyring(ServerSite site) => Path.Combine(site.DataFolder, "server", "serf.keyring");
 
     public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) =>
         Api(server).MakeTokenAsync(name, s_roles.TryGetValue(role, out var rules) ? ("nomadstack-" + role, rules) : null, life, NomadApi.WithLeader, cancel);

@@ -109,6 +109,12 @@ internal sealed record NodeEntry
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Kind { get; set; }
 
+    /// <summary>
+    /// By product: what this node's agents of it have read, as <c>ClusterTrust.Digest</c> names it. A rotation goes on when all nodes that can be reached have read what it waits for.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? Trust { get; set; }
+
     /// <summary>Whether its agent seems to be of release 0.1.0: its own entry is not signed.</summary>
     [JsonIgnore]
     public bool IsReleased => !Removed && (Signed is null || Kind is null);

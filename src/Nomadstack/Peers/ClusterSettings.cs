@@ -23,6 +23,13 @@ internal static class SettingNames
 
     /// <summary>The authorities that a product's agents believe, as PEM. The first one signs.</summary>
     public static string Ca(string product) => "ca." + product;
+
+    /// <summary>How often something of a product was asked to be replaced: a number that only rises.</summary>
+    /// <param name="what">A kind of rotation, such as <c>certs</c>.</param>
+    public static string Rotation(string what, string product) => $"rotation.{what}.{product}";
+
+    /// <summary>How often it was replaced. Less than <see cref="Rotation"/> while that is under way, on whichever node.</summary>
+    public static string Rotated(string what, string product) => $"rotated.{what}.{product}";
 }
 
 /// <summary>Names of the secrets that this release reads.</summary>
@@ -39,6 +46,9 @@ internal static class SecretNames
 
     /// <summary>A token of a product's own access control.</summary>
     public static string Token(string product, string name) => $"token.{product}.{name}";
+
+    /// <summary>What will take the place of a secret, while a rotation is under way.</summary>
+    public static string Next(string secret) => secret + ".next";
 }
 
 /// <summary>

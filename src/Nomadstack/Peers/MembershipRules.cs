@@ -23,7 +23,7 @@ internal static class MembershipRules
 
     private const int MaxServersOfNode = 16, MaxPorts = 64, MaxUnknown = 32;
 
-    private static readonly string[] s_node = ["id", "name", "address", "ports", "incarnation", "keyPin", "version", "servers", "removed", "removedAt", "admittedAt", "joinedWith", "kind", "signed"];
+    private static readonly string[] s_node = ["id", "name", "address", "ports", "incarnation", "keyPin", "version", "servers", "removed", "removedAt", "admittedAt", "joinedWith", "kind", "trust", "signed"];
     private static readonly string[] s_token = ["id", "secretHash", "createdAt", "expiresAt", "revoked", "incarnation", "uses", "signed"];
     private static readonly string[] s_setting = ["name", "value", "version", "writer", "deleted", "signed"];
     private static readonly string[] s_server = ["role", "raftId", "managedBy", "state", "http", "rpc", "serf", "keys"];
@@ -57,6 +57,7 @@ internal static class MembershipRules
         ?? (entry.TryGetProperty("admittedAt", out var admittedAt) && !IsTime(admittedAt) ? "admittedAt is no time" : null)
         ?? (Text(entry, "joinedWith") is not { } joinedWith || (joinedWith.Length > 0 && !IsPrintable(joinedWith, MaxNameLength)) ? $"joinedWith must be at most {MaxNameLength} printable characters" : null)
         ?? Servers(entry)
+        ?? Trust(entry)
         ?? (entry.TryGetProperty("kind", out var kind) && !IsWord(AsText(kind), 32) ? "kind is not a name" : null)
         ?? Signature(entry);
 
@@ -113,6 +114,14 @@ internal static class MembershipRules
         if (ports.ValueKind != JsonValueKind.Object) return "ports is not an object";
         if (ports.EnumerateObject().Count() > MaxPorts) return $"ports has more than {MaxPorts} members";
         return ports.EnumerateObject().Where(p => !IsPort(p.Value, 1)).Select(p => $"ports.{p.Name} is {Shown(p.Value)}; a port is 1 to 65535").FirstOrDefault();
+    }
+
+    private static string? Trust(JsonElement entry)
+    {
+        if (!entry.TryGetProperty("trust", out var trust)) return null;
+        if (trust.ValueKind != JsonValueKind.Object) return "trust is not an object";
+        if (trust.EnumerateObject().Count() > MaxServersOfNode) return $"trust has more than {MaxServersOfNode} members";
+        return trust.EnumerateObject().Where(t => !IsWord(t.Name, 32) || !IsWord(AsText(t.Value), 64)).Select(t => $"trust.{t.Name} is not a word").FirstOrDefault();
     }
 
     private static string? Servers(JsonElement entry)

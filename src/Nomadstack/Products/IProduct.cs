@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
+using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Security;
 
@@ -52,6 +53,25 @@ internal interface IProduct
 
     /// <summary>Initialises access control through a bootstrap server, and makes the tokens of the agents. Repeatable. Ends with a refusal while there is no leader.</summary>
     Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel);
+
+    /// <summary>Makes one more token with the rights of one of the stack's own, and returns its secret.</summary>
+    /// <param name="name"><see cref="SecretNames.Management"/> or one of <see cref="ProductSecurity.Tokens"/>.</param>
+    Task<Answer<string>> MakeTokenAsync(Endpoint server, string name, CancellationToken cancel);
+
+    /// <summary>Deletes every token of the stack that has these rights, but for the one that this node says. Tokens of people stay.</summary>
+    /// <param name="name">As for <see cref="MakeTokenAsync"/>.</param>
+    Task<Answer<Done>> RevokeOldTokensAsync(Endpoint server, string name, CancellationToken cancel);
+
+    /// <summary>The gossip keys as this agent reaches them; null for a product without gossip.</summary>
+    IGossipKeys? GossipKeys(Endpoint server) => null;
+
+    /// <summary>Whether a server of this node, or its client where <paramref name="site"/> is null, encrypts gossip with a key that no longer counts: it was away when keys were replaced.</summary>
+    bool HasOldGossipKey(ServerSite? site) => false;
+
+    /// <summary>Runs before each start of a server's process.</summary>
+    void BeforeServerStart(ServerSite site)
+    {
+    }
 
     /// <summary>Makes a token for a person or a tool, and the policy of the role if it is not there yet. Returns the token's secret.</summary>
     /// <param name="role">One of <see cref="PersonRole"/>.</param>

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Nomadstack.Cluster;
 using Nomadstack.Peers;
 
 namespace Nomadstack.Security;
+
+/// <summary>A product whose agents on this node may have older files or tokens than there are.</summary>
+/// <param name="Since">An agent that started later has read them.</param>
+/// <param name="Digest">Of what there is.</param>
+/// <param name="Before">Of what they have read; null where nobody wrote that down.</param>
+internal sealed record DueReload(Product Product, DateTimeOffset Since, string Digest, string? Before)
+{
+    /// <summary>Whether tokens are among what is new, and not only certificates.</summary>
+    public bool HasNewSecrets => Before is null || Before.Split('-')[^1] != Digest.Split('-')[^1];
+}
 
 /// <summary>
 /// What closes the cluster's products to strangers, on this node: authorities, the node's certificates, gossip keys and tokens. Authorities are settings, for everybody may know them;
@@ -40,7 +51,7 @@ internal sealed class ClusterTrust
         if (IsDecided) return;
         if (secure)
         {
-            foreach (var product in _table.Stack.Where(p => p.Security is not null)) Mint(product);
+            foreach (var product in Closed) Mint(product);
         }
 
         _membership.Set(SettingNames.SecurityPhase, secure ? SettingNames.Secure : SettingNames.Plain);
@@ -60,7 +71,9 @@ internal sealed class ClusterTrust
         if (!Closes(product)) return null;
         lock (_gate)
         {
-            return _loaded.TryGetValue(product.Name, out var loaded) && loaded.Authorities == Authorities(product) ? loaded.Credentials : Load(product);
+            return _loaded.TryGetValue(product.Name, out var loaded) && loaded.Authorities == Authorities(product) ? loaded.Credentials
+                // The setting can be here before the secret with which the new authority signs.
+                : Load(product) ?? loaded.Credentials;
         }
     }
 
@@ -68,25 +81,54 @@ internal sealed class ClusterTrust
     public Product? Lacks()
     {
         if (!IsSecure) return null;
-        lock (_gate) return _table.Stack.FirstOrDefault(p => p.Security is not null && !_loaded.ContainsKey(p.Name) && Load(p) is null);
+        lock (_gate) return Closed.FirstOrDefault(p => !_loaded.ContainsKey(p.Name) && Load(p) is null);
     }
 
-    /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node may have older files, and since when there are newer ones.</summary>
-    public IReadOnlyList<(Product Product, DateTimeOffset Since)> Renew()
+    /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node may have older files or tokens, and since when there are newer ones.</summary>
+    public IReadOnlyList<DueReload> Renew()
     {
         if (!IsSecure) return [];
         lock (_gate)
         {
-            return [.. from product in _table.Stack
-                where product.Security is not null && Load(product) is not null
-                let since = CredentialFiles.DueSince(_membership.Paths, product)
+            return [.. from product in Closed
+                where Load(product) is not null
+                let digest = Digest(product)
+                let since = CredentialFiles.DueSince(_membership.Paths, product, digest)
                 where since is not null
-                select (product, since.Value)];
+                select new DueReload(product, since.Value, digest, CredentialFiles.Read(_membership.Paths, product))];
         }
     }
 
-    /// <summary>All agents of the product on this node have read their files.</summary>
-    public void Reloaded(Product product) => CredentialFiles.Reloaded(_membership.Paths, product);
+    /// <summary>All agents of the product on this node have read what was due.</summary>
+    public void Reloaded(DueReload due) => CredentialFiles.Reloaded(_membership.Paths, due.Product, due.Digest);
+
+    /// <summary>By product, the digest of what this node's agents have read.</summary>
+    public IReadOnlyDictionary<string, string>? Read => !IsSecure ? null : Closed
+        .Select(p => (p.Name, Digest: CredentialFiles.Read(_membership.Paths, p))).Where(p => p.Digest is not null).ToDictionary(p => p.Name, p => p.Digest!);
+
+    /// <summary>
+    /// Names all that an agent of the product reads from files: authorities, the round of certificates, tokens, gossip key. The same on every node that knows the same settings and secrets.
+    /// </summary>
+    public string Digest(Product product)
+    {
+        // The versions of secrets say which they are and nothing of their content.
+        var secrets = product.Security!.Tokens.Prepend(SecretNames.Management).Select(t => SecretNames.Token(product.Name, t)).Append(SecretNames.Gossip(product.Name));
+        return Hash(Authorities(product), Round(product).ToString(CultureInfo.InvariantCulture)) + "-" + Hash([.. secrets.Select(s => _secrets.Version(s).ToString(CultureInfo.InvariantCulture))]);
+    }
+
+    private static string Hash(params IReadOnlyList<string?> parts) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', parts))).AsSpan(0, 8));
+
+    /// <summary>
+    /// The keys with which agents may encrypt gossip: the one that counts, and, while it is being replaced, the next one. None where gossip is open or this node has no secrets.
+    /// </summary>
+    public (string? Key, string? Next) GossipKeys(Product product) =>
+        (Gossip(product), IsSecure && product.Gossips ? Open(SecretNames.Next(SecretNames.Gossip(product.Name))) : null);
+
+    /// <summary>The authorities that count for a product, the one that signs first.</summary>
+    public IReadOnlyList<string> AuthoritiesOf(Product product) => Authorities(product) is { } pem ? CredentialFiles.Split(pem) : [];
+
+    /// <summary>How often the certificates of a product were asked to be replaced.</summary>
+    private int Round(Product product) => _membership.Settings?.Number(SettingNames.Rotation(RotationKinds.Certs, product.Name)) ?? 0;
 
     /// <summary>The key of a product's gossip; null where it is open.</summary>
     public string? Gossip(Product product) => IsSecure && product.Gossips ? Open(SecretNames.Gossip(product.Name)) : null;
@@ -95,20 +137,45 @@ internal sealed class ClusterTrust
     public string? Token(Product product, string name) => IsSecure ? Open(SecretNames.Token(product.Name, name)) : null;
 
     /// <summary>Keeps the token that a product has made by itself.</summary>
-    public void Keep(Product product, string name, string token)
+    public void Keep(Product product, string name, string token) => Keep(SecretNames.Token(product.Name, name), token);
+
+    /// <summary>Writes a secret, unless it has that value.</summary>
+    public void Keep(string name, string value)
     {
-        if (Token(product, name) != token) _secrets.Put(SecretNames.Token(product.Name, name), Encoding.UTF8.GetBytes(token));
+        if (Open(name) != value) _secrets.Put(name, Encoding.UTF8.GetBytes(value));
     }
+
+    /// <summary>What will take a secret's place; null where it is not being replaced.</summary>
+    public string? NextOf(string name) => Open(SecretNames.Next(name));
+
+    public void KeepNext(string name, string value) => Keep(SecretNames.Next(name), value);
+
+    /// <summary>The secret has taken its place, or never will.</summary>
+    public void DropNext(string name) => _secrets.Delete(SecretNames.Next(name));
+
+    public void SetAuthorities(Product product, IReadOnlyList<string> authorities) => _membership.Set(SettingNames.Ca(product.Name), string.Join('\n', authorities.Select(a => a.Trim())) + "\n");
+
+    /// <summary>A new authority: its certificate and its key in one text.</summary>
+    public string MakeAuthority(Product product)
+    {
+        var (certificate, key) = CredentialFiles.MakeAuthority(product, _membership.Current!.ClusterId, _time.GetUtcNow());
+        return certificate + "\n" + key;
+    }
+
+    public static string MakeGossipKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     /// <summary>What a person shows to a product's agents: the authorities, a certificate and its key, all as PEM.</summary>
     /// <exception cref="ProblemException"><c>security/no-credentials</c>: this node does not have the authority's key.</exception>
     public (string Authorities, string Certificate, string Key) ForPerson(Product product, string name, DateTimeOffset until)
     {
         var credentials = Of(product) ?? throw new InvalidOperationException($"{product.Title} is open: nobody needs a certificate");
-        var signing = Open(SecretNames.CaKey(product.Name)) ?? throw new ProblemException(SecurityProblems.NoCredentials(product));
+        var signing = SigningKey(product) ?? throw new ProblemException(SecurityProblems.NoCredentials(product));
         var (certificate, key) = CredentialFiles.ForPerson(name, credentials.Ca[0], signing, until, _time.GetUtcNow());
         return (Authorities(product)!, certificate, key);
     }
+
+    /// <summary>The products of this cluster that have something to close.</summary>
+    private IEnumerable<Product> Closed => _table.Stack.Where(p => p.Security is not null && (p.Schedules || _membership.Settings?.Products.Contains(p.Name) == true));
 
     private string? Phase => _membership.Settings?.Text(SettingNames.SecurityPhase);
 
@@ -124,7 +191,7 @@ internal sealed class ClusterTrust
             _membership.Set(SettingNames.Ca(product.Name), certificate);
         }
 
-        if (product.Gossips) Make(SecretNames.Gossip(product.Name), () => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+        if (product.Gossips) Make(SecretNames.Gossip(product.Name), MakeGossipKey);
         // Chosen here wherever the version allows: a secret that the product makes is lost if the agent dies before it is written down.
         foreach (var token in product.Security!.Tokens.Prepend(SecretNames.Management)) Make(SecretNames.Token(product.Name, token), () => Guid.NewGuid().ToString());
     }
@@ -137,13 +204,18 @@ internal sealed class ClusterTrust
     private Credentials? Load(Product product)
     {
         if (Authorities(product) is not { } authorities) return null;
-        if (CredentialFiles.Ensure(_membership.Paths, _membership.Node, product, authorities, () => Open(SecretNames.CaKey(product.Name)), _time.GetUtcNow()) is not { } loaded) return null;
+        if (CredentialFiles.Ensure(_membership.Paths, _membership.Node, product, authorities, Round(product), () => SigningKey(product), _time.GetUtcNow()) is not { } loaded) return null;
         _loaded[product.Name] = (authorities, loaded);
         return loaded;
     }
 
+    /// <summary>The key of the authority that signs. While authorities are replaced, it may still be the next one's.</summary>
+    private string? SigningKey(Product product) =>
+        Authorities(product) is not { } authorities ? null
+        : new[] { SecretNames.CaKey(product.Name), SecretNames.Next(SecretNames.CaKey(product.Name)) }.Select(Open).OfType<string>().FirstOrDefault(key => CredentialFiles.IsKeyOfFirst(authorities, key));
+
     /// <summary>Opening costs an agreement of keys, and a token is said with every call.</summary>
-    private string? Open(string name)
+    public string? Open(string name)
     {
         lock (_gate)
         {

@@ -241,6 +241,14 @@ internal sealed class ServerHost(
         }
     }
 
+    /// <summary>Stops a running server and starts it with the present configuration, as the same raft peer. Whoever needs it waits as long as its start takes.</summary>
+    public Task RestartAsync(string role, CancellationToken cancel) => LockedAsync(role, async slot =>
+    {
+        if (slot.Instance is not { } instance || !await instance.RunsAsync(cancel)) return;
+        await instance.StopAsync(cancel);
+        await StartAsync(slot, cancel);
+    }, cancel);
+
     /// <summary>Stops every server process without a leave: the node goes down, and the servers stay in the raft configuration.</summary>
     public Task StopAllAsync(CancellationToken cancel) => Task.WhenAll(_slots.Keys.Select(role => LockedAsync(role, slot => slot.Instance?.StopAsync(cancel) ?? Task.CompletedTask, cancel)));
 

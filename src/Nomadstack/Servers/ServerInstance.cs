@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net;
-using System.Net.Sockets;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.Processes;
@@ -36,8 +34,14 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
     public async Task StartAsync(IReadOnlyList<string> join, int voters, string? version, CancellationToken cancel)
     {
         var spec = Product.PrepareServer(Site, join, voters, version);
-        if (await RunsAsync(cancel)) Process.Renew(spec);
-        else await Process.StartAsync(spec, cancel);
+        if (await RunsAsync(cancel))
+        {
+            Process.Renew(spec);
+            return;
+        }
+
+        Product.BeforeServerStart(Site);
+        await Process.StartAsync(spec, cancel);
     }
 
     /// <summary>Whether the process runs. Adopts it after a restart of the agent.</summary>
@@ -47,18 +51,14 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
     public ProcessSpec Prepare(IReadOnlyList<string> join, int voters, string? version) => Product.PrepareServer(Site, join, voters, version);
 
     /// <summary>Whether something listens at its HTTP port: the cheapest sign that it has started.</summary>
-    public async Task<bool> ListensAsync(CancellationToken cancel)
+    public Task<bool> ListensAsync(CancellationToken cancel) => Listening.AtAsync(Site.Address, Site.Http, cancel);
+
+    /// <summary>Makes the running server read its files again. False if it is not ready for that: then nothing was done.</summary>
+    public async Task<bool> ReloadAsync(CancellationToken cancel)
     {
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(IPAddress.Parse(Site.Address), Site.Http, cancel);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
+        if (!await Listening.TakesReloadAsync(Site.Address, Site.Http, time, cancel)) return false;
+        Process.Signal(Signals.SIGHUP);
+        return true;
     }
 
     public IServerApi Api => Product.Server(Endpoint);

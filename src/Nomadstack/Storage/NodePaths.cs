@@ -51,6 +51,12 @@ internal sealed class NodePaths
     /// <summary>Folder of a member process: <c>nomad/client</c> or <c>consul/client</c>.</summary>
     public string Client(string product) => Path.Combine(Data, product, "client");
 
+    /// <summary>
+    /// Where a product's client answers other programs of this node without TLS; null where the path would be too long for a socket. On the data disk: whoever sweeps /run would sweep it away.
+    /// </summary>
+    public string? ClientSocket(string product) =>
+        Path.Combine(Client(product), "api.sock") is var path && System.Text.Encoding.UTF8.GetByteCount(path) <= LongestSocketPath ? path : null;
+
     /// <summary>Folder that Nomad's client scans for plugins. On the data disk, since /run is often mounted noexec.</summary>
     public string Plugins => Path.Combine(Data, "nomad", "plugins");
 

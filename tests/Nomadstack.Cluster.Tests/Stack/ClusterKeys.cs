@@ -14,12 +14,17 @@ internal sealed class ClusterKeys
 
     private readonly Dictionary<string, string> _variables;
     private readonly HttpClient _nomad, _consul;
+    private readonly IReadOnlyList<(string Path, DateTime Written)> _files;
 
     private ClusterKeys(LabNode node, Dictionary<string, string> variables)
     {
         _variables = variables;
+        _files = [.. from product in new[] { "nomad", "consul" } from file in new[] { "ca.pem", "node.pem" } let path = Pki(node, product, file) select (path, File.GetLastWriteTimeUtc(path))];
         (_nomad, _consul) = (Connections(node, "nomad"), Connections(node, "consul"));
     }
+
+    /// <summary>Whether the node has other certificates by now.</summary>
+    public bool IsOld => _files.Any(f => File.GetLastWriteTimeUtc(f.Path) != f.Written);
 
     /// <summary>Each product has an authority of its own, and so a certificate of its own.</summary>
     public HttpClient Http(int port) => IsConsul(port) ? _consul : _nomad;

@@ -30,6 +30,7 @@ internal sealed partial class NomadApi(string address, int port)
     private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, TimeSpan? deadline)
     {
         var known = ClusterKeys.Of(address);
+        if (known is { IsOld: true }) known = await ClusterKeys.LearnAsync(address) ?? known;
         try
         {
             return await SendAsync(known, method, path, body, deadline);

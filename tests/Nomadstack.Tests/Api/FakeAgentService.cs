@@ -92,6 +92,10 @@ internal sealed class FakeAgentService : IAgentService
 
     public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) => Task.FromResult(new CredentialsMade(new Dictionary<string, string> { ["env"] = $"# {request.Name} {request.Role}\n", ["nomad-key.pem"] = "a key" }, DateTimeOffset.UnixEpoch.AddYears(60)));
 
+    public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel) => Task.FromResult(new Operation { Id = "rotate-1", Kind = "rotate", State = Nomadstack.Api.Operation.Finished, StartedAt = DateTimeOffset.UnixEpoch, StepStartedAt = DateTimeOffset.UnixEpoch, EndedAt = DateTimeOffset.UnixEpoch });
+
+    public RotatePlan PlanRotation(RotateRequest request) => new([$"Nomad: {request.What}"], ["n3"], ["tasks run on"]);
+
     public Task AcceptStateAsync(CancellationToken cancel)
     {
         Accepted = true;

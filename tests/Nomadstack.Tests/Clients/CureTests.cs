@@ -49,6 +49,19 @@ public sealed class CureTests : IDisposable
         _stack.Room.Starts.ShouldBe(starts + 1, "it is ready, and left alone");
     }
 
+    /// <summary>SIGHUP would end it: a Nomad that has not begun to listen does not handle signals.</summary>
+    [Fact]
+    public async Task AClientThatIsStartingIsNotToldToReload()
+    {
+        await _stack.MakeAsync(nodes: 1, servers: 1);
+        _stack.Agent(1).ClientsAreUp = false;
+        _stack.Room.Refused.Add("n1");
+
+        await LookForAsync(_stack.Agent(1).Cure, CureDecision.First + TimeSpan.FromSeconds(30));
+
+        _stack.Room.Signals.ShouldBeEmpty();
+    }
+
     private async Task LookForAsync(ClientCure cure, TimeSpan time)
     {
         for (var passed = TimeSpan.Zero; passed <= time; passed += TimeSpan.FromSeconds(30))

@@ -18,7 +18,7 @@ internal sealed partial class Arrows
         ["Security"],
         ["Products", "Operations", "Fetch", "Bundle", "Dev"],
         ["HashiCorp", "Servers", "Doctor"],
-        ["Nomad", "Consul", "ColdBoot"],
+        ["Nomad", "Consul", "ColdBoot", "Securing"],
         ["Clients"],
         ["Bootstrap", "Health"],
         ["Node"],

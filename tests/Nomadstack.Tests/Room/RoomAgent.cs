@@ -21,6 +21,9 @@ internal sealed class RoomAgent
     private readonly FakeRoom _room;
     private readonly InstantTime _time;
 
+    /// <summary>False while this node's clients are starting.</summary>
+    public bool ClientsAreUp { get; set; } = true;
+
     public RoomAgent(FakeRoom room, NodePaths paths, NodeFile node, ProductTable table, InstantTime time)
     {
         (_room, _time) = (room, time);
@@ -35,7 +38,7 @@ internal sealed class RoomAgent
         Temporary = new BootstrapServers(Context, products, Instantiate);
         var jobs = new ServerJobs(Context, scheduler);
         Gate = new Gatekeeper(Context, scheduler);
-        Clients = new NodeClients(Context, scheduler, products, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(Context, products[p.Name], (name, _) => Process(name), p.FencesClient ? Gate : null))]);
+        Clients = new NodeClients(Context, scheduler, products, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(Context, products[p.Name], (name, _) => Process(name), p.FencesClient ? Gate : null) { TakesReload = _ => Task.FromResult(ClientsAreUp) })]);
         Keepers = [.. table.Stack.Select(p => new ServerKeeper(Context, products[p.Name], Host, jobs, new JobKeeper(Context, jobs, Operations), Operations))];
         Bootstrap = new BootstrapOperation(Context, Temporary, Host, jobs, Clients, MintAsync, cancel => Status!.LacksAsync(cancel));
         Cure = new ClientCure(Context, Clients, jobs.AnyServerAsync);

@@ -29,9 +29,31 @@ public sealed class ClosedConfigTests
     }
 
     [Fact]
-    public void ANomadClientShowsItsCertificateToConsulAsWell()
+    public void ANomadClientSpeaksToItsConsulOnASocketWhichNeedsNoCertificate()
     {
-        var configuration = Parse((NomadClientConfig.For(Role.Row(Role.Nomad), s_node, "/d", "/p") with { Consul = "10.0.0.1:8500", ConsulAccess = (s_credentials, "a token"), Credentials = s_credentials }).Render());
+        var configuration = Parse((NomadClientConfig.For(Role.Row(Role.Nomad), s_node, "/d", "/p") with { Consul = "unix:///d/api.sock", ConsulToken = "a token", Credentials = s_credentials }).Render());
+
+        configuration["consul"]!["address"]!.GetValue<string>().ShouldBe("unix:///d/api.sock");
+        configuration["consul"]!["token"]!.GetValue<string>().ShouldBe("a token");
+        configuration["consul"]!.AsObject().ContainsKey("ssl").ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("1.8.7")]
+    [InlineData("1.22.0")]
+    public void AConsulClientAnswersThereItsOwnerAloneAndOnTcpOnlyWithTls(string version)
+    {
+        var configuration = Parse((ConsulClientConfig.For(Role.Row(Role.Consul), s_node, "/d", SemVer.Parse(version)!) with { Socket = "/d/api.sock", Security = new(s_credentials, "the gossip key", "a token") }).Render());
+
+        configuration["addresses"]!.ToJsonString().ShouldBe("""{"http":"unix:///d/api.sock"}""");
+        configuration["unix_sockets"]!["mode"]!.GetValue<string>().ShouldBe("0600");
+        configuration["ports"]!["https"]!.GetValue<int>().ShouldBe(s_node.Ports[Role.Row(Role.Consul).Port(ProductPort.Client, ProductPort.Http)]);
+    }
+
+    [Fact]
+    public void WhereNoSocketFitsANomadClientShowsItsCertificateToConsul()
+    {
+        var configuration = Parse((NomadClientConfig.For(Role.Row(Role.Nomad), s_node, "/d", "/p") with { Consul = "10.0.0.1:8500", ConsulToken = "a token", ConsulCredentials = s_credentials, Credentials = s_credentials }).Render());
 
         configuration["acl"]!["enabled"]!.GetValue<bool>().ShouldBeTrue();
         configuration["tls"]!["verify_https_client"]!.GetValue<bool>().ShouldBeTrue();

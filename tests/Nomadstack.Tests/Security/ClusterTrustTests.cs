@@ -106,7 +106,7 @@ public sealed class ClusterTrustTests : IDisposable
         var trust = Trust(member, out _);
         trust.Mint(secure: true);
         var first = trust.Of(s_nomad)!.Certificate;
-        foreach (var (product, _) in trust.Renew()) trust.Reloaded(product);
+        Reload(trust);
 
         _clock.Now += TimeSpan.FromDays(19);
         trust.Renew().ShouldBeEmpty();
@@ -127,7 +127,7 @@ public sealed class ClusterTrustTests : IDisposable
 
         Trust(member, out _).Renew().Select(r => r.Product).ShouldBe([s_consul, s_nomad], ignoreOrder: true);
 
-        trust.Reloaded(s_nomad);
+        trust.Reloaded(trust.Renew().Single(d => d.Product == s_nomad));
         Trust(member, out _).Renew().Select(r => r.Product).ShouldBe([s_consul]);
     }
 
@@ -167,7 +167,7 @@ public sealed class ClusterTrustTests : IDisposable
         Trust(member, out var secrets).Mint(secure: true);
         Trust(member, out _).Of(s_nomad).ShouldNotBeNull();
 
-        var moved = CredentialFiles.Ensure(member.Paths, member.File with { Address = "10.9.9.9" }, s_nomad, member.Membership.Settings!.Text(SettingNames.Ca("nomad"))!, () => System.Text.Encoding.UTF8.GetString(secrets.Open(SecretNames.CaKey("nomad"))!), _clock.GetUtcNow());
+        var moved = CredentialFiles.Ensure(member.Paths, member.File with { Address = "10.9.9.9" }, s_nomad, member.Membership.Settings!.Text(SettingNames.Ca("nomad"))!, 0, () => System.Text.Encoding.UTF8.GetString(secrets.Open(SecretNames.CaKey("nomad"))!), _clock.GetUtcNow());
 
         moved!.Certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Single().EnumerateIPAddresses().Select(a => a.ToString()).ShouldContain("10.9.9.9");
     }
@@ -212,6 +212,95 @@ public sealed class ClusterTrustTests : IDisposable
         }
 
         text.ShouldNotContain("PRIVATE KEY");
+    }
+
+    [Fact]
+    public void ANewRoundMakesNewCertificatesWithNewKeysOnce()
+    {
+        var member = _cluster.First();
+        var trust = Trust(member, out _);
+        trust.Mint(secure: true);
+        var first = trust.Of(s_nomad)!.Certificate;
+        Reload(trust);
+
+        member.Membership.Set(SettingNames.Rotation(RotationKinds.Certs, "nomad"), 1);
+
+        trust.Renew().ShouldHaveSingleItem().Product.ShouldBe(s_nomad);
+        var second = trust.Of(s_nomad)!.Certificate;
+        Certificates.Pin(second).ShouldNotBe(Certificates.Pin(first));
+        Reload(trust);
+        trust.Renew().ShouldBeEmpty();
+        Trust(member, out _).Of(s_nomad)!.Certificate.Thumbprint.ShouldBe(second.Thumbprint);
+    }
+
+    /// <summary>As a rotation does it. At each step, a certificate is signed by the authority that stands first, and both sides of any two steps in a row trust each other.</summary>
+    [Fact]
+    public void WhileAuthoritiesChangeEveryCertificateIsTrustedByWhoIsOneStepBehindOrAhead()
+    {
+        var member = _cluster.First();
+        var trust = Trust(member, out _);
+        trust.Mint(secure: true);
+        trust.KeepNext(SecretNames.CaKey("nomad"), trust.MakeAuthority(s_nomad));
+        var (old, next) = (trust.AuthoritiesOf(s_nomad)[0], CredentialFiles.Split(trust.NextOf(SecretNames.CaKey("nomad"))!)[0]);
+        List<Credentials> steps = [trust.Of(s_nomad)!];
+        foreach (var order in new string[][] { [old, next], [next, old], [next] })
+        {
+            trust.SetAuthorities(s_nomad, order);
+            trust.Renew();
+            steps.Add(trust.Of(s_nomad)!);
+        }
+
+        foreach (var (one, other) in steps.Zip(steps.Skip(1)))
+        {
+            other.Ca.Any(ca => Certificates.Complaint(one.Certificate, ca, _clock.GetUtcNow()) is null).ShouldBeTrue();
+            one.Ca.Any(ca => Certificates.Complaint(other.Certificate, ca, _clock.GetUtcNow()) is null).ShouldBeTrue();
+        }
+
+        Certificates.Complaint(steps[^1].Certificate, X509Certificate2.CreateFromPem(next), _clock.GetUtcNow()).ShouldBeNull();
+        trust.ForPerson(s_nomad, "alice", _clock.GetUtcNow() + TimeSpan.FromHours(1)).Authorities.Trim().ShouldBe(next.Trim());
+    }
+
+    /// <summary>Settings and secrets come on their own ways.</summary>
+    [Fact]
+    public void ANodeThatKnowsTheNewAuthorityAndNotYetItsKeyGoesOnWithWhatItHas()
+    {
+        var member = _cluster.First();
+        var trust = Trust(member, out _);
+        trust.Mint(secure: true);
+        var before = trust.Of(s_nomad)!;
+
+        trust.SetAuthorities(s_nomad, [CredentialFiles.Split(trust.MakeAuthority(s_nomad))[0], trust.AuthoritiesOf(s_nomad)[0]]);
+
+        trust.Of(s_nomad).ShouldBe(before);
+    }
+
+    [Fact]
+    public void WhatAgentsHaveReadChangesWithEverythingThatTheyRead()
+    {
+        var member = _cluster.First();
+        var trust = Trust(member, out var secrets);
+        trust.Mint(secure: true);
+        HashSet<string> digests = [trust.Digest(s_consul)];
+
+        trust.Keep(SecretNames.Token("consul", ProductTokens.Catalog), "another");
+        digests.Add(trust.Digest(s_consul)).ShouldBeTrue();
+        trust.Keep(SecretNames.Gossip("consul"), ClusterTrust.MakeGossipKey());
+        digests.Add(trust.Digest(s_consul)).ShouldBeTrue();
+        member.Membership.Set(SettingNames.Rotation(RotationKinds.Certs, "consul"), 1);
+        digests.Add(trust.Digest(s_consul)).ShouldBeTrue();
+        trust.SetAuthorities(s_consul, [.. trust.AuthoritiesOf(s_consul), CredentialFiles.Split(trust.MakeAuthority(s_consul))[0]]);
+        digests.Add(trust.Digest(s_consul)).ShouldBeTrue();
+
+        // What is only made for later, and what another product has, is not read by these agents.
+        trust.KeepNext(SecretNames.Gossip("consul"), ClusterTrust.MakeGossipKey());
+        trust.Keep(SecretNames.Gossip("nomad"), ClusterTrust.MakeGossipKey());
+        digests.ShouldContain(trust.Digest(s_consul));
+        secrets.Open(SecretNames.Next(SecretNames.Gossip("consul"))).ShouldNotBeNull();
+    }
+
+    private static void Reload(ClusterTrust trust)
+    {
+        foreach (var due in trust.Renew()) trust.Reloaded(due);
     }
 
     private ClusterTrust Trust(Member member, out SecretStore secrets) => new(member.Membership, secrets = new SecretStore(member.Membership), ProductTable.Known, _clock);

@@ -58,6 +58,10 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
 
     public Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel) => Task.FromResult<Answer<Done>>(new Answer<Done>.Ok(default));
 
+    public Task<Answer<string>> MakeTokenAsync(Endpoint server, string name, CancellationToken cancel) => Task.FromResult<Answer<string>>(new Answer<string>.Ok("another " + name));
+
+    public Task<Answer<Done>> RevokeOldTokensAsync(Endpoint server, string name, CancellationToken cancel) => Task.FromResult<Answer<Done>>(new Answer<Done>.Ok(default));
+
     public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) => Task.FromResult<Answer<string>>(new Answer<string>.Ok("token of " + name));
 
     public string MemberName(string serverName) => serverName;
