@@ -52,6 +52,8 @@ internal static class AgentApi
         v1.MapPost("/credentials", Answer(json.CredentialsMade, async http =>
             await agent.MakeCredentialsAsync(await ReadAsync(http, json.CredentialsRequest, new("", "")), http.RequestAborted)));
 
+        v1.MapPost("/secure", Answer(json.Operation, async http =>
+            await agent.SecureAsync(await ReadAsync(http, json.SecureRequest, new()), http.RequestAborted)));
         v1.MapPost("/rotate", Answer(json.Operation, async http =>
             await agent.RotateAsync(await ReadAsync(http, json.RotateRequest, new("")), http.RequestAborted)));
         v1.MapPost("/rotate/plan", Answer(json.RotatePlan, async http => agent.PlanRotation(await ReadAsync(http, json.RotateRequest, new("")))));

@@ -57,6 +57,9 @@ internal sealed class AgentClient : IDisposable
     public Task<Operation> DrainAsync(string node, DrainRequest request, CancellationToken cancel) =>
         PostAsync($"nodes/{Uri.EscapeDataString(node)}/drain", request, ApiJson.Default.DrainRequest, ApiJson.Default.Operation, cancel);
 
+    public Task<Operation> SecureAsync(SecureRequest request, CancellationToken cancel) =>
+        PostAsync("secure", request, ApiJson.Default.SecureRequest, ApiJson.Default.Operation, cancel);
+
     public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel) =>
         PostAsync("rotate", request, ApiJson.Default.RotateRequest, ApiJson.Default.Operation, cancel);
 

@@ -22,6 +22,7 @@ namespace Nomadstack.Api;
 [JsonSerializable(typeof(CredentialsRequest))]
 [JsonSerializable(typeof(CredentialsMade))]
 [JsonSerializable(typeof(RotateRequest))]
+[JsonSerializable(typeof(SecureRequest))]
 [JsonSerializable(typeof(RotatePlan))]
 [JsonSerializable(typeof(ProgramRequest))]
 [JsonSerializable(typeof(ProgramUsed))]

@@ -37,6 +37,9 @@ internal interface IAgentService
     /// <summary>Where this node's products listen and which programs they are.</summary>
     Endpoints Endpoints();
 
+    /// <summary>Closes a cluster that was open, while it runs; goes on with what is under way. Or ends its preparation.</summary>
+    Task<Operation> SecureAsync(SecureRequest request, CancellationToken cancel);
+
     /// <summary>Replaces keys, certificates or tokens while the cluster runs; goes on with what is under way.</summary>
     Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel);
 

@@ -19,6 +19,9 @@ internal sealed record CredentialsMade(IReadOnlyDictionary<string, string> Files
 /// <param name="Product">Null for all products.</param>
 internal sealed record RotateRequest(string What, string? Product = null);
 
+/// <param name="Undo">Ends the preparation instead; refused once the cluster is being closed.</param>
+internal sealed record SecureRequest(bool Undo = false);
+
 /// <summary>What a rotation would do.</summary>
 /// <param name="Items">What is replaced, in that order.</param>
 /// <param name="Away">Nodes that are away and read what is new when they come back.</param>

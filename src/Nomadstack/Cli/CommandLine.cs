@@ -75,6 +75,7 @@ internal static class CommandLine
             new WaitCommand(here, global),
             new RecoverCommand(here, global),
             new RotateCommand(here, global),
+            new SecureCommand(here, global),
             new Command("credentials", "Let people and tools in from other machines") { new CredentialsCommand(here, global) },
             new Command("token", "Manage the tokens that let nodes join") { new CreateCommand(here, global), new Token.ListCommand(here, global), new RevokeCommand(here, global) },
             new Command("node", "Manage the nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },

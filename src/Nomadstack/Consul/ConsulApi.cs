@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using Nomadstack.Ground.Http;
 using Nomadstack.HashiCorp;
 using Nomadstack.Products;
@@ -12,7 +13,7 @@ namespace Nomadstack.Consul;
 /// A server that is down, has no leader or refuses is an answer, never an exception.
 /// </summary>
 /// <param name="endpoint">A server's or a client's. A client passes on what needs a server.</param>
-internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
+internal sealed partial class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessageInvoker? transport = null)
     : HashiCorpServerApi(endpoint, "X-Consul-Index", time, transport)
 {
     /// <summary>For calls that an agent answers by itself.</summary>
@@ -78,6 +79,18 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
         return await Http.DoAsync(HttpMethod.Put, "/v1/acl/token", token.ToJsonString(), deadline, cancel);
     }
 
+    /// <summary>Asks for the first management token.</summary>
+    /// <param name="wanted">The secret that it should have; ignored before Consul 1.15.</param>
+    public async Task<AclBootstrap> BootstrapAclAsync(string wanted, TimeSpan deadline, CancellationToken cancel)
+    {
+        var answer = await Http.JsonAsync(HttpMethod.Put, "/v1/acl/bootstrap", new JsonObject { ["BootstrapSecret"] = wanted }.ToJsonString(), ConsulJson.Default.TokenReply, deadline, cancel);
+        var done = answer is Answer<TokenReply>.Refused { Text: var text } && AlreadyDone().Match(text) is { Success: true } match ? match.Groups[1].Value : null;
+        return new(answer.Map(_ => default(Done)), answer.Try(out var token) ? token.SecretID : null, done);
+    }
+
+    [GeneratedRegex(@"no longer allowed \(reset index: (\d+)\)")]
+    private static partial Regex AlreadyDone();
+
     /// <summary>The public id of the token that this endpoint says.</summary>
     public async Task<Answer<string>> AccessorAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await Http.GetAsync("/v1/acl/token/self", ConsulJson.Default.TokenReply, deadline, cancel)).Map(token => token.AccessorID ?? "");
@@ -128,7 +141,7 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
 /// <summary>The gossip keys of one pool: all agents of the datacenter, or the servers of all datacenters.</summary>
 internal sealed record PoolReply(Dictionary<string, int>? Keys, int NumNodes);
 
-internal sealed record TokenReply(string? AccessorID, string? Description);
+internal sealed record TokenReply(string? AccessorID, string? Description, string? SecretID = null);
 
 /// <summary><c>/v1/agent/self</c>, the part that we read.</summary>
 internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, SelfStats? Stats)

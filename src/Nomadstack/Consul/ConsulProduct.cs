@@ -7,6 +7,7 @@ using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Programs;
 using Nomadstack.Security;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Consul;
 
@@ -82,10 +83,13 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
         return true;
     }
 
-    /// <summary>The leader has entered the management token from its file. What is missing is what the agents say.</summary>
+    /// <summary>
+    /// A bootstrap server that leads has entered the management token from its file, and what is missing is what the agents say. In a cluster that was open, the first token is asked for.
+    /// </summary>
     public async Task<Answer<Done>> CloseAsync(ServerSite site, Endpoint server, CancellationToken cancel)
     {
         var api = new ConsulApi(server, context.Time);
+        if (!site.Bootstrap && !(await api.TokenAsync(ConsulApi.WithLeader, cancel)).IsOk && await InitialiseAsync(site, server, cancel) is { IsOk: false } refused) return refused;
         foreach (var (name, rules) in s_rules)
         {
             if ((await Saying(server, name).TokenAsync(ConsulApi.WithLeader, cancel)).IsOk) continue;
@@ -94,6 +98,24 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
         }
 
         return new Answer<Done>.Ok(default);
+    }
+
+    /// <summary>
+    /// Consul takes the secret that we have chosen since 1.15. An older one makes its own and tells it once. If the agent dies before that is written down, it is made anew: Consul
+    /// allows that to whoever can write into the leader's data folder.
+    /// </summary>
+    private async Task<Answer<Done>> InitialiseAsync(ServerSite site, Endpoint server, CancellationToken cancel)
+    {
+        var anonymous = new ConsulApi(server with { Token = null }, context.Time);
+        var answer = await anonymous.BootstrapAclAsync(Token(SecretNames.Management), ConsulApi.WithLeader, cancel);
+        if (answer.ResetIndex is { } index)
+        {
+            DurableText.Write(Path.Combine(site.DataFolder, "acl-bootstrap-reset"), index);
+            answer = await anonymous.BootstrapAclAsync(Token(SecretNames.Management), ConsulApi.WithLeader, cancel);
+        }
+
+        if (answer.Secret is { } secret) context.Trust.Keep(row, SecretNames.Management, secret);
+        return answer.Answer;
     }
 
     public async Task<Answer<string>> MakeTokenAsync(Endpoint server, string name, CancellationToken cancel)

@@ -108,3 +108,8 @@ internal sealed record KeyringReply(Dictionary<string, int>? Keys, int NumNodes)
 {
     public GossipKeysSeen ToSeen() => new(NumNodes, Keys ?? []);
 }
+
+/// <summary>The answer to the request for the first management token.</summary>
+/// <param name="Secret">The token; null if it was refused.</param>
+/// <param name="ResetIndex">What to write into the leader's <c>acl-bootstrap-reset</c> for another first token; null unless there was one before.</param>
+internal sealed record AclBootstrap(Answer<Done> Answer, string? Secret, string? ResetIndex);

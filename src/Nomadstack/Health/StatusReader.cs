@@ -57,7 +57,7 @@ internal sealed class StatusReader(
         return new(
             1,
             new(context.Node.Name, context.Node.Id, context.Node.Address, Version),
-            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1)) { Security = context.Trust.IsSecure ? SettingNames.Secure : SettingNames.Plain },
+            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1)) { Security = context.Trust.Phase },
             context.Table.Shown.ToDictionary(p => p.Name, p => Engine(p, cluster)),
             [.. facts.Servers.Select(Describe)],
             [.. facts.Nodes.Select(n => Member(n))],

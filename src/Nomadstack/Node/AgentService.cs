@@ -39,6 +39,25 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         return run.Current;
     }
 
+    public Task<Operation> SecureAsync(SecureRequest request, CancellationToken cancel)
+    {
+        if (!request.Undo) parts.Secure.CheckBegin();
+        var run = parts.Operations.Unfinished(SecureOperation.Kind);
+        if (request.Undo)
+        {
+            parts.Secure.Undo();
+            run ??= parts.Operations.Begin(SecureOperation.Kind, new Dictionary<string, string> { ["undo"] = "true" });
+            run.Finish("the cluster stays open");
+        }
+        else if (run is null)
+        {
+            run = parts.Operations.Begin(SecureOperation.Kind);
+            daemon.Follow(life, run);
+        }
+
+        return Task.FromResult(run.Current);
+    }
+
     public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel)
     {
         var wanted = parts.Rotate.Order(request.What, request.Product);

@@ -102,7 +102,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
 
         if (!booted) await BootAsync(life, cancel);
         else KeepServers(life);
-        foreach (var run in parts.Operations.AllUnfinished(DrainOperation.Kind).Concat(parts.Operations.AllUnfinished(RotateOperation.Kind))) Follow(life, run);
+        foreach (var run in new[] { DrainOperation.Kind, RotateOperation.Kind, SecureOperation.Kind }.SelectMany(parts.Operations.AllUnfinished)) Follow(life, run);
         _ = life.Loop("the cluster's history", parts.History.RoundAndWaitAsync);
         _ = life.Loop("the client as the leader sees it", parts.Cure.RoundAsync);
         _ = life.Loop("the node's certificates", parts.Credentials.RoundAndWaitAsync);
@@ -113,13 +113,15 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     /// <summary>Follows an operation beside everything else. An agent that is stopped meanwhile follows on at its next start.</summary>
     public void Follow(Lifetime life, OperationRun run) => _ = run.Current.Kind switch
     {
+        SecureOperation.Kind => life.Begin("the closing of the cluster", ending => parts.Secure.FollowAsync(run, ending)),
         RotateOperation.Kind => life.Begin("the rotation", ending => parts.Rotate.FollowAsync(run, ending)),
         _ => life.Begin($"the drain of {run.Request.GetValueOrDefault("node")}", ending => parts.Drain.FollowAsync(run, ending)),
     };
 
-    /// <summary>One keeper for each product, none of which waits for another.</summary>
+    /// <summary>One keeper for each product, none of which waits for another. A cluster may have been closed while this node was away: then no client starts before its servers are.</summary>
     private void KeepServers(Lifetime life)
     {
+        _ = life.Loop("the closing of this node's agents", parts.Closing.RoundAndWaitAsync);
         foreach (var keeper in parts.Keepers) _ = life.Loop($"the keeper of the {keeper.Title} servers", ending => keeper.RoundAndWaitAsync(parts.Clients.Scheduler.Runs, ending));
     }
 

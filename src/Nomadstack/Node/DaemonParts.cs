@@ -32,5 +32,7 @@ internal sealed record DaemonParts(
     BootstrapOperation Bootstrap,
     DrainOperation Drain,
     RotateOperation Rotate,
+    SecureOperation Secure,
+    ClosingKeeper Closing,
     NodePeers Peers,
     StatusReader Status);

@@ -272,8 +272,3 @@ internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, Htt
         return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
     }
 }
-
-/// <summary>The answer to the request for the first management token.</summary>
-/// <param name="Secret">The token; null if it was refused.</param>
-/// <param name="ResetIndex">What to write into the leader's <c>acl-bootstrap-reset</c> for another first token; null unless there was one before.</param>
-internal sealed record AclBootstrap(Answer<Done> Answer, string? Secret, string? ResetIndex);

@@ -16,10 +16,16 @@ internal static class SettingNames
     /// <summary>What provides Nomad: <see cref="Programs.EngineKind"/>.</summary>
     public const string Engine = "engine";
 
-    /// <summary>How far the cluster is closed to strangers: <see cref="Plain"/> or <see cref="Secure"/>. A cluster of release 0.1.0 has no such setting and is plain.</summary>
+    /// <summary>How far the cluster is closed to strangers. A cluster of release 0.1.0 has no such setting and is plain.</summary>
     public const string SecurityPhase = "security.phase";
 
     public const string Plain = "plain", Secure = "secure";
+
+    /// <summary>On the way from plain to secure: every node gets its certificates. Nothing is closed yet.</summary>
+    public const string Preparing = "preparing";
+
+    /// <summary>On the way from plain to secure: every agent starts again closed, and access control is initialised. There is no way back.</summary>
+    public const string Closing = "closing";
 
     /// <summary>The authorities that a product's agents believe, as PEM. The first one signs.</summary>
     public static string Ca(string product) => "ca." + product;

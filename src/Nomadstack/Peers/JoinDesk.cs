@@ -26,7 +26,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         CheckClock(request.Clock, now);
         if (health.Clocks(membership.Others).Own is { } off) throw new ProblemException(JoinProblems.MembersClockOff(membership.Node.Name, PeerClocks.Words(off)));
         var node = ReadNode(request.Node);
-        if (!request.Signs && document.Settings.Text(SettingNames.SecurityPhase) == SettingNames.Secure) throw new ProblemException(JoinProblems.CannotBeClosed(node.Name));
+        if (!request.Signs && document.Settings.Text(SettingNames.SecurityPhase) is not (null or SettingNames.Plain)) throw new ProblemException(JoinProblems.CannotBeClosed(node.Name));
         var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, AdmittedAt = request.Signs ? now : null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);

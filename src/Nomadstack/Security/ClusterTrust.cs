@@ -13,7 +13,7 @@ namespace Nomadstack.Security;
 /// <param name="Before">Of what they have read; null where nobody wrote that down.</param>
 internal sealed record DueReload(Product Product, DateTimeOffset Since, string Digest, string? Before)
 {
-    /// <summary>Whether tokens are among what is new, and not only certificates.</summary>
+    /// <summary>Whether something in the agents' configurations is new, and not only certificates.</summary>
     public bool HasNewSecrets => Before is null || Before.Split('-')[^1] != Digest.Split('-')[^1];
 }
 
@@ -40,21 +40,38 @@ internal sealed class ClusterTrust
     public SecretStore Secrets => _secrets;
 
     /// <summary>Whether the cluster was made closed or open on purpose. An undecided one is of release 0.1.0, or not yet made, and open.</summary>
-    public bool IsDecided => Phase is not null;
+    public bool IsDecided => Setting is not null;
 
-    public bool IsSecure => Phase == SettingNames.Secure;
+    public bool IsSecure => Phase is SettingNames.Secure or SettingNames.Closing;
+
+    /// <summary>One of the phases in <see cref="SettingNames"/>.</summary>
+    public string Phase => Setting ?? SettingNames.Plain;
+
+    /// <summary>Nodes get their certificates, before the cluster is closed or while it is.</summary>
+    private bool HasCertificates => IsSecure || Phase == SettingNames.Preparing;
 
     /// <summary>Makes everything that a closed cluster needs, and then says that it is closed. Repeatable: what an interrupted run made is used.</summary>
     /// <exception cref="ProblemException"><c>secrets/*</c>, <c>settings/*</c>, <c>storage/unwritable</c>.</exception>
     public void Mint(bool secure)
     {
         if (IsDecided) return;
-        if (secure)
-        {
-            foreach (var product in Closed) Mint(product);
-        }
+        if (secure) MintAll();
+        Enter(secure ? SettingNames.Secure : SettingNames.Plain);
+    }
 
-        _membership.Set(SettingNames.SecurityPhase, secure ? SettingNames.Secure : SettingNames.Plain);
+    /// <summary>Makes everything that a closed cluster needs, and makes every node get its certificates. The agents stay open.</summary>
+    /// <exception cref="ProblemException"><c>secrets/*</c>, <c>settings/*</c>, <c>storage/unwritable</c>.</exception>
+    public void Prepare()
+    {
+        MintAll();
+        Enter(SettingNames.Preparing);
+    }
+
+    public void Enter(string phase) => _membership.Set(SettingNames.SecurityPhase, phase);
+
+    private void MintAll()
+    {
+        foreach (var product in Closed) Mint(product);
     }
 
     /// <summary>Whether a product's agents are closed.</summary>
@@ -87,7 +104,7 @@ internal sealed class ClusterTrust
     /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node may have older files or tokens, and since when there are newer ones.</summary>
     public IReadOnlyList<DueReload> Renew()
     {
-        if (!IsSecure) return [];
+        if (!HasCertificates) return [];
         lock (_gate)
         {
             return [.. from product in Closed
@@ -102,9 +119,19 @@ internal sealed class ClusterTrust
     /// <summary>All agents of the product on this node have read what was due.</summary>
     public void Reloaded(DueReload due) => CredentialFiles.Reloaded(_membership.Paths, due.Product, due.Digest);
 
-    /// <summary>By product, the digest of what this node's agents have read.</summary>
-    public IReadOnlyDictionary<string, string>? Read => !IsSecure ? null : Closed
-        .Select(p => (p.Name, Digest: CredentialFiles.Read(_membership.Paths, p))).Where(p => p.Digest is not null).ToDictionary(p => p.Name, p => p.Digest!);
+    /// <summary>By product, the digest of what this node's agents have read, and the phase for which they were started. Null in an open cluster.</summary>
+    public IReadOnlyDictionary<string, string>? Read => !HasCertificates ? null : Closed
+        .Select(p => (p.Name, Text: CredentialFiles.Read(_membership.Paths, p))).Append((Name: AgentsPhaseKey, Text: AgentsPhase)).Where(p => p.Text is not null).ToDictionary(p => p.Name, p => p.Text!);
+
+    /// <summary>The name of <see cref="AgentsPhase"/> in <see cref="NodeEntry.Trust"/>. No product has it.</summary>
+    public const string AgentsPhaseKey = "phase";
+
+    /// <summary>How far this node's agents have followed the cluster's phase, durable: one of the phases; null where nobody wrote it down.</summary>
+    public string? AgentsPhase
+    {
+        get => PkiFiles.Read(Path.Combine(_membership.Paths.Pki, "agents-phase"));
+        set => PkiFiles.Write(Path.Combine(_membership.Paths.Pki, "agents-phase"), value!);
+    }
 
     /// <summary>
     /// Names all that an agent of the product reads from files: authorities, the round of certificates, tokens, gossip key. The same on every node that knows the same settings and secrets.
@@ -112,9 +139,12 @@ internal sealed class ClusterTrust
     public string Digest(Product product)
     {
         // The versions of secrets say which they are and nothing of their content.
-        var secrets = product.Security!.Tokens.Prepend(SecretNames.Management).Select(t => SecretNames.Token(product.Name, t)).Append(SecretNames.Gossip(product.Name));
-        return Hash(Authorities(product), Round(product).ToString(CultureInfo.InvariantCulture)) + "-" + Hash([.. secrets.Select(s => _secrets.Version(s).ToString(CultureInfo.InvariantCulture))]);
+        var inFiles = product.Security!.Tokens.Select(t => SecretNames.Token(product.Name, t)).Append(SecretNames.Gossip(product.Name));
+        var management = SecretNames.Token(product.Name, SecretNames.Management);
+        return string.Join('-', Hash(Authorities(product), Round(product).ToString(CultureInfo.InvariantCulture)), Hash(Version(management)), Hash([.. inFiles.Select(Version)]));
     }
+
+    private string Version(string secret) => _secrets.Version(secret).ToString(CultureInfo.InvariantCulture);
 
     private static string Hash(params IReadOnlyList<string?> parts) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', parts))).AsSpan(0, 8));
 
@@ -177,7 +207,7 @@ internal sealed class ClusterTrust
     /// <summary>The products of this cluster that have something to close.</summary>
     private IEnumerable<Product> Closed => _table.Stack.Where(p => p.Security is not null && (p.Schedules || _membership.Settings?.Products.Contains(p.Name) == true));
 
-    private string? Phase => _membership.Settings?.Text(SettingNames.SecurityPhase);
+    private string? Setting => _membership.Settings?.Text(SettingNames.SecurityPhase);
 
     private string? Authorities(Product product) => _membership.Settings?.Text(SettingNames.Ca(product.Name));
 

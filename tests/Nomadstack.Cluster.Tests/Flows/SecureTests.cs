@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Authentication;
 using Nomadstack.Cluster.Tests.Machines;
 using Nomadstack.Cluster.Tests.Stack;
 using Shouldly;
@@ -24,7 +21,7 @@ public sealed class SecureTests(ITestOutputHelper output) : Scenario(output)
         // The task that writes to Nomad is a tool like any other: it is let in with a folder that an operator made for it.
         foreach (var node in cluster.Nodes) await cluster.MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
         await cluster.RunWorkloadAsync();
-        foreach (var node in cluster.Nodes) await ClosedAsync(node, cluster.Products > 1);
+        foreach (var node in cluster.Nodes) await Stranger.GetsNothingAsync(node, cluster.Products > 1);
         await CredentialsLetInAsync(cluster, engine);
 
         await Task.WhenAll(cluster.Nodes.Select(node => node.PowerOffAsync()));
@@ -33,54 +30,7 @@ public sealed class SecureTests(ITestOutputHelper output) : Scenario(output)
         await Eventually.NothingIsMissingAsync("the workload runs", TimeSpan.FromSeconds(120), () =>
             Task.FromResult(Workload.RunningSinceBoot(cluster.Nodes) is var running and < Workload.Tasks ? $"{Workload.Tasks - running} tasks" : null), cluster.Logs);
         await cluster.HealthyAsync(3, TimeSpan.FromSeconds(60));
-        foreach (var node in cluster.Nodes) await ClosedAsync(node, cluster.Products > 1);
-    }
-
-    /// <summary>A neighbour without a certificate gets no answer from any port that speaks HTTP, and a token alone opens nothing.</summary>
-    private static async Task ClosedAsync(LabNode node, bool consul)
-    {
-        int[] ports = consul ? [NomadApi.ClientPort, NomadApi.ServerPort, NomadApi.ConsulClientPort, NomadApi.ConsulServerPort] : [NomadApi.ClientPort, NomadApi.ServerPort];
-        foreach (var port in ports)
-        {
-            (await AnswerAsync(node.Address, port)).ShouldBeNull($"{node.Name}:{port}");
-            await PlainIsRefusedAsync(node.Address, port);
-        }
-    }
-
-    /// <summary>What comes back for a request over TLS without a certificate; null when nothing does.</summary>
-    private static async Task<string?> AnswerAsync(string address, int port)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        using var socket = new TcpClient();
-        try
-        {
-            await socket.ConnectAsync(address, port, limit.Token);
-            // A stranger believes everybody.
-            await using var tls = new SslStream(socket.GetStream(), false, (_, _, _, errors) => errors != SslPolicyErrors.RemoteCertificateNotAvailable);
-            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = address }, limit.Token);
-            await tls.WriteAsync("GET /v1/status/leader HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"u8.ToArray(), limit.Token);
-            using var reader = new StreamReader(tls);
-            var answer = await reader.ReadToEndAsync(limit.Token);
-            return answer.Length > 0 ? answer : null;
-        }
-        catch (Exception e) when (e is IOException or AuthenticationException or SocketException)
-        {
-            return null;
-        }
-    }
-
-    private static async Task PlainIsRefusedAsync(string address, int port)
-    {
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
-        try
-        {
-            using var answer = await http.GetAsync($"http://{address}:{port}/v1/agent/self");
-            ((int)answer.StatusCode).ShouldBe(400);
-        }
-        catch (HttpRequestException)
-        {
-            // Closed before its answer could be read.
-        }
+        foreach (var node in cluster.Nodes) await Stranger.GetsNothingAsync(node, cluster.Products > 1);
     }
 
     /// <summary>The folder that an operator makes for a colleague works with a plain HTTP tool, and what its role does not allow is refused.</summary>

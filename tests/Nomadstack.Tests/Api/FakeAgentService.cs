@@ -92,6 +92,8 @@ internal sealed class FakeAgentService : IAgentService
 
     public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) => Task.FromResult(new CredentialsMade(new Dictionary<string, string> { ["env"] = $"# {request.Name} {request.Role}\n", ["nomad-key.pem"] = "a key" }, DateTimeOffset.UnixEpoch.AddYears(60)));
 
+    public Task<Operation> SecureAsync(SecureRequest request, CancellationToken cancel) => Task.FromResult(new Operation { Id = "secure-1", Kind = "secure", State = Nomadstack.Api.Operation.Finished, Reason = request.Undo ? "the cluster stays open" : "", StartedAt = DateTimeOffset.UnixEpoch, StepStartedAt = DateTimeOffset.UnixEpoch, EndedAt = DateTimeOffset.UnixEpoch });
+
     public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel) => Task.FromResult(new Operation { Id = "rotate-1", Kind = "rotate", State = Nomadstack.Api.Operation.Finished, StartedAt = DateTimeOffset.UnixEpoch, StepStartedAt = DateTimeOffset.UnixEpoch, EndedAt = DateTimeOffset.UnixEpoch });
 
     public RotatePlan PlanRotation(RotateRequest request) => new([$"Nomad: {request.What}"], ["n3"], ["tasks run on"]);
