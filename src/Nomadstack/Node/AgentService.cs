@@ -60,8 +60,15 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
 
     public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel)
     {
-        var wanted = parts.Rotate.Order(request.What, request.Product);
-        var run = parts.Operations.Begin(RotateOperation.Kind, wanted);
+        var wanted = parts.Rotate.Items(request.What, request.Product);
+        if (parts.Operations.Unfinished(RotateOperation.Kind) is { } running)
+        {
+            // The same is followed; another one would replace what this one is replacing.
+            return running.Request.GetValueOrDefault(RotateOperation.ItemsKey) == wanted ? Task.FromResult(running.Current) : throw new ProblemException(RotateProblems.UnderWay(running.Current.Id));
+        }
+
+        parts.Rotate.Order(request.What, request.Product);
+        var run = parts.Operations.Begin(RotateOperation.Kind, new Dictionary<string, string> { [RotateOperation.ItemsKey] = wanted });
         daemon.Follow(life, run);
         return Task.FromResult(run.Current);
     }

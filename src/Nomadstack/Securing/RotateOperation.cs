@@ -16,7 +16,7 @@ namespace Nomadstack.Securing;
 /// <param name="isReachable">Whether this node reaches the agent of another node, by node id.</param>
 internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<string, IProduct> products, Func<string, bool> isReachable)
 {
-    public const string Kind = "rotate";
+    public const string Kind = "rotate", ItemsKey = "items";
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(15);
 
@@ -24,13 +24,14 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
     /// <param name="what">One of <see cref="RotationKinds"/>, or <c>all</c>.</param>
     /// <param name="product">The name of a product; null for all.</param>
     /// <exception cref="ProblemException"><c>rotate/*</c>, <c>settings/*</c>.</exception>
-    /// <returns>The request that <see cref="FollowAsync"/> reads.</returns>
-    public IReadOnlyDictionary<string, string> Order(string what, string? product)
+    public void Order(string what, string? product)
     {
-        var items = Plan(what, product);
-        foreach (var item in items.Where(i => !IsUnderWay(i))) context.Membership.Set(SettingNames.Rotation(item.What, item.Product.Name), Wanted(item) + 1);
-        return new Dictionary<string, string> { ["items"] = string.Join(' ', items.Select(i => $"{i.What}/{i.Product.Name}")) };
+        foreach (var item in Plan(what, product).Where(i => !IsUnderWay(i))) context.Membership.Set(SettingNames.Rotation(item.What, item.Product.Name), Wanted(item) + 1);
     }
+
+    /// <summary>What is replaced, as <see cref="FollowAsync"/> reads it in the request under <see cref="ItemsKey"/>.</summary>
+    /// <exception cref="ProblemException"><c>rotate/*</c>.</exception>
+    public string Items(string what, string? product) => string.Join(' ', Plan(what, product).Select(i => $"{i.What}/{i.Product.Name}"));
 
     /// <summary>What is replaced, in that order. A product's agents get new tokens before what they say could be read with an old certificate.</summary>
     /// <exception cref="ProblemException"><c>rotate/*</c>.</exception>
@@ -52,7 +53,7 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
     /// <summary>Follows an ordered rotation to its end, also where another agent began to.</summary>
     public Task FollowAsync(OperationRun run, CancellationToken cancel)
     {
-        List<RotationItem> items = [.. from item in run.Request.GetValueOrDefault("items", "").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        List<RotationItem> items = [.. from item in run.Request.GetValueOrDefault(ItemsKey, "").Split(' ', StringSplitOptions.RemoveEmptyEntries)
             let parts = item.Split('/')
             select new RotationItem(parts[0], context.Table[parts[1]])];
         return new Following(this, items).RunAsync(run, cancel);

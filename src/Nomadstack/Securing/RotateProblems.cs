@@ -25,6 +25,12 @@ internal static class RotateProblems
         $"It has {string.Join(", ", known)}.",
         "Use one of these names with --product.");
 
+    public static Problem UnderWay(string operation) => new(
+        "rotate/under-way",
+        "Another rotation is under way on this node.",
+        $"Operation {operation} is not done yet.",
+        "`nomadstack status` shows what it waits for. Run the command again when it is done.");
+
     public static Problem NotHere() => new(
         "rotate/not-here",
         "This node cannot rotate anything.",

@@ -18,6 +18,7 @@ public sealed class ClosingTests(ITestOutputHelper output) : Scenario(output)
     [InlineData(Nomad)]
     public async Task ItsTasksRunOnNoWriteIsLostAndItComesBackClosedAfterAPowerCut(string engine)
     {
+        if (engine == Nomad) OnlyInLongRuns();
         await using var cluster = await MachinesWithAsync(engine, 3);
         await cluster.StartAllAsync();
         await Invariants.HoldAsync(cluster, 3);

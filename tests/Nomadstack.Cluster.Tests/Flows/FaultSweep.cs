@@ -18,15 +18,15 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
     /// <summary>Clusters swept side by side, for a sweep by itself: a bootstrap mostly waits.</summary>
     private static readonly int s_atOnce = Number("NOMADSTACK_FAULT_CLUSTERS", 1);
 
-    /// <summary>Every day more on the engine that takes less of it.</summary>
-    private static int Points(string engine) => Number("NOMADSTACK_FAULT_POINTS", engine == Embedded ? 2 : 1);
+    private static readonly int s_points = Number("NOMADSTACK_FAULT_POINTS", 1);
 
     /// <param name="engine">What the nodes run on.</param>
     /// <param name="flow">Runs to its end, whatever the fault does to the agent meanwhile.</param>
-    private protected async Task SweepAsync(string engine, int nodes, Func<TestCluster, string, Task<Revival>> flow)
+    /// <param name="secure">Whether the cluster is made closed.</param>
+    private protected async Task SweepAsync(string engine, int nodes, Func<TestCluster, string, Task<Revival>> flow, bool secure = false)
     {
         IReadOnlyList<string> points;
-        await using (var undisturbed = await MachinesWithAsync(engine, nodes))
+        await using (var undisturbed = await MachinesWithAsync(engine, nodes, secure))
         {
             var traced = await flow(undisturbed, Trace);
             points = [.. (await File.ReadAllLinesAsync(Path.Combine(traced.Agent.Node.Srv, "points"))).Distinct()];
@@ -34,12 +34,12 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
 
         points.ShouldNotBeEmpty("the flow has fault points");
         var dice = Dice();
-        var lot = points.OrderBy(_ => dice.Next()).Take(Points(engine)).ToList();
+        var lot = points.OrderBy(_ => dice.Next()).Take(s_points).ToList();
         Say($"{engine}: {lot.Count} of {points.Count} points: {string.Join(", ", points)}");
         var (missed, bad) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
         await Parallel.ForEachAsync(lot, new ParallelOptions { MaxDegreeOfParallelism = s_atOnce }, async (point, _) =>
         {
-            await using var cluster = await MachinesWithAsync(engine, nodes);
+            await using var cluster = await MachinesWithAsync(engine, nodes, secure);
             try
             {
                 var revival = await flow(cluster, point);
@@ -55,6 +55,13 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
         Say($"{lot.Count - missed.Count} of {lot.Count} killed the agent, and all ended well; not met: {string.Join(", ", missed)}");
         // What a flow waits for decides which way it takes, so a point may be passed by; a sweep that meets few is no sweep.
         missed.Count.ShouldBeLessThanOrEqualTo(lot.Count / 2, "most points are met");
+    }
+
+    /// <summary>The same, every day on one engine alone.</summary>
+    private protected async Task SweepOnOneAsync(string engine, int nodes, Func<TestCluster, string, Task<Revival>> flow)
+    {
+        await NotTwiceEveryDayAsync(engine);
+        await SweepAsync(engine, nodes, flow);
     }
 
     /// <summary>Repeats a command until it succeeds, as an operator does whose agent died under it.</summary>

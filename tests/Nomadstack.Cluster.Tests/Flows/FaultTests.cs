@@ -13,7 +13,7 @@ public sealed class BootstrapFaultTests(ITestOutputHelper output) : FaultSweep(o
     [SkippableTheory]
     [InlineData(Embedded)]
     [InlineData(Nomad)]
-    public Task BootstrapSurvivesTheAgentsDeathAnywhere(string engine) => SweepAsync(engine, 1, async (cluster, fault) =>
+    public Task BootstrapSurvivesTheAgentsDeathAnywhere(string engine) => SweepOnOneAsync(engine, 1, async (cluster, fault) =>
     {
         var node = cluster.Nodes[0];
         var revival = new Revival(cluster, cluster.StartAgent(node, fault));
@@ -28,7 +28,7 @@ public sealed class JoinFaultTests(ITestOutputHelper output) : FaultSweep(output
     [SkippableTheory]
     [InlineData(Embedded)]
     [InlineData(Nomad)]
-    public Task JoinSurvivesTheAgentsDeathAnywhere(string engine) => SweepAsync(engine, 2, async (cluster, fault) =>
+    public Task JoinSurvivesTheAgentsDeathAnywhere(string engine) => SweepOnOneAsync(engine, 2, async (cluster, fault) =>
     {
         cluster.StartAgent(cluster.Nodes[0]);
         await cluster.BootstrapAsync(cluster.Nodes[0]);
@@ -46,7 +46,7 @@ public sealed class HandOverFaultTests(ITestOutputHelper output) : FaultSweep(ou
     [SkippableTheory]
     [InlineData(Embedded)]
     [InlineData(Nomad)]
-    public Task HandOverSurvivesTheDeathOfTheOldServersAgentAnywhere(string engine) => SweepAsync(engine, 2, async (cluster, fault) =>
+    public Task HandOverSurvivesTheDeathOfTheOldServersAgentAnywhere(string engine) => SweepOnOneAsync(engine, 2, async (cluster, fault) =>
     {
         await cluster.StartAllAsync();
         var (old, other) = (cluster.Nodes[0], cluster.Nodes[1]);
@@ -61,4 +61,53 @@ public sealed class HandOverFaultTests(ITestOutputHelper output) : FaultSweep(ou
         (await Evidence.CollectAsync(cluster)).NomadPeers.ShouldHaveSingleItem().Leader.ShouldBeTrue();
         return revival;
     });
+}
+
+public sealed class RotateFaultTests(ITestOutputHelper output) : FaultSweep(output)
+{
+    [SkippableTheory]
+    [InlineData(Embedded)]
+    [InlineData(Nomad)]
+    public Task RotationSurvivesTheDeathOfTheAgentThatLeadsItAnywhere(string engine)
+    {
+        if (engine == Nomad) OnlyInLongRuns();
+        return SweepAsync(engine, 2, async (cluster, fault) =>
+        {
+            await cluster.StartAllAsync();
+            var before = await Invariants.HoldAsync(cluster, 1);
+            var node = cluster.Nodes[0];
+            await cluster.KillAgentAsync(node);
+            var revival = new Revival(cluster, cluster.StartAgent(node, fault));
+            await cluster.AgentAnswersAsync(node);
+            await InTheEndAsync(cluster, node, "rotate", "all");
+            await cluster.HealthyAsync(1, TimeSpan.FromMinutes(1));
+            Invariants.SameAllocations(before, await Invariants.HoldAsync(cluster, 1));
+            return revival;
+        }, secure: true);
+    }
+}
+
+public sealed class ClosingFaultTests(ITestOutputHelper output) : FaultSweep(output)
+{
+    [SkippableTheory]
+    [InlineData(Embedded)]
+    [InlineData(Nomad)]
+    public Task ClosingSurvivesTheDeathOfTheAgentThatLeadsItAnywhere(string engine)
+    {
+        if (engine == Nomad) OnlyInLongRuns();
+        return SweepAsync(engine, 2, async (cluster, fault) =>
+        {
+            await cluster.StartAllAsync();
+            var before = await Invariants.HoldAsync(cluster, 1);
+            var node = cluster.Nodes[0];
+            await cluster.KillAgentAsync(node);
+            var revival = new Revival(cluster, cluster.StartAgent(node, fault));
+            await cluster.AgentAnswersAsync(node);
+            await InTheEndAsync(cluster, node, "secure");
+            await cluster.HealthyAsync(1, TimeSpan.FromMinutes(1));
+            Invariants.SameAllocations(before, await Invariants.HoldAsync(cluster, 1));
+            foreach (var each in cluster.Nodes) await Stranger.GetsNothingAsync(each, cluster.Products > 1);
+            return revival;
+        });
+    }
 }

@@ -18,6 +18,7 @@ public sealed class RotateTests(ITestOutputHelper output) : Scenario(output)
     [InlineData(Nomad)]
     public async Task EverythingIsReplacedUnderLoadAndANodeThatWasAwayReturns(string engine)
     {
+        if (engine == Nomad) OnlyInLongRuns();
         await using var cluster = await MachinesWithAsync(engine, 3, secure: true);
         await cluster.StartAllAsync();
         var before = await Invariants.HoldAsync(cluster, 3);
@@ -38,7 +39,7 @@ public sealed class RotateTests(ITestOutputHelper output) : Scenario(output)
         await cluster.PowerOnAsync(away);
         await cluster.HealthyAsync(3, TimeSpan.FromSeconds(120));
         var after = await Invariants.HoldAsync(cluster, 3);
-        after.NodeIds.Order().ShouldBe(before.NodeIds.Order());
+        after.NodeIds.ShouldBe(before.NodeIds, ignoreOrder: true);
         after.Servers.Select(s => $"{s.Product} on {s.Node}").Order().ShouldBe(before.Servers.Select(s => $"{s.Product} on {s.Node}").Order());
     }
 

@@ -36,6 +36,16 @@ public abstract class Scenario(ITestOutputHelper output)
         return await TestCluster.CreateAsync(nodes, consul: false, engine, secure);
     }
 
+    /// <summary>Whether everything is run, however long it takes: before an issue is resolved, not at every change.</summary>
+    private static bool IsLong => Environment.GetEnvironmentVariable("NOMADSTACK_TEST_LONG") == "1";
+
+    /// <summary>Skips what has a shorter sister on the embedded engine.</summary>
+    private protected static void OnlyInLongRuns() => Skip.IfNot(IsLong, "takes minutes on HashiCorp's engine, and runs on the embedded one every day: NOMADSTACK_TEST_LONG=1 runs it here as well");
+
+    /// <summary>Skips the embedded engine where HashiCorp's, the reference, runs the same flow.</summary>
+    private protected static async Task NotTwiceEveryDayAsync(string engine) =>
+        Skip.If(engine == Embedded && !IsLong && (await RealEngines.FindAsync()).Nomad is not null, "HashiCorp's engine runs the same flow here: NOMADSTACK_TEST_LONG=1 runs both");
+
     private protected static async Task NeedsAsync(bool consul = true)
     {
         Skip.If(await Lab.WhyNotAsync() is { } noLab, await Lab.WhyNotAsync());

@@ -8,7 +8,6 @@ using Xunit.Abstractions;
 namespace Nomadstack.Cluster.Tests.Flows;
 
 /// <summary>A cluster that nobody asked to be open.</summary>
-[Collection(Timed.Name)]
 public sealed class SecureTests(ITestOutputHelper output) : Scenario(output)
 {
     [SkippableTheory]

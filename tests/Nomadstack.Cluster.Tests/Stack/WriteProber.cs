@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Nomadstack.Cluster.Tests.Machines;
 
 namespace Nomadstack.Cluster.Tests.Stack;
 
@@ -40,7 +41,9 @@ internal sealed class WriteProber : IAsyncDisposable
         await _stop.CancelAsync();
         await _work;
         Gap(_clock.Elapsed);
-        var (value, index) = await ReadAsync() ?? throw new InvalidOperationException("The probe's job is gone.");
+        (long Value, long Index)? read = null;
+        await Eventually.TrueAsync("the last write can be read", TimeSpan.FromSeconds(30), async () => (read = await ReadAsync()) is not null, () => string.Join('\n', _trouble.TakeLast(10)));
+        var (value, index) = read!.Value;
         if (value < _acknowledged) await AccountForAsync(value, index);
         return new(Acknowledged, LongestGap, _acknowledged, value, index >= _index && !IndexWentBack, _trouble);
     }
