@@ -85,6 +85,7 @@ internal static class CommandLine
             new Command("dev", "Cut and restore the power of the nodes of `up --dev-nodes`") { new KillCommand(here, global), new PowerCutCommand(here, global), new PowerOnCommand(here, global) },
             .. ProgramCommand.All(here, global),
             new EnvCommand(here, global),
+            new UiCommand(here, global),
             new DoctorCommand(here, global),
             new FetchCommand(here, global),
             new BundleCommand(here, global),
