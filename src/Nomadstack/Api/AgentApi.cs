@@ -52,6 +52,13 @@ internal static class AgentApi
         v1.MapPost("/credentials", Answer(json.CredentialsMade, async http =>
             await agent.MakeCredentialsAsync(await ReadAsync(http, json.CredentialsRequest, new("", "")), http.RequestAborted)));
 
+        v1.MapGet("/metrics", http => Guarded(http, async () =>
+        {
+            var text = MetricsText.Of(await agent.StatusAsync(http.RequestAborted));
+            http.Response.ContentType = MetricsText.ContentType;
+            await http.Response.WriteAsync(text, http.RequestAborted);
+        }));
+
         v1.MapGet("/endpoints", Answer(json.Endpoints, _ => Task.FromResult(agent.Endpoints())));
 
         // Not RequestAborted: the stop goes on even if its caller has gone.

@@ -87,6 +87,7 @@ internal static class CommandLine
             new EnvCommand(here, global),
             new UiCommand(here, global),
             new DoctorCommand(here, global),
+            new MetricsCommand(here, global),
             new FetchCommand(here, global),
             new BundleCommand(here, global),
             new CompletionCommand(here),
