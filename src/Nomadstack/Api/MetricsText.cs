@@ -11,6 +11,9 @@ internal static class MetricsText
 
     private const string Job = "job";
 
+    /// <summary>Those an agent can be in: a series that is zero can be watched, one that is not there cannot.</summary>
+    private static readonly string[] s_agents = ["reachable", "unreachable", MemberStatus.JoiningAgent];
+
     public static string Of(StatusDocument status)
     {
         var text = new StringBuilder();
@@ -18,8 +21,9 @@ internal static class MetricsText
         if (status.Cluster.State == "none") return text.ToString();
         Gauge("cluster_healthy", "Whether the cluster is healthy, as this node sees it.", [([], status.Cluster.State == "healthy" ? 1 : 0)]);
         Gauge("servers_desired", "How many servers the job of the scheduler asks for.", [([], status.Cluster.DesiredServers)]);
-        Gauge("servers_healthy", "Servers placed by their job that are healthy voters.", status.Servers.GroupBy(s => s.Role).Select(g => (Labels(("product", g.Key)), (long)g.Count(s => s is { ManagedBy: Job, Voter: true, Healthy: true }))));
-        Gauge("members", "Nodes of the cluster, by the state of their agent.", status.Nodes.GroupBy(n => n.Agent).Select(g => (Labels(("agent", g.Key)), (long)g.Count())));
+        Gauge("servers_healthy", "Servers placed by their job that are healthy voters.", status.Engine.Where(e => e.Value.Kind != EngineVersion.None)
+            .Select(e => (Labels(("product", e.Key)), (long)status.Servers.Count(s => s is { ManagedBy: Job, Voter: true, Healthy: true } && s.Role == e.Key))));
+        Gauge("members", "Nodes of the cluster, by the state of their agent.", s_agents.Select(a => (Labels(("agent", a)), (long)status.Nodes.Count(n => n.Agent == a))));
         Gauge("certificate_expiration_timestamp_seconds", "When a certificate ends, in seconds since 1970.", status.Cluster.Certificates.Where(c => c.Ends is not null).Select(c => (Labels(c, status.Node.Name), c.Ends!.Value.ToUnixTimeSeconds())));
         return text.ToString();
 

@@ -61,7 +61,7 @@ internal sealed record Surroundings
     public Func<Uri, CancellationToken, Task<bool>> Listens { get; init; } = Output.Listening.AtAsync;
 
     /// <summary>Opens an address in the user's browser. Returns why not, or null.</summary>
-    public Func<string, string?> Browse { get; init; } = Browser.Open;
+    public Func<string, string?> Browse { get; init; } = address => Browser.Open(address, Environment.GetEnvironmentVariable("PATH") ?? "");
 
     /// <summary>Becomes another program; returns only in tests.</summary>
     public required Func<ProgramImage, int> Become { get; init; }

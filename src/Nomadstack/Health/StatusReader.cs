@@ -61,7 +61,7 @@ internal sealed class StatusReader(
             new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1)) 
             {
                 Security = context.Trust.IsSecure ? SettingNames.Secure : SettingNames.Plain,
-                Certificates = NodeCertificates.Read(context.Paths, context.Table, context.Time.GetUtcNow()).All,
+                Certificates = NodeCertificates.Ends(context.Paths, context.Table, context.Time.GetUtcNow()),
             },
             context.Table.Shown.ToDictionary(p => p.Name, p => Engine(p, cluster)),
             [.. facts.Servers.Select(Describe)],

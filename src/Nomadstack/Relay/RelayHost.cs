@@ -41,9 +41,9 @@ internal sealed class RelayHost : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // What a product accepts is for the product to say, and how fast for the disk it is read from.
+            // What a product accepts is for the product to say, and how fast for the disk it is read from. A page in the background may stop to read its log.
             kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinRequestBodyDataRate = kestrel.Limits.MinResponseDataRate = null;
             kestrel.Listen(IPAddress.Loopback, port, Listen);
         });
         _app = builder.Build();

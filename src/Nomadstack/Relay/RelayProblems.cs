@@ -26,7 +26,7 @@ internal static class RelayProblems
 
     public static Problem OtherHost(string host, int port) => new(
         "ui/other-host",
-        $"This page is not called {(host.Length > 0 ? host : "by no name")}.",
+        host.Length > 0 ? $"This page is not called {host}." : "This request names no host.",
         $"It answers as 127.0.0.1:{port} and localhost:{port} alone, so that no web page can reach it under a name of its own.",
         $"Open it as http://127.0.0.1:{port}. A tunnel needs the same port at both ends: ssh -L {port}:127.0.0.1:{port}");
 

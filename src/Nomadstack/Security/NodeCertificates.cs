@@ -18,6 +18,7 @@ internal sealed record NodeCertificates(IReadOnlyList<CertificateStatus> All, IR
     /// <param name="MoreKeys">Others that only their owner may read.</param>
     private sealed record Files(string Product, string Authorities, string Certificate, string Key, params string[] MoreKeys);
 
+    /// <summary>All of it.</summary>
     public static NodeCertificates Read(NodePaths paths, ProductTable table, DateTimeOffset now)
     {
         List<CertificateStatus> all = [];
@@ -32,30 +33,42 @@ internal sealed record NodeCertificates(IReadOnlyList<CertificateStatus> All, IR
             return new([], [CertificateProblems.Unreadable(paths.Pki, e.Message)]);
         }
 
-        Files[] known =
-        [
-            new(CertificateStatus.OurAgents, PkiFiles.CaCertificate(paths), PkiFiles.NodeCertificate(paths), PkiFiles.NodeKey(paths), PkiFiles.CaKey(paths)),
-            .. table.Stack.Where(p => p.Security is not null).Select(p => Path.Combine(paths.Pki, p.Name) is var folder ? new Files(p.Name, Path.Combine(folder, "ca.pem"), Path.Combine(folder, "node.pem"), Path.Combine(folder, "node-key.pem")) : null!),
-        ];
-        // Before a cluster, and in an open one, there are none.
-        foreach (var files in known.Where(f => File.Exists(f.Authorities) || File.Exists(f.Certificate))) Read(files, now, all, faults);
+        foreach (var files in Known(paths, table))
+        {
+            var (authorities, certificate) = Load(files, faults);
+            all.AddRange(Statuses(files, authorities, certificate, now));
+            if (certificate is not null && authorities.Count > 0 && !authorities.Any(ca => Signed(ca, certificate))) faults.Add(CertificateProblems.OtherAuthority(files.Certificate, files.Authorities));
+            var pin = Try(files.Key, Pin, faults);
+            if (certificate is not null && pin is not null && pin != Certificates.Pin(certificate)) faults.Add(CertificateProblems.OtherKey(files.Certificate, files.Key));
+            foreach (var key in files.MoreKeys.Prepend(files.Key).Where(File.Exists))
+            {
+                if (File.GetUnixFileMode(key) is var mode && (mode & Others) != 0) faults.Add(CertificateProblems.OpenKey(key, mode));
+            }
+        }
+
         return new(all, faults);
     }
 
-    private static void Read(Files files, DateTimeOffset now, List<CertificateStatus> all, List<Problem> faults)
+    /// <summary>Only how they stand, without opening a key: cheap enough for every look at the status.</summary>
+    public static IReadOnlyList<CertificateStatus> Ends(NodePaths paths, ProductTable table, DateTimeOffset now) =>
+        [.. Known(paths, table).SelectMany(files => Load(files, []) is var (authorities, certificate) ? Statuses(files, authorities, certificate, now) : [])];
+
+    /// <summary>Those that are there. Before a cluster, and in an open one for the products, there are none.</summary>
+    private static IEnumerable<Files> Known(NodePaths paths, ProductTable table)
     {
-        var authorities = Try(files.Authorities, Parse, faults) ?? [];
-        var certificate = Try(files.Certificate, pem => X509Certificate2.CreateFromPem(pem), faults);
+        var products = table.Stack.Where(p => p.Security is not null).Select(p => (p.Name, Folder: Path.Combine(paths.Pki, p.Name)));
+        return products.Select(p => new Files(p.Name, Path.Combine(p.Folder, "ca.pem"), Path.Combine(p.Folder, "node.pem"), Path.Combine(p.Folder, "node-key.pem")))
+            .Prepend(new(CertificateStatus.OurAgents, PkiFiles.CaCertificate(paths), PkiFiles.NodeCertificate(paths), PkiFiles.NodeKey(paths), PkiFiles.CaKey(paths)))
+            .Where(f => File.Exists(f.Authorities) || File.Exists(f.Certificate));
+    }
+
+    private static (X509Certificate2Collection Authorities, X509Certificate2? Certificate) Load(Files files, List<Problem> faults) =>
+        (Try(files.Authorities, Parse, faults) ?? [], Try(files.Certificate, pem => X509Certificate2.CreateFromPem(pem), faults));
+
+    private static CertificateStatus[] Statuses(Files files, X509Certificate2Collection authorities, X509Certificate2? certificate, DateTimeOffset now)
+    {
         var signs = authorities.FirstOrDefault();
-        all.Add(Status(files.Product, CertificateStatus.Authority, signs, null, now));
-        all.Add(Status(files.Product, CertificateStatus.Node, certificate, signs is null ? null : End(signs), now));
-        if (certificate is not null && authorities.Count > 0 && !authorities.Any(ca => Signed(ca, certificate))) faults.Add(CertificateProblems.OtherAuthority(files.Certificate, files.Authorities));
-        var pin = Try(files.Key, pem => Pin(pem), faults);
-        if (certificate is not null && pin is not null && pin != Certificates.Pin(certificate)) faults.Add(CertificateProblems.OtherKey(files.Certificate, files.Key));
-        foreach (var key in files.MoreKeys.Prepend(files.Key).Where(File.Exists))
-        {
-            if (File.GetUnixFileMode(key) is var mode && (mode & Others) != 0) faults.Add(CertificateProblems.OpenKey(key, mode));
-        }
+        return [Status(files.Product, CertificateStatus.Authority, signs, null, now), Status(files.Product, CertificateStatus.Node, certificate, signs is null ? null : End(signs), now)];
     }
 
     private static CertificateStatus Status(string product, string kind, X509Certificate2? certificate, DateTimeOffset? renewableUntil, DateTimeOffset now) => certificate is null

@@ -38,6 +38,7 @@ public sealed class MetricsTextTests
         # TYPE nomadstack_members gauge
         nomadstack_members{agent="reachable"} 3
         nomadstack_members{agent="unreachable"} 1
+        nomadstack_members{agent="joining"} 0
         # HELP nomadstack_certificate_expiration_timestamp_seconds When a certificate ends, in seconds since 1970.
         # TYPE nomadstack_certificate_expiration_timestamp_seconds gauge
         nomadstack_certificate_expiration_timestamp_seconds{product="nomad",kind="ca"} 2079302400
@@ -56,11 +57,12 @@ public sealed class MetricsTextTests
     [Fact]
     public void AnUnhealthyClusterIsZeroAndANameIsEscaped()
     {
-        var odd = s_status with { Cluster = s_status.Cluster with { State = "no-quorum" }, Node = s_status.Node with { Name = "a\"b\\c\nd" } };
+        var odd = s_status with { Engine = new Dictionary<string, EngineVersion>(s_status.Engine) { ["consul"] = new("none", "") }, Cluster = s_status.Cluster with { State = "no-quorum" }, Node = s_status.Node with { Name = "a\"b\\c\nd" } };
 
         var text = MetricsText.Of(odd);
 
         text.ShouldContain("nomadstack_cluster_healthy 0\n");
+        text.ShouldNotContain("nomadstack_servers_healthy{product=\"consul\"}");
         text.ShouldContain("""node="a\"b\\c\nd"} 1798070400""");
     }
 

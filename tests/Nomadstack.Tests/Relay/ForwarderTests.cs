@@ -91,6 +91,31 @@ public sealed class ForwarderTests
         (await answer.Content.ReadAsStringAsync()).ShouldBe(target);
     }
 
+    [Theory]
+    [InlineData("HEAD", 200, 5L)]
+    [InlineData("GET", 204, null)]
+    [InlineData("GET", 304, null)]
+    [InlineData("DELETE", 200, 5L)]
+    public async Task AnAnswerHasTheLengthThatTheProductSaid(string method, int status, long? length)
+    {
+        await using var room = await RelayRoom.EnteredAsync();
+        room.Answer = async http =>
+        {
+            http.Response.StatusCode = status;
+            if (status != 200) return;
+            http.Response.ContentLength = 5;
+            if (method != "HEAD") await http.Response.WriteAsync("12345");
+        };
+
+        for (var i = 0; i < 2; i++)
+        {
+            using var answer = await room.SendAsync("/v1/jobs", new HttpMethod(method));
+            ((int)answer.StatusCode).ShouldBe(status);
+            if (length is not null) answer.Content.Headers.ContentLength.ShouldBe(length);
+            (await answer.Content.ReadAsStringAsync()).ShouldBe(method != "HEAD" && length is not null ? "12345" : "");
+        }
+    }
+
     [Fact]
     public async Task ARedirectStaysOnTheRelay()
     {

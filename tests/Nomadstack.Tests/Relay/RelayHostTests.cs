@@ -108,6 +108,17 @@ public sealed class RelayHostTests
         refused.Headers.Contains("Set-Cookie").ShouldBeFalse();
     }
 
+    /// <summary>With the operator's own cookie, as another server of this host might get to see it.</summary>
+    [SkippableFact]
+    public async Task AProcessOfAnotherUserIsRefusedWithTheRightCookie()
+    {
+        Skip.IfNot(Nomadstack.Ground.Kernel.Libc.GetEffectiveUserId() == 0 && File.Exists("/usr/bin/setpriv") && File.Exists("/usr/bin/curl"), "only root can be another user, with setpriv and curl");
+        await using var room = await RelayRoom.EnteredAsync();
+
+        (await CurlAsync(room)).ShouldBe("200");
+        (await CurlAsync(room, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")).ShouldBe("403");
+    }
+
     [Fact]
     public async Task ItListensOn127_0_0_1Alone()
     {
@@ -150,5 +161,14 @@ public sealed class RelayHostTests
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(20));
         await Should.ThrowAsync<HttpRequestException>(() => waiting);
         await room.DisposeAsync();
+    }
+
+    private static async Task<string> CurlAsync(RelayRoom room, params string[] before)
+    {
+        string[] line = [.. before, "curl", "--silent", "--noproxy", "*", "--output", "/dev/null", "--write-out", "%{http_code}", "--cookie", room.Cookie, room.Address + "v1/jobs"];
+        using var curl = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(line[0], line[1..]) { RedirectStandardOutput = true })!;
+        var code = await curl.StandardOutput.ReadToEndAsync();
+        await curl.WaitForExitAsync();
+        return code;
     }
 }

@@ -23,9 +23,11 @@ public sealed class NodeCertificatesTests : IDisposable
     [Fact]
     public void ANewClustersAreFineAndAllAreThere()
     {
-        var seen = Read(Closed().Paths);
+        var paths = Closed().Paths;
+        var seen = Read(paths);
 
         seen.Faults.ShouldBeEmpty();
+        NodeCertificates.Ends(paths, ProductTable.Known, _now).ShouldBe(seen.All);
         seen.All.Select(c => (c.Product, c.Kind, c.State)).ShouldBe(
         [
             ("nomadstack", "ca", "fine"), ("nomadstack", "node", "fine"),
