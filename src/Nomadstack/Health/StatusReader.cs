@@ -61,7 +61,8 @@ internal sealed class StatusReader(
             new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1)) 
             {
                 Security = context.Trust.IsSecure ? SettingNames.Secure : SettingNames.Plain,
-                Certificates = NodeCertificates.Ends(context.Paths, context.Table, context.Time.GetUtcNow()),
+                // A cluster without a product may have its certificates.
+                Certificates = [.. NodeCertificates.Ends(context.Paths, context.Table, context.Time.GetUtcNow()).Where(c => c.Product == CertificateStatus.OurAgents || context.Products.Any(p => p.Name == c.Product))],
             },
             context.Table.Shown.ToDictionary(p => p.Name, p => Engine(p, cluster)),
             [.. facts.Servers.Select(Describe)],
