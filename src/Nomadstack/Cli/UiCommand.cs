@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Nomadstack.Api;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cluster;
 using Nomadstack.Relay;
@@ -38,11 +39,12 @@ internal sealed class UiCommand : Command
         var upstream = new Upstream(product, agent.EndpointsAsync);
         // What cannot be had at all is said here. A product that is only down is for the page to say, which goes on when it is back.
         await upstream.FindAsync(cancel);
+        var where = await agent.EndpointsAsync(cancel);
         await using var relay = await RelayHost.StartAsync(upstream, parse.GetValue(_port) ?? 0, ConnectedUser.Operators(_here.Variable), _here.Time, cancel);
         var json = parse.GetValue(_global.Json);
         _here.Out.WriteLine(json ? new JsonObject { ["product"] = product.Name, ["url"] = relay.EntryAddress, ["validUntil"] = relay.EntryEnds }.ToJsonString() : relay.EntryAddress);
         _here.Out.Flush();
-        if (!json && !parse.GetValue(_printUrl)) _here.Error.WriteLine(Open(product, relay.EntryAddress));
+        if (!json && !parse.GetValue(_printUrl)) _here.Error.WriteLine(Open(product, relay.EntryAddress, where));
         try
         {
             await Task.Delay(Timeout.InfiniteTimeSpan, _here.Time, cancel);
@@ -55,13 +57,13 @@ internal sealed class UiCommand : Command
         return ExitCode.Done;
     }
 
-    private string Open(Product product, string address)
+    private string Open(Product product, string address, Endpoints where)
     {
-        var others = string.Join(" and ", ProductTable.Known.Shown.Where(p => p != product).Select(p => $"`nomadstack ui {p.Name}`"));
+        var others = ProductTable.Known.Shown.Where(p => p != product && where.Of(p.Name).Address is not null).Select(p => $" {p.Title}'s is opened with `nomadstack ui {p.Name}`.");
         var said = _here.User.IsRoot ? "no browser is started as root"
             : !IsSet("DISPLAY") && !IsSet("WAYLAND_DISPLAY") ? "there is no display here"
             : _here.Browse(address);
-        return $"{product.Title}'s own page: {(said is null ? "opened in the browser" : $"{said}, open the address yourself")}. The address works once, within two minutes. Ctrl-C ends it. The other page: {others}.";
+        return $"{product.Title}'s own page: {(said is null ? "opened in the browser" : $"{said}, open the address yourself")}. The address works once, within two minutes. Ctrl-C ends it.{string.Concat(others)}";
     }
 
     private bool IsSet(string variable) => !string.IsNullOrEmpty(_here.Variable(variable));

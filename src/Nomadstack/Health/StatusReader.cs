@@ -58,7 +58,7 @@ internal sealed class StatusReader(
         return new(
             1,
             new(context.Node.Name, context.Node.Id, context.Node.Address, Version),
-            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1)) 
+            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1))
             {
                 Security = context.Trust.IsSecure ? SettingNames.Secure : SettingNames.Plain,
                 // A cluster without a product may have its certificates.

@@ -32,6 +32,7 @@ public sealed class UiTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task TheBrowserIsOpenedWithTheAddressThatIsPrintedAndCtrlCEndsIt()
     {
+        _host.Agent.Where = FakeAgentService.At(_nomad.Address, "http://127.0.0.1:8500");
         var opened = new TaskCompletionSource<string>();
         var typed = new Typed { User = new User("alice", false, 1024), ["DISPLAY"] = ":0", Browse = address => Opened(opened, address) };
 
@@ -58,6 +59,8 @@ public sealed class UiTests : IAsyncLifetime, IDisposable
         await UntilPrintedAsync(typed, "ui");
 
         typed.Error.ToString().ShouldContain(why + ", open the address yourself");
+        // This cluster has no other product.
+        typed.Error.ToString().ShouldNotContain("nomadstack ui");
     }
 
     [Fact]
