@@ -58,6 +58,13 @@ internal static class AgentApi
             await agent.RotateAsync(await ReadAsync(http, json.RotateRequest, new("")), http.RequestAborted)));
         v1.MapPost("/rotate/plan", Answer(json.RotatePlan, async http => agent.PlanRotation(await ReadAsync(http, json.RotateRequest, new("")))));
 
+        v1.MapGet("/metrics", http => Guarded(http, async () =>
+        {
+            var text = MetricsText.Of(await agent.StatusAsync(http.RequestAborted));
+            http.Response.ContentType = MetricsText.ContentType;
+            await http.Response.WriteAsync(text, http.RequestAborted);
+        }));
+
         v1.MapGet("/endpoints", Answer(json.Endpoints, _ => Task.FromResult(agent.Endpoints())));
 
         // Not RequestAborted: the stop goes on even if its caller has gone.

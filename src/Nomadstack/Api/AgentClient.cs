@@ -82,6 +82,14 @@ internal sealed class AgentClient : IDisposable
 
     public Task<Endpoints> EndpointsAsync(CancellationToken cancel) => GetAsync("endpoints", ApiJson.Default.Endpoints, cancel);
 
+    /// <summary>The status as metrics, in Prometheus's text format.</summary>
+    public async Task<string> MetricsAsync(CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "metrics");
+        using var response = await SendAsync(request, s_deadline, cancel);
+        return await response.Content.ReadAsStringAsync(cancel);
+    }
+
     /// <summary>Stops every process of the node, then the agent. Has no deadline. If the agent goes away meanwhile, that is success.</summary>
     public async Task StopAsync(CancellationToken cancel)
     {

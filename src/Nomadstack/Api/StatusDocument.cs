@@ -27,6 +27,9 @@ internal sealed record ClusterStatus(string Id, string State, string Reason, int
     /// <summary><c>secure</c>: closed to strangers by TLS, access control and encrypted gossip; <c>plain</c>: open to everybody who reaches its ports.</summary>
     public string Security { get; init; } = "plain";
 
+    /// <summary>This node's certificates and the authorities behind them; empty before there is a cluster.</summary>
+    public IReadOnlyList<CertificateStatus> Certificates { get; init; } = [];
+
     /// <summary>The cluster's state and, if it is not healthy, the reason; one line for people.</summary>
     public string InWords() => Reason.Length > 0 ? $"{State}: {Reason}" : State;
 }

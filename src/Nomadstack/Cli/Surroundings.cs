@@ -60,6 +60,9 @@ internal sealed record Surroundings
     /// <summary>Whether anybody listens at an address.</summary>
     public Func<Uri, CancellationToken, Task<bool>> Listens { get; init; } = Output.Listening.AtAsync;
 
+    /// <summary>Opens an address in the user's browser. Returns why not, or null.</summary>
+    public Func<string, string?> Browse { get; init; } = address => Browser.Open(address, Environment.GetEnvironmentVariable("PATH") ?? "");
+
     /// <summary>Becomes another program; returns only in tests.</summary>
     public required Func<ProgramImage, int> Become { get; init; }
 

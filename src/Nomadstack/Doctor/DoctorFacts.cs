@@ -5,6 +5,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Preflight;
 using Nomadstack.Processes;
 using Nomadstack.Programs;
+using Nomadstack.Security;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Doctor;
@@ -54,6 +55,9 @@ internal sealed record DoctorFacts(
 
     /// <summary>Programs that are where this node would look today and that it does not use, by product.</summary>
     public IReadOnlyDictionary<string, ProgramOffer> Offers { get; init; } = new Dictionary<string, ProgramOffer>();
+
+    /// <summary>The certificates and keys on this node's disk.</summary>
+    public NodeCertificates Certificates { get; init; } = new([], []);
 
     /// <summary>Names of the variables in this command's environment that name a proxy.</summary>
     public IReadOnlyList<string> Proxies { get; init; } = [];
@@ -113,6 +117,7 @@ internal sealed record DoctorFacts(
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
             Own = mine,
+            Certificates = NodeCertificates.Read(paths, ProductTable.Known, host.Now),
             Peers = peers,
             Offers = offers,
             CgroupsClosed = Limits.CgroupsClosed(),

@@ -33,6 +33,7 @@ internal static class Examination
         .. ProductTable.Known.Shown.Select(p => Program(facts, p, facts.Programs[p.Name])),
         .. Network(facts),
         .. Peers(facts),
+        .. CertificateCheck.Of(facts.Certificates),
         .. Proxy(facts),
         .. Data(facts),
         .. Space(facts),

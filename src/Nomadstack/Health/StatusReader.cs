@@ -7,6 +7,7 @@ using Nomadstack.Operations;
 using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Security;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
 
@@ -57,7 +58,12 @@ internal sealed class StatusReader(
         return new(
             1,
             new(context.Node.Name, context.Node.Id, context.Node.Address, Version),
-            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1)) { Security = context.Trust.Phase },
+            new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1))
+            {
+                Security = context.Trust.Phase,
+                // A cluster without a product may have its certificates.
+                Certificates = [.. NodeCertificates.Ends(context.Paths, context.Table, context.Time.GetUtcNow()).Where(c => c.Product == CertificateStatus.OurAgents || context.Products.Any(p => p.Name == c.Product))],
+            },
             context.Table.Shown.ToDictionary(p => p.Name, p => Engine(p, cluster)),
             [.. facts.Servers.Select(Describe)],
             [.. facts.Nodes.Select(n => Member(n))],

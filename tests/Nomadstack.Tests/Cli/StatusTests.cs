@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text.Json;
 using Nomadstack.Api;
+using Nomadstack.Cli.Output;
 using Nomadstack.Tests.Api;
 using Shouldly;
 using Xunit;
@@ -14,6 +15,7 @@ public sealed class StatusTests
     [
         "schema", "node.name", "node.id", "node.address", "node.version",
         "cluster.id", "cluster.state", "cluster.reason", "cluster.desiredServers",
+        "cluster.security", "cluster.certificates[].product", "cluster.certificates[].kind", "cluster.certificates[].ends", "cluster.certificates[].state",
         "engine.nomad.kind", "engine.nomad.version", "engine.consul.kind", "engine.consul.version",
         "servers[].role", "servers[].node", "servers[].address", "servers[].managedBy", "servers[].state", "servers[].voter", "servers[].leader", "servers[].healthy", "servers[].pid",
         "nodes[].name", "nodes[].address", "nodes[].agent", "nodes[].nomad", "nodes[].consul", "nodes[].eligible",
@@ -24,7 +26,12 @@ public sealed class StatusTests
     public async Task JsonHasTheNamesThatToolsRelyOnAndStandsAlone()
     {
         await using var host = await AgentHost.StartAsync();
-        host.Agent.Status = FakeAgentService.Healthy() with { Operations = [FakeAgentService.Running("drain", "move", "waits")] };
+        var healthy = FakeAgentService.Healthy();
+        host.Agent.Status = healthy with
+        {
+            Operations = [FakeAgentService.Running("drain", "move", "waits")],
+            Cluster = healthy.Cluster with { Certificates = [new("nomad", "ca", DateTimeOffset.UnixEpoch.AddYears(66), "fine")] },
+        };
         var typed = new Typed();
 
         (await typed.RunAsync("status", "--json", "--data-dir", host.Paths.Data)).ShouldBe(0);
@@ -52,6 +59,29 @@ public sealed class StatusTests
         status.Out.ToString().ReplaceLineEndings(" ").ShouldContain("Nomad 1.10.5 at /usr/bin/nomad is not used; this node goes on with 1.9.2. `nomadstack program use nomad` takes it.");
         host.Agent.Asked.ShouldContain((Role.Nomad, (string?)null));
         use.Error.ToString().ShouldContain("Nomad 1.10.5 instead of 1.9.2");
+    }
+
+    [Theory]
+    [InlineData("ca", "fine", null)]
+    [InlineData("node", "fine", null)]
+    [InlineData("ca", "ends-soon", "Nomad's authority ends on 2026-01-22, in 20 d 0 h, and does not renew itself. See `nomadstack doctor`.")]
+    [InlineData("node", "overdue", "This node's certificate for Nomad should have been renewed. It ends on 2026-01-22, in 20 d 0 h. See `nomadstack doctor`.")]
+    [InlineData("ca", "urgent", "ALARM: Nomad's authority ends on 2026-01-22, in 20 d 0 h. Act now, or its holders refuse each other then. See `nomadstack doctor`.")]
+    [InlineData("ca", "ended", "ALARM: Nomad's authority ended on 2026-01-22. See `nomadstack doctor`.")]
+    [InlineData("node", "not-yet-valid", "ALARM: This node's certificate for Nomad is not valid yet by this machine's clock. See `nomadstack doctor`.")]
+    [InlineData("node", "unreadable", "This node's certificate for Nomad is unreadable. See `nomadstack doctor`.")]
+    [InlineData("node", "a word of a newer agent", "This node's certificate for Nomad is a word of a newer agent. See `nomadstack doctor`.")]
+    public void ACertificateIsWorthALineOnlyWhenAPersonMustAct(string kind, string state, string? line)
+    {
+        var healthy = FakeAgentService.Healthy();
+        var written = new StringWriter();
+
+        StatusText.Write(written, healthy with { Cluster = healthy.Cluster with { Certificates = [new("nomad", kind, FakeAgentService.Then.AddDays(20), state)] } }, FakeAgentService.Then);
+
+        var text = written.ToString().ReplaceLineEndings(" ");
+        if (line is null) text.ShouldNotContain("certificate");
+        else text.ShouldContain(line);
+        if (line is null) text.ShouldNotContain("authority");
     }
 
     [Fact]

@@ -32,6 +32,8 @@ internal sealed class Typed
 
     public Func<Uri, CancellationToken, Task<bool>> Listens { get; init; } = (_, _) => Task.FromResult(true);
 
+    public Func<string, string?> Browse { get; init; } = _ => "this is a test";
+
     public ProgramImage? Became { get; private set; }
 
     public AgentOptions? Started { get; private set; }
@@ -62,6 +64,7 @@ internal sealed class Typed
         User = User,
         Alias = Alias,
         HardStop = HardStop,
+        Browse = Browse,
         Become = image =>
         {
             Became = image;

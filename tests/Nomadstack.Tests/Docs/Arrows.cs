@@ -16,7 +16,7 @@ internal sealed partial class Arrows
         ["Storage", "Life"],
         ["Programs", "Processes", "Driver", "Peers", "Preflight", "Api"],
         ["Security"],
-        ["Products", "Operations", "Fetch", "Bundle", "Dev"],
+        ["Products", "Operations", "Fetch", "Bundle", "Dev", "Relay"],
         ["HashiCorp", "Servers", "Doctor"],
         ["Nomad", "Consul", "ColdBoot", "Securing"],
         ["Clients"],
@@ -36,7 +36,7 @@ internal sealed partial class Arrows
     ];
 
     /// <summary>Narrower than its row: a command knows what any other program could know, and what needs no daemon.</summary>
-    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Fetch", "Bundle", "Doctor", "Dev"];
+    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Fetch", "Bundle", "Doctor", "Dev", "Relay"];
 
     /// <summary>Where the program becomes the daemon.</summary>
     public static IReadOnlyList<string> MayBecomeTheDaemon { get; } = ["Cli/Surroundings.cs", "Cli/Options/NodeOptions.cs", "Cli/UpCommand.cs"];

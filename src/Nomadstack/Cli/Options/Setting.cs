@@ -33,6 +33,10 @@ internal static class Setting
     public static Option<int?> Number(Surroundings here, string name, string placeholder, string description) =>
         Of(here, name, placeholder, description, null, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? (int?)n : throw new FormatException("is not a whole number above zero"));
 
+    /// <param name="variable">Its environment variable, where the usual one means something else to another command.</param>
+    public static Option<int?> Port(Surroundings here, string name, string description, string variable) =>
+        Of(here, name, "PORT", $"{description} ({variable})", null, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is > 0 and < 65536 ? (int?)n : throw new FormatException("is not a port from 1 to 65535"), variable);
+
     /// <summary>A whole number that may be zero.</summary>
     public static Option<int?> Amount(Surroundings here, string name, string placeholder, string description) =>
         Of(here, name, placeholder, description, null, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? (int?)n : throw new FormatException("is not a whole number"));
@@ -76,15 +80,15 @@ internal static class Setting
     /// <summary><c>--data-dir</c> is <c>NOMADSTACK_DATA_DIR</c>.</summary>
     public static string VariableOf(string option) => "NOMADSTACK_" + option.TrimStart('-').Replace('-', '_').ToUpperInvariant();
 
-    private static Option<T> Of<T>(Surroundings here, string name, string? placeholder, string description, T fallback, Func<string, T> parse) => new(name)
+    private static Option<T> Of<T>(Surroundings here, string name, string? placeholder, string description, T fallback, Func<string, T> parse, string? variable = null) => new(name)
     {
         Description = description,
         HelpName = placeholder,
         Arity = ArgumentArity.ExactlyOne,
         // A switch without a value has no token.
         CustomParser = result => Read(result, name, result.Tokens.Count == 0 ? "true" : result.Tokens[^1].Value, fallback, parse),
-        DefaultValueFactory = result => here.Variable(VariableOf(name)) is { Length: > 0 } text
-            ? Read(result, VariableOf(name), text, fallback, parse)
+        DefaultValueFactory = result => here.Variable(variable ?? VariableOf(name)) is { Length: > 0 } text
+            ? Read(result, variable ?? VariableOf(name), text, fallback, parse)
             : fallback,
     };
 

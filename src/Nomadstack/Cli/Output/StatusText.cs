@@ -19,6 +19,7 @@ internal static class StatusText
         if (cluster.State == "none") Paragraph(output, "Make one with `nomadstack bootstrap`, or join one: `nomadstack agent --join HOST --token-file FILE`.");
         foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
         if (cluster is { State: not "none", Security: "plain" }) Paragraph(output, "security: none. Whoever reaches the cluster's ports can do anything.");
+        foreach (var certificate in cluster.Certificates.Where(c => c.State != CertificateStatus.Fine)) Paragraph(output, Certificate(certificate, now));
         Paragraph(output, $"engine: {string.Join(", ", status.Engine.Select(e => e.Value.Kind == EngineVersion.None ? $"without {Title(e.Key)}" : Name(e.Value)))}; nomadstack {status.Node.Version}");
         foreach (var (product, engine) in status.Engine.Where(e => e.Value.Offered is not null)) Paragraph(output, Offer(product, engine.Version, engine.Offered!.Version, engine.Offered.Program));
 
@@ -67,6 +68,21 @@ internal static class StatusText
             { Failures: 1 } => $"{name}: tolerates the failure of 1 server.",
             _ => $"{name}: tolerates the failure of {role.Failures} servers.",
         };
+    }
+
+    /// <summary>What is to be done about a certificate, in a sentence or two. What renews itself in time is worth none.</summary>
+    public static string Certificate(CertificateStatus certificate, DateTimeOffset now)
+    {
+        var left = certificate.Ends is { } ends ? string.Create(CultureInfo.InvariantCulture, $"on {ends:yyyy-MM-dd}, in {Duration.Show(ends - now)}") : "";
+        return certificate.State switch
+        {
+            CertificateStatus.EndsSoon => $"{certificate.Whose} ends {left}, and does not renew itself.",
+            CertificateStatus.Overdue => $"{certificate.Whose} should have been renewed. It ends {left}.",
+            CertificateStatus.Urgent => $"ALARM: {certificate.Whose} ends {left}. Act now, or its holders refuse each other then.",
+            CertificateStatus.Ended => string.Create(CultureInfo.InvariantCulture, $"ALARM: {certificate.Whose} ended on {certificate.Ends:yyyy-MM-dd}."),
+            CertificateStatus.NotYetValid => $"ALARM: {certificate.Whose} is not valid yet by this machine's clock.",
+            _ => $"{certificate.Whose} is {certificate.State}.",
+        } + " See `nomadstack doctor`.";
     }
 
     /// <summary>A program that is there and not used.</summary>

@@ -139,6 +139,8 @@ internal sealed class UpView(Surroundings here, AgentClient agent, ProgressWrite
         progress.Note("Ctrl-C stops everything; the same command brings it back. In another terminal:");
         if (here.Alias is { } alias) progress.Command(alias);
         progress.Command($"nomadstack{folder} job run {(File.Exists(Example) ? Example : "FILE")}");
+        // The embedded engine has no page worth opening.
+        if (status.Engine.GetValueOrDefault(ProductTable.Known.Scheduler.Name) is { Kind: not (EngineVersion.Embedded or EngineVersion.None) }) progress.Command($"nomadstack{folder} ui");
         progress.Command($"nomadstack{folder} status");
     }
 }

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
+using Nomadstack.Api;
+using Nomadstack.Cluster;
+
+namespace Nomadstack.Security;
+
+/// <summary>What can be wrong with a certificate or its key on this node, in words for an operator.</summary>
+internal static class CertificateProblems
+{
+    private const string WhatFollows = "Then its holders refuse each other, and what runs goes on without being managed.";
+
+    /// <summary>Null for one that is fine.</summary>
+    public static Problem? Of(CertificateStatus certificate) => certificate switch
+    {
+        { State: CertificateStatus.NotYetValid } => NotYetValid(certificate),
+        { State: CertificateStatus.Fine or CertificateStatus.Unreadable } => null,
+        { Kind: CertificateStatus.Authority } => AuthorityEnds(certificate),
+        _ => NotRenewed(certificate),
+    };
+
+    private static Problem AuthorityEnds(CertificateStatus authority) => new(
+        "certificate/authority-ends",
+        $"{authority.Whose} {Ends(authority)}.",
+        $"An authority is not renewed by itself. {WhatFollows}",
+        "Set this machine's clock if it is ahead. If it is right, the cluster needs a new authority: see docs/security.md.");
+
+    private static Problem NotRenewed(CertificateStatus certificate) => new(
+        "certificate/not-renewed",
+        $"{certificate.Whose} {Ends(certificate)}, and should have been renewed.",
+        $"The agent renews it when a third of its life is left. It did not: the agent was off, this clock is in doubt, or this node does not have the authority's key. {WhatFollows}",
+        "Start the agent, and correct what `nomadstack doctor` says of the clock. If it is not renewed within an hour, the agent's log says why.");
+
+    private static Problem NotYetValid(CertificateStatus certificate) => new(
+        "certificate/not-yet-valid",
+        $"{certificate.Whose} is not valid yet.",
+        "By this machine's clock it has not been made yet.",
+        "Set the clock, best with a time service (NTP). Certificates are made valid from a day before.");
+
+    public static Problem Unreadable(string file, string why) => new(
+        "certificate/unreadable",
+        $"{file} cannot be read.",
+        why,
+        "Run `nomadstack doctor` as the user that runs the agent. If that is so, restore the file. The agent makes a product's certificate anew when its file is gone.");
+
+    public static Problem OtherKey(string certificate, string key) => new(
+        "certificate/other-key",
+        $"{certificate} does not belong to {key}.",
+        "The certificate was made for another key. Files of two nodes or of two times were mixed.",
+        "Restore both from one backup. If they are a product's, move the certificate away and restart the agent: it makes a new one for this key.");
+
+    public static Problem OtherAuthority(string certificate, string authorities) => new(
+        "certificate/other-authority",
+        $"{certificate} was not signed by an authority of {authorities}.",
+        "Files of two clusters or of two times were mixed, or the authority was changed and the certificate not yet.",
+        "Start the agent: it makes a new certificate. If it does not, its log says why.");
+
+    public static Problem OpenKey(string key, UnixFileMode mode) => new(
+        "certificate/open-key",
+        $"Others than its owner can read or write {key}.",
+        $"Its mode is {Convert.ToString((int)mode, 8)}. Whoever has the key can speak for this node.",
+        $"chmod 600 {key}. If somebody may have read it, the key must be changed: see docs/security.md.");
+
+    private static string Ends(CertificateStatus certificate) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(certificate.State == CertificateStatus.Ended ? "ended" : "ends")} on {certificate.Ends:yyyy-MM-dd}");
+}
