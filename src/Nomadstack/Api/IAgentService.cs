@@ -15,7 +15,7 @@ internal interface IAgentService
 
     Operation? Operation(string id);
 
-    Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel);
+    Task<TokenCreated> CreateTokenAsync(TokenRequest request, CancellationToken cancel);
 
     IReadOnlyList<TokenStatus> Tokens();
 
@@ -59,7 +59,11 @@ internal sealed record TokenCreated(string Id, string Token, DateTimeOffset? Exp
 
 /// <param name="Uses">How many nodes it lets in; null for any number.</param>
 /// <param name="Used">How many it has let in, as far as this node knows.</param>
-internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, int? Uses = null, int Used = 0);
+internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, int? Uses = null, int Used = 0)
+{
+    /// <summary>What it lets nodes in as: <c>server</c> or <c>client</c>.</summary>
+    public string Kind { get; init; } = "server";
+}
 
 /// <summary>How this node reaches the products of its cluster, by product.</summary>
 internal sealed record Endpoints(IReadOnlyDictionary<string, ProductEndpoint> Products)

@@ -62,6 +62,9 @@ internal sealed record MemberStatus(string Name, string Address, string Agent, b
     /// <summary>The state of a client of a product that the cluster does not have.</summary>
     public const string NoClient = "none";
 
+    /// <summary><c>server</c> or <c>client</c>: whether it may have servers, keys and secrets of the cluster.</summary>
+    public string Kind { get; set; } = "server";
+
     /// <summary>The disk of its data folder; null where it does not tell.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DiskStatus? Disk { get; set; }

@@ -18,10 +18,11 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
 
     public Operation? Operation(string id) => parts.Operations.Find(id)?.Current;
 
-    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel) => Task.FromResult(parts.Peers.CreateToken(timeToLive, uses));
+    public Task<TokenCreated> CreateTokenAsync(TokenRequest request, CancellationToken cancel) =>
+        Task.FromResult(parts.Peers.CreateToken(request.TimeToLiveSeconds is { } s ? TimeSpan.FromSeconds(s) : null, request.Uses, request.Client));
 
     public IReadOnlyList<TokenStatus> Tokens() =>
-        [.. (Context.Membership.Current?.Tokens.Values.Where(t => !Peers.Carriers.IsCarrier(t.Id)) ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked, t.Uses, Context.Membership.Current!.Nodes.Values.Count(n => n.JoinedWith == t.Id)))];
+        [.. (Context.Membership.Current?.Tokens.Values.Where(t => !Peers.Carriers.IsCarrier(t.Id)) ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked, t.Uses, Context.Membership.Current!.Nodes.Values.Count(n => n.JoinedWith == t.Id)) { Kind = t.Kind ?? Peers.NodeKind.Server })];
 
     public Task RevokeTokenAsync(string id, CancellationToken cancel)
     {

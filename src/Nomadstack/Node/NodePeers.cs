@@ -160,12 +160,14 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     internal static readonly TimeSpan TokenLife = TimeSpan.FromHours(24);
 
     /// <param name="timeToLive">Null for <see cref="TokenLife"/>.</param>
-    /// <exception cref="ProblemException"><c>token/uses</c>, <c>token/ttl</c>, <c>peers/no-cluster</c>.</exception>
-    public TokenCreated CreateToken(TimeSpan? timeToLive, int? uses)
+    /// <exception cref="ProblemException"><c>token/*</c>, <c>peers/no-cluster</c>.</exception>
+    /// <param name="client">Whether it lets nodes in as client nodes.</param>
+    public TokenCreated CreateToken(TimeSpan? timeToLive, int? uses, bool client)
     {
         if (uses is < 1 or > MembershipRules.MaxNodes) throw new ProblemException(TokenProblems.Uses(uses.Value));
         if (timeToLive is { Ticks: <= 0 }) throw new ProblemException(TokenProblems.Life(timeToLive.Value));
-        var token = context.Membership.CreateToken(timeToLive ?? TokenLife, uses);
+        if (client && context.Membership.Current?.Nodes.Values.FirstOrDefault(n => n.IsReleased) is { } older) throw new ProblemException(TokenProblems.OlderAgents(older.Name));
+        var token = context.Membership.CreateToken(timeToLive ?? TokenLife, uses, client);
         return new(token.Id, token.Reveal(), context.Membership.Current!.Tokens[token.Id].ExpiresAt);
     }
 

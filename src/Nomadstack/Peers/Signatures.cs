@@ -58,6 +58,9 @@ internal sealed class NodeSigner : IDisposable
         return new NodeSigner(clusterId, nodeId, NodeKind.Server, key, Prove(caKey, clusterId, nodeId, NodeKind.Server, key.ExportSubjectPublicKeyInfo()));
     }
 
+    /// <summary>The kind that the CA certified this node's key for. Without a proof it is a server node, which can certify itself.</summary>
+    public static string KindOf(NodePaths paths) => ReadProof(paths)?.Kind ?? NodeKind.Server;
+
     /// <summary>The CA's proof that a key belongs to a node of that kind.</summary>
     public static byte[] Prove(ECDsa caKey, string clusterId, string nodeId, string kind, byte[] publicKey) =>
         caKey.SignData(Signed.ProofMessage(clusterId, nodeId, kind, publicKey), HashAlgorithmName.SHA256);
