@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Api;
 
-/// <summary>What the daemon offers on its local socket. Every refusal is a <see cref="Cluster.ProblemException"/>.</summary>
+/// <summary>What the daemon offers on its local socket. Every refusal is a <see cref="ProblemException"/>.</summary>
 internal interface IAgentService
 {
     /// <summary>The cluster as this node sees it now. Never waits for a leader, and works without any server.</summary>
@@ -68,6 +69,9 @@ internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTime
 /// <summary>How this node reaches the products of its cluster, by product.</summary>
 internal sealed record Endpoints(IReadOnlyDictionary<string, ProductEndpoint> Products)
 {
+    /// <summary>On a client node: why it lets no person and no tool in. Null on a server node.</summary>
+    public Problem? Client { get; init; }
+
     /// <summary>What is known of a product; empty where the cluster does not have it.</summary>
     public ProductEndpoint Of(string product) => Products.GetValueOrDefault(product) ?? new(null, []);
 }

@@ -57,7 +57,7 @@ internal sealed record ServerStatus(string Role, string Node, string Address, st
 /// <param name="Agent"><c>reachable|unreachable</c>, or <c>joining</c> for a node that was let in and has not come yet.</param>
 internal sealed record MemberStatus(string Name, string Address, string Agent, bool Eligible)
 {
-    public const string JoiningAgent = "joining";
+    public const string JoiningAgent = "joining", ClientKind = "client";
 
     /// <summary>The state of a client of a product that the cluster does not have.</summary>
     public const string NoClient = "none";

@@ -78,6 +78,24 @@ internal sealed class ConsulApi(Endpoint endpoint, TimeProvider time, HttpMessag
         return await Http.DoAsync(HttpMethod.Put, "/v1/acl/token", token.ToJsonString(), deadline, cancel);
     }
 
+    /// <summary>Every token, with its description.</summary>
+    public Task<Answer<IReadOnlyList<TokenReply>>> TokensAsync(TimeSpan deadline, CancellationToken cancel) =>
+        Http.GetAsync("/v1/acl/tokens", ConsulJson.Default.IReadOnlyListTokenReply, deadline, cancel);
+
+    /// <summary>A token with its secret, for a caller that may write tokens.</summary>
+    public Task<Answer<TokenReply>> TokenAsync(string accessor, TimeSpan deadline, CancellationToken cancel) =>
+        Http.GetAsync("/v1/acl/token/" + Uri.EscapeDataString(accessor), ConsulJson.Default.TokenReply, deadline, cancel);
+
+    public Task<Answer<Done>> DeleteTokenAsync(string accessor, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Delete, "/v1/acl/token/" + Uri.EscapeDataString(accessor), null, deadline, cancel);
+
+    /// <summary>Every policy, without its rules.</summary>
+    public Task<Answer<IReadOnlyList<PolicyReply>>> PoliciesAsync(TimeSpan deadline, CancellationToken cancel) =>
+        Http.GetAsync("/v1/acl/policies", ConsulJson.Default.IReadOnlyListPolicyReply, deadline, cancel);
+
+    public Task<Answer<Done>> DeletePolicyAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Delete, "/v1/acl/policy/" + Uri.EscapeDataString(id), null, deadline, cancel);
+
     /// <summary>The value of a key, or null if there is none. Read through a leader that has confirmed that it still leads.</summary>
     public async Task<Answer<string?>> GetKeyAsync(string key, TimeSpan deadline, CancellationToken cancel)
     {
@@ -126,7 +144,14 @@ internal sealed record MemberReply(string? Name, string? Addr, int Port, int Sta
     }
 }
 
+internal sealed record TokenReply(string? AccessorID, string? SecretID, string? Description);
+
+internal sealed record PolicyReply(string? ID, string? Name);
+
 [JsonSerializable(typeof(bool))]
+[JsonSerializable(typeof(TokenReply))]
+[JsonSerializable(typeof(IReadOnlyList<TokenReply>))]
+[JsonSerializable(typeof(IReadOnlyList<PolicyReply>))]
 [JsonSerializable(typeof(SelfReply))]
 [JsonSerializable(typeof(IReadOnlyList<MemberReply>))]
 internal sealed partial class ConsulJson : JsonSerializerContext;

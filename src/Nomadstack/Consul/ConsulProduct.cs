@@ -98,6 +98,13 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
 
     public string MemberName(string serverName) => serverName;
 
+    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel) =>
+        new ConsulNodeTokens(new(server, context.Time)).FindOrMakeAsync(node, ("nomadstack-" + ProductTokens.Names, s_rules[ProductTokens.Names]), cancel);
+
+    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel) => new ConsulNodeTokens(new(server, context.Time)).ForgetAsync(isOver, cancel);
+
+    public Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel) => new ConsulNodeTokens(new(server, context.Time)).IsKnownAsync(cancel);
+
     /// <summary>The policies of the roles. For <see cref="PersonRole.Admin"/>, Consul has its own.</summary>
     private static readonly Dictionary<string, string> s_roles = new Dictionary<string, string>
     {

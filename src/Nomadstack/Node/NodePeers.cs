@@ -81,7 +81,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         if (_peering is not null) return;
         Listen();
         _pki = await LoadAsync(cancel);
-        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets);
+        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets, Clients);
         peering.Health.Disk = Disk;
         peering.Health.Removed += problem => _removed.TrySetResult(problem);
         await peering.CheckIdentityAsync(cancel);
@@ -107,6 +107,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
 
             cancel.ThrowIfCancellationRequested();
             if (_pki is not { } pki || !pki.IsDue(context.Node, context.Time.GetUtcNow()) || await IsClockOffAsync(cancel)) continue;
+            if (!pki.CanSign && !await AskForCertificateAsync(pki, cancel)) continue;
             await StopAsync();
             await StartAsync(cancel);
         }
@@ -117,9 +118,77 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     {
         var pki = Pki.Load(context.Paths, context.Node, context.Time, mayIssue: false);
         if (!pki.IsDue(context.Node, context.Time.GetUtcNow()) || await IsClockOffAsync(cancel)) return pki;
+        // One that still counts is renewed once peers are answered: they may have to learn this node's address first.
+        if (!pki.CanSign && (pki.Counts(context.Time.GetUtcNow()) || !await AskForCertificateAsync(pki, cancel))) return pki;
         pki.Dispose();
         return Pki.Load(context.Paths, context.Node, context.Time);
     }
+
+    /// <summary>On a client node: asks server nodes for a new peer certificate.</summary>
+    private async Task<bool> AskForCertificateAsync(Pki pki, CancellationToken cancel)
+    {
+        if (context.Membership.Signer is not { } signer) return false;
+        var asked = RenewalDesk.Ask(signer, pki.Node.ExportCertificatePem());
+        foreach (var server in ServerNodes())
+        {
+            try
+            {
+                pki.Renew(context.Paths, (await PeerClient.CertificateAsync(pki.Ca, server, asked, context.Time, cancel)).Certificate, context.Time.GetUtcNow());
+                _log.LogInformation("Server node {Server} has renewed this node's certificate", server.Name);
+                return true;
+            }
+            catch (ProblemException e)
+            {
+                // Every minute one line at most, and the next server node may say yes.
+                _log.LogWarning("Server node {Server} does not renew this node's certificate: {Problem}", server.Name, e.Problem);
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>On a client node: asks server nodes, one after the other, for what lets its products' agents in.</summary>
+    /// <exception cref="ProblemException">What the last one refused with; <c>client/nobody-answers</c>.</exception>
+    public async Task<CredentialsGiven> AskForCredentialsAsync(CredentialsAsked asked, CancellationToken cancel)
+    {
+        ProblemException? last = null;
+        foreach (var server in ServerNodes())
+        {
+            try
+            {
+                if (_peering is { } peering) return await peering.Client.CredentialsAsync(server.Id, asked, cancel);
+            }
+            catch (ProblemException e)
+            {
+                last = e;
+            }
+        }
+
+        throw last ?? new ProblemException(ClientProblems.NobodyAnswers("what lets its agents in"));
+    }
+
+    /// <summary>On a client node: whether a server leads, proved by a server node. False also while none can tell.</summary>
+    public async Task<bool> ProveAsync(string serversNode, CancellationToken cancel)
+    {
+        foreach (var server in ServerNodes().OrderByDescending(n => n.Id == serversNode))
+        {
+            try
+            {
+                if (_peering is { } peering) return (await peering.Client.ProofAsync(server.Id, new ProofAsked(serversNode), cancel)).Leads;
+            }
+            catch (ProblemException)
+            {
+                // The next one may answer; if none does, there is no proof.
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Server nodes that answer, in any order, so that not all client nodes ask the same.</summary>
+    private List<NodeEntry> ServerNodes() => [.. context.Membership.Others.Where(n => n.IsServer && IsWorthAsking(n.Id)).OrderBy(_ => Random.Shared.Next())];
+
+    private bool IsWorthAsking(string nodeId) => _peering?.IsReachable(nodeId) ?? true;
 
     private async Task<bool> IsClockOffAsync(CancellationToken cancel)
     {
@@ -144,6 +213,9 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
 
     /// <summary>This node's disk, which its peers are told.</summary>
     public Func<DiskSpace?> Disk { get; init; } = () => null;
+
+    /// <summary>What this node does for client nodes.</summary>
+    public IClientDesk? Clients { get; set; }
 
     /// <summary>How the clocks of the nodes lie to each other; null while there are no peers.</summary>
     public PeerClocks? Clocks => _peering?.Health.Clocks(context.Membership.Others);

@@ -99,7 +99,7 @@ internal sealed record NodeGroupReply(string? Name, IReadOnlyList<NodeTaskReply>
 /// <param name="KillTimeout">Nanoseconds.</param>
 internal sealed record NodeTaskReply(string? Name, string? Driver, string? KillSignal, long? KillTimeout);
 
-internal sealed record TokenReply(string? SecretID, string? Type);
+internal sealed record TokenReply(string? SecretID, string? Type, string? AccessorID = null, string? Name = null);
 
 internal sealed record KeyReply(string? KeyID);
 
@@ -114,6 +114,7 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 [JsonSerializable(typeof(SelfReply))]
 [JsonSerializable(typeof(MembersReply))]
 [JsonSerializable(typeof(TokenReply))]
+[JsonSerializable(typeof(IReadOnlyList<TokenReply>))]
 [JsonSerializable(typeof(JobRegisterReply))]
 [JsonSerializable(typeof(JoinReply))]
 [JsonSerializable(typeof(LogFrame))]

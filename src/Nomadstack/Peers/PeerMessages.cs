@@ -101,4 +101,7 @@ internal static class SyncLimits
     public const int PartBytes = 2 * 1024 * 1024;
 
     public const int BodyBytes = 4 * 1024 * 1024;
+
+    /// <summary>Most bytes of a request with keys and certificates alone.</summary>
+    public const int SmallBytes = 64 * 1024;
 }

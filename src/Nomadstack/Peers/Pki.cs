@@ -106,6 +106,30 @@ internal sealed class Pki : IDisposable
     /// <summary>Whether the certificate must be issued again. <see cref="Load"/> does it on a server node.</summary>
     public bool IsDue(NodeFile node, DateTimeOffset now) => !Certificates.IsFit(Node, Ca, _nodeKey, new CertificateSubject(ClusterId, node.Id, node.Name, node.Address), now);
 
+    /// <summary>Whether peers believe the certificate now.</summary>
+    public bool Counts(DateTimeOffset now) => Certificates.Complaint(Node, Ca, now) is null;
+
+    /// <summary>Writes the certificate that a server node made for this client node. The next <see cref="Load"/> uses it.</summary>
+    /// <exception cref="ProblemException"><c>client/bad-answer</c>.</exception>
+    public void Renew(NodePaths paths, string pem, DateTimeOffset now)
+    {
+        try
+        {
+            using var made = X509Certificate2.CreateFromPem(pem);
+            if (Certificates.Pin(made) == KeyPin && Certificates.NodeIdOf(made) == NodeId && Certificates.Complaint(made, Ca, now) is null)
+            {
+                PkiFiles.Write(PkiFiles.NodeCertificate(paths), pem);
+                return;
+            }
+        }
+        catch (CryptographicException e)
+        {
+            throw new ProblemException(ClientProblems.BadAnswer("its peers", "The certificate cannot be read."), e);
+        }
+
+        throw new ProblemException(ClientProblems.BadAnswer("its peers", "The certificate is not for this node, or not of this cluster."));
+    }
+
     /// <summary>This node's key pair, made and on disk before anyone else gets to know it.</summary>
     public static ECDsa EnsureNodeKey(NodePaths paths, out bool created) => EnsureKey(PkiFiles.NodeKey(paths), out created);
 

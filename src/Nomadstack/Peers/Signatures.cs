@@ -13,6 +13,7 @@ internal static class Signed
     public const string Token = "token";
     public const string Setting = "setting";
     public const string Secret = "secret";
+    public const string Renewal = "renewal";
 
     public static byte[] Message(string what, string clusterId, ReadOnlySpan<byte> body) => [.. Encoding.UTF8.GetBytes($"nomadstack {what} 1\n{clusterId}\n"), .. body];
 
@@ -147,6 +148,9 @@ internal sealed class SignatureJudge : IDisposable
 
     public string? OfServer(string what, ReadOnlySpan<byte> body, EntrySignature signature) =>
         Complaint(what, body, signature) ?? (signature.Kind == NodeKind.Server ? null : "it was signed by a node that is not a server node");
+
+    /// <summary>Why it was not signed by a node of this cluster, whatever its kind.</summary>
+    public string? OfAny(string what, ReadOnlySpan<byte> body, EntrySignature signature) => Complaint(what, body, signature);
 
     public void Dispose() => _ca.Dispose();
 

@@ -23,13 +23,13 @@ internal sealed record ServerSite(Product Product, bool Bootstrap, string Name, 
         Of(product, node, ProductPort.Server, JobName(node.Name), paths.Server(product.Name), raftId);
 
     public static ServerSite OfBootstrap(Product product, NodeFile node, NodePaths paths, string raftId) =>
-        Of(product, node, ProductPort.Bootstrap, BootstrapName(node), paths.BootstrapServer(product.Name), raftId);
+        Of(product, node, ProductPort.Bootstrap, BootstrapName(node.Name), paths.BootstrapServer(product.Name), raftId);
 
     /// <summary>The name of a node's job server.</summary>
     public static string JobName(string node) => node + "-server";
 
     /// <summary>The name of a node's bootstrap server.</summary>
-    public static string BootstrapName(NodeFile node) => node.Name + "-bootstrap";
+    public static string BootstrapName(string node) => node + "-bootstrap";
 
     private static ServerSite Of(Product product, NodeFile node, string holder, string name, string folder, string raftId) =>
         new(product, holder == ProductPort.Bootstrap, name, folder, raftId, node.Address,
@@ -97,7 +97,7 @@ internal sealed class ProductEndpoints(ClusterTrust? trust)
             ServerName = name,
             Ca = credentials?.Ca,
             Certificate = credentials?.Certificate,
-            Token = new(product.TokenHeader, () => trust.Token(product, SecretNames.Management)),
+            Token = new(product.TokenHeader, () => trust.OwnToken(product)),
         };
     }
 }

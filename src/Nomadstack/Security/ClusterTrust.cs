@@ -28,6 +28,11 @@ internal sealed class ClusterTrust
 
     public SecretStore Secrets => _secrets;
 
+    /// <summary>Whether this node has no secrets of the cluster, and gets from server nodes what lets it in.</summary>
+    public bool IsGiven => _membership.IsClientNode;
+
+    private ClientGrants Grants => field ??= new(_membership.Paths, _membership.Node, _time);
+
     /// <summary>Whether the cluster was made closed or open on purpose. An undecided one is of release 0.1.0, or not yet made, and open.</summary>
     public bool IsDecided => Phase is not null;
 
@@ -68,7 +73,8 @@ internal sealed class ClusterTrust
     public Product? Lacks()
     {
         if (!IsSecure) return null;
-        lock (_gate) return _table.Stack.FirstOrDefault(p => p.Security is not null && !_loaded.ContainsKey(p.Name) && Load(p) is null);
+        // A client node gets what its cluster runs, and nothing for products that it could have.
+        lock (_gate) return _table.Stack.FirstOrDefault(p => p.Security is not null && (!IsGiven || p.Schedules || _membership.Settings!.Products.Contains(p.Name)) && !_loaded.ContainsKey(p.Name) && Load(p) is null);
     }
 
     /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node may have older files, and since when there are newer ones.</summary>
@@ -89,10 +95,41 @@ internal sealed class ClusterTrust
     public void Reloaded(Product product) => CredentialFiles.Reloaded(_membership.Paths, product);
 
     /// <summary>The key of a product's gossip; null where it is open.</summary>
-    public string? Gossip(Product product) => IsSecure && product.Gossips ? Open(SecretNames.Gossip(product.Name)) : null;
+    public string? Gossip(Product product) => !IsSecure || !product.Gossips ? null : IsGiven ? Grants.Gossip(product) : Open(SecretNames.Gossip(product.Name));
 
     /// <summary>A token of a product; null where its agents are open, or this node may not have it.</summary>
-    public string? Token(Product product, string name) => IsSecure ? Open(SecretNames.Token(product.Name, name)) : null;
+    public string? Token(Product product, string name) => !IsSecure ? null : IsGiven ? Grants.Token(product, name) : Open(SecretNames.Token(product.Name, name));
+
+    /// <summary>What this agent itself says to a product: on a server node the token that may do anything.</summary>
+    public string? OwnToken(Product product) => Token(product, IsGiven ? GivenCredentials.Own : SecretNames.Management);
+
+    /// <summary>What a client node asks server nodes with.</summary>
+    public CredentialsAsked Ask(IEnumerable<Product> products) => new(products.Where(Closes).ToDictionary(p => p.Name, Grants.KeyFor));
+
+    /// <summary>Keeps what a server node gave this client node. Returns whether anything is new.</summary>
+    /// <inheritdoc cref="ClientGrants.Take"/>
+    public bool Take(Product product, GivenCredentials given)
+    {
+        lock (_gate)
+        {
+            var authorities = Authorities(product) ?? throw new ProblemException(ClientProblems.BadAnswer(product.Title, "Its authorities are not known here yet."));
+            var isNew = Grants.Take(product, given, authorities);
+            if (isNew) _loaded.Remove(product.Name);
+            return isNew;
+        }
+    }
+
+    /// <summary>Whether a client node wants new credentials for a product.</summary>
+    public bool IsDue(Product product) => Closes(product) && Authorities(product) is { } authorities && Grants.IsDue(product, authorities);
+
+    /// <summary>The certificate of a client node for a product, as PEM.</summary>
+    /// <inheritdoc cref="ClientCertificates.Issue"/>
+    public string ForClientNode(Product product, NodeEntry node, byte[] publicKey, bool withAddress)
+    {
+        var credentials = Of(product) ?? throw new InvalidOperationException($"{product.Title} is open: nobody needs a certificate");
+        var signing = Open(SecretNames.CaKey(product.Name)) ?? throw new ProblemException(SecurityProblems.NoCredentials(product));
+        return ClientCertificates.Issue(product, node, credentials.Ca[0], signing, publicKey, withAddress, _time.GetUtcNow());
+    }
 
     /// <summary>Keeps the token that a product has made by itself.</summary>
     public void Keep(Product product, string name, string token)
@@ -137,6 +174,13 @@ internal sealed class ClusterTrust
     private Credentials? Load(Product product)
     {
         if (Authorities(product) is not { } authorities) return null;
+        if (IsGiven)
+        {
+            if (Grants.Load(product, authorities) is not { } given) return null;
+            _loaded[product.Name] = (authorities, given);
+            return given;
+        }
+
         if (CredentialFiles.Ensure(_membership.Paths, _membership.Node, product, authorities, () => Open(SecretNames.CaKey(product.Name)), _time.GetUtcNow()) is not { } loaded) return null;
         _loaded[product.Name] = (authorities, loaded);
         return loaded;

@@ -14,7 +14,7 @@ namespace Nomadstack.Security;
 internal static class CredentialFiles
 {
     /// <summary>Short, because nothing revokes a certificate. Renewed when a third of it is left.</summary>
-    private static readonly TimeSpan s_life = TimeSpan.FromDays(30);
+    public static readonly TimeSpan Life = TimeSpan.FromDays(30);
 
     /// <summary>Makes a new authority. Returns its certificate and its key, both as PEM.</summary>
     public static (string Certificate, string Key) MakeAuthority(Product product, string clusterId, DateTimeOffset now)
@@ -44,7 +44,7 @@ internal static class CredentialFiles
             if (own is not null) PkiFiles.Write(keyFile, own.ExportPkcs8PrivateKeyPem());
             using var caKey = ECDsa.Create();
             caKey.ImportFromPem(signing);
-            using var made = Certificates.Issue(ca[0], caKey, (key ?? own!).ExportSubjectPublicKeyInfo(), $"{node.Name} {node.Id}", Names(product, node), now + s_life, now);
+            using var made = Certificates.Issue(ca[0], caKey, (key ?? own!).ExportSubjectPublicKeyInfo(), $"{node.Name} {node.Id}", Names(product, node), now + Life, now);
             PkiFiles.Write(certificateFile, made.ExportCertificatePem());
         }
 
@@ -81,11 +81,11 @@ internal static class CredentialFiles
     /// <summary>All agents of the product on this node have read the files.</summary>
     public static void Reloaded(NodePaths paths, Product product) => PkiFiles.Delete(DueFile(paths, product));
 
-    private static void MarkDue(NodePaths paths, Product product) => PkiFiles.Write(DueFile(paths, product), "");
+    public static void MarkDue(NodePaths paths, Product product) => PkiFiles.Write(DueFile(paths, product), "");
 
     private static string DueFile(NodePaths paths, Product product) => Path.Combine(paths.Pki, product.Name, "reload-due");
 
-    private static X509Certificate2Collection Parse(string authorities, string path)
+    public static X509Certificate2Collection Parse(string authorities, string path)
     {
         var all = new X509Certificate2Collection();
         try

@@ -44,6 +44,9 @@ internal sealed class FakeRoom
     /// <summary>Nodes whose clients run and are refused by the leader.</summary>
     public HashSet<string> Refused { get; } = [];
 
+    /// <summary>Tokens of client nodes that the products know.</summary>
+    public Dictionary<(string Product, NodeMark Mark), string> NodeTokens { get; } = [];
+
     /// <summary>Processes that were given a signal.</summary>
     public List<string> Signals { get; } = [];
 

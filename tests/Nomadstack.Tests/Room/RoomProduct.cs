@@ -2,6 +2,7 @@
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
+using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 
@@ -80,6 +81,24 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
     }
 
     public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) => Task.FromResult<Answer<string>>(new Answer<string>.Ok("token of " + name));
+
+    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel)
+    {
+        if (room.Raft(row.Name).Leader is null) return Task.FromResult<Answer<IReadOnlyDictionary<string, string>>>(new Answer<IReadOnlyDictionary<string, string>>.NoLeader("none"));
+        var mark = NodeMark.Of(node, GivenCredentials.Own);
+        if (!room.NodeTokens.TryGetValue((row.Name, mark), out var secret)) room.NodeTokens[(row.Name, mark)] = secret = Guid.NewGuid().ToString();
+        return Task.FromResult<Answer<IReadOnlyDictionary<string, string>>>(new Answer<IReadOnlyDictionary<string, string>>.Ok(new Dictionary<string, string> { [GivenCredentials.Own] = secret }));
+    }
+
+    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel)
+    {
+        var over = room.NodeTokens.Keys.Where(t => t.Product == row.Name && isOver(t.Mark)).ToList();
+        foreach (var token in over) room.NodeTokens.Remove(token);
+        return Task.FromResult<Answer<int>>(new Answer<int>.Ok(over.Count));
+    }
+
+    public Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel) =>
+        Task.FromResult<bool?>(room.Raft(row.Name).Leader is null ? null : room.NodeTokens.Any(t => t.Key.Product == row.Name && t.Value == server.Token?.Read()));
 
     public string MemberName(string serverName) => serverName;
 
