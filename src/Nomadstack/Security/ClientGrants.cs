@@ -26,7 +26,10 @@ internal sealed class ClientGrants(NodePaths paths, NodeFile node, TimeProvider 
         return key.ExportSubjectPublicKeyInfo();
     }
 
-    /// <summary>Keeps what a server node gave. Returns whether anything is new, so that agents have to read it.</summary>
+    /// <summary>
+    /// Keeps what a server node gave. A certificate that is not due stays: one at each start of the agent would only make its processes read files. Returns whether anything is new, so
+    /// that they have to.
+    /// </summary>
     /// <param name="authorities">Those that count, as PEM.</param>
     /// <exception cref="ProblemException"><c>client/bad-answer</c>: it is not for this node's key, or of another authority. <c>storage/unwritable</c>.</exception>
     public bool Take(Product product, GivenCredentials given, string authorities)
@@ -35,7 +38,8 @@ internal sealed class ClientGrants(NodePaths paths, NodeFile node, TimeProvider 
             throw new ProblemException(ClientProblems.BadAnswer(product.Title, "The certificate is not for this node's key, has ended, or is of an authority that is not known here."));
         var (next, held) = (new ClientGrant(Schema, node.Address, given.Gossip, given.Tokens), Of(product));
         var isNew = held is null || held.Address != next.Address || held.Gossip != next.Gossip || !held.Tokens.OrderBy(t => t.Key, StringComparer.Ordinal).SequenceEqual(next.Tokens.OrderBy(t => t.Key, StringComparer.Ordinal));
-        if (!isNew && PkiFiles.Read(CertificateFile(product)) == given.Certificate) return false;
+        var wanted = IsDue(product, authorities);
+        if (!isNew && !wanted) return false;
         CredentialFiles.MarkDue(paths, product);
         lock (_gate)
         {
@@ -43,7 +47,7 @@ internal sealed class ClientGrants(NodePaths paths, NodeFile node, TimeProvider 
             _read[product.Name] = next;
         }
 
-        PkiFiles.Write(CertificateFile(product), given.Certificate);
+        if (wanted) PkiFiles.Write(CertificateFile(product), given.Certificate);
         return true;
     }
 

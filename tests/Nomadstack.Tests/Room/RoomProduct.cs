@@ -209,7 +209,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
             SchedulingEligibility = room.Drained.Contains(name) ? "ineligible" : "eligible",
             // It lasts as long as allocations run there.
             Drain = room.Drained.Contains(name) && room.Allocations.Exists(a => a.Runs && a.Node == name),
-            Drivers = new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") },
+            Drivers = room.WithoutDriver.Contains(name) ? new Dictionary<string, DriverFacts>() : new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") },
         };
 
         private static JobFacts Job(string id, FakeJob job) => new(id, "service", "running", false, job.Version, job.ModifyIndex, new Dictionary<string, int> { ["server"] = job.Count }, new Dictionary<string, string>(), job.Json);
