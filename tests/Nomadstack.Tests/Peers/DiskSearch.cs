@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 
 namespace Nomadstack.Tests.Peers;
 
-/// <summary>Reads every byte of a folder and looks for secrets, in each form in which they could be there: as text, as PEM, in base64, in hex and raw.</summary>
+/// <summary>Reads every byte of a folder and looks for secrets, in each form in which they could be there: as text, in JSON, as PEM, in base64, in hex and raw.</summary>
 internal static class DiskSearch
 {
     /// <summary>What was found, as <c>name (form) in file</c>; empty for nothing.</summary>
@@ -25,6 +26,8 @@ internal static class DiskSearch
     private static IEnumerable<(string Form, byte[] Bytes)> Forms(string secret)
     {
         yield return ("text", Encoding.UTF8.GetBytes(secret.Trim()));
+        // .NET escapes a plus sign, which is in every other key.
+        yield return ("JSON", Encoding.UTF8.GetBytes(JsonSerializer.Serialize(secret.Trim())[1..^1]));
         yield return ("base64", Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(secret))));
         if (PemEncoding.TryFind(secret, out var pem))
         {
