@@ -28,6 +28,6 @@ internal sealed class RemoveCommand : Command
 
     /// <summary>Nothing revokes a certificate, and what a server node knew it still knows.</summary>
     private static string WhatItStillHas(MemberStatus node) => node.Kind == MemberStatus.ClientKind
-        ? "Its tokens are deleted as soon as there is a leader. Its certificates still make connections to Nomad's and Consul's ports until they end, 30 days at most, unless the authorities are changed before; without a token nothing is answered there."
+        ? "Its tokens are deleted as soon as there is a leader. Its certificates still open Nomad's and Consul's ports until they end, 30 days at most, unless the authorities are changed before. Without a token those tell little: who leads, and metrics. It also knows the key of Consul's gossip until that is changed."
         : "It was a server node: the keys and tokens that it had work until they are changed.";
 }
