@@ -9,19 +9,19 @@ namespace Nomadstack.Tests.Peers;
 internal static class DiskSearch
 {
     /// <summary>What was found, as <c>name (form) in file</c>; empty for nothing.</summary>
-    public static IReadOnlyList<string> For(string folder, params IEnumerable<(string Name, string Secret)> secrets)
+    public static IReadOnlyList<string> For(string folder, params IEnumerable<(string Name, string Secret)> secrets) =>
+        In(folder, Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false }), secrets);
+
+    /// <summary>The same in these files of a folder.</summary>
+    public static IReadOnlyList<string> In(string folder, IEnumerable<string> files, IEnumerable<(string Name, string Secret)> secrets)
     {
         var wanted = secrets.SelectMany(s => Forms(s.Secret).Select(f => (s.Name, f.Form, f.Bytes))).ToList();
-        return [.. from file in Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false })
-            where new FileInfo(file) is { LinkTarget: null } info && (info.Attributes & FileAttributes.Device) == 0 && info.UnixFileMode != UnixFileMode.None && !IsSocket(file)
+        return [.. from file in files
             let bytes = File.ReadAllBytes(file)
             from secret in wanted
             where bytes.AsSpan().IndexOf(secret.Bytes) >= 0
             select $"{secret.Name} ({secret.Form}) in {Path.GetRelativePath(folder, file)}"];
     }
-
-    /// <summary>Sockets have no bytes. .NET shows them as files that cannot be opened.</summary>
-    private static bool IsSocket(string file) => file.EndsWith(".sock", StringComparison.Ordinal);
 
     private static IEnumerable<(string Form, byte[] Bytes)> Forms(string secret)
     {
