@@ -7,7 +7,9 @@ namespace Nomadstack.Clients;
 /// Keeps the server list of the scheduler's running client up to date. Nomad's client learns of a new server with its next heartbeat, up to 20 s later, and
 /// in no other way. By then the only server that it knows may have left, and only Consul could tell it of another one.
 /// </summary>
-/// <param name="restart">Starts the client anew, with the servers of today: a client node has no right to tell its client of them, for the same right would open the servers' gossip key.</param>
+/// <param name="restart">
+/// Starts the client anew, with the servers of today: a client node has no right to tell its client of them, for the same right would open the servers' gossip key.
+/// </param>
 internal sealed class ServerList(NodeContext context, ISchedulerProduct scheduler, Func<bool> clientRuns, Func<CancellationToken, Task> restart)
 {
     /// <summary>How often to check while a server is missing, for how long after a change, and how often otherwise.</summary>

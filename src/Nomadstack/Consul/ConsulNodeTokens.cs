@@ -10,8 +10,8 @@ namespace Nomadstack.Consul;
 internal sealed class ConsulNodeTokens(ConsulApi api)
 {
     /// <summary>
-    /// The rules of the node's own token, as JSON, for a node's name may have any letter. It writes its own node's entry, and services: Nomad registers those of its jobs with it, whatever their
-    /// names. Before Nomad 1.7, templates of its jobs read keys with it. The rest is what <c>nomadstack status</c> reads.
+    /// The rules of the node's own token, as JSON, for a node's name may have any letter. It writes its own node's entry, and services: Nomad registers those of its jobs with it,
+    /// whatever their names. Before Nomad 1.7, templates of its jobs read keys with it. The rest is what <c>nomadstack status</c> reads.
     /// </summary>
     /// <remarks>The same as Consul's own node identities (since 1.8.1) for the node's entry; those allow lower-case names alone.</remarks>
     public static string Rules(string node) => new JsonObject

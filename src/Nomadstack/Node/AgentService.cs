@@ -72,7 +72,8 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         parts.Peers.Remove(entry.Id);
     }
 
-    public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) => new CredentialDesk(OnAServerNode("make credentials for people").Context, parts.Products).MakeAsync(request, cancel);
+    public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) =>
+        new CredentialDesk(OnAServerNode("make credentials for people").Context, parts.Products).MakeAsync(request, cancel);
 
     public Task AcceptStateAsync(CancellationToken cancel)
     {

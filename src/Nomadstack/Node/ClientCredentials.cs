@@ -8,12 +8,17 @@ using Nomadstack.Products;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// On a client node: asks server nodes for what lets this node's agents in, and makes those that run read it. Asked at the agent's start, when it is due, and when a product does not know
-/// the node's token any more.
+/// On a client node: asks server nodes for what lets this node's agents in, and makes those that run read it. Asked at the agent's start, when it is due, and when a product does
+/// not know the node's token any more.
 /// </summary>
 /// <param name="ask">Asks server nodes, one after the other.</param>
 /// <param name="reload">Makes the running agents read what is new.</param>
-internal sealed class ClientCredentials(NodeContext context, IReadOnlyDictionary<string, IProduct> products, NodeClients clients, Func<CredentialsAsked, CancellationToken, Task<CredentialsGiven>> ask, Func<CancellationToken, Task> reload)
+internal sealed class ClientCredentials(
+    NodeContext context,
+    IReadOnlyDictionary<string, IProduct> products,
+    NodeClients clients,
+    Func<CredentialsAsked, CancellationToken, Task<CredentialsGiven>> ask,
+    Func<CancellationToken, Task> reload)
 {
     /// <summary>Longer than a server node lets pass between two answers.</summary>
     public static readonly TimeSpan BetweenRequests = TimeSpan.FromSeconds(2);
@@ -59,7 +64,8 @@ internal sealed class ClientCredentials(NodeContext context, IReadOnlyDictionary
             var isNew = false;
             foreach (var product in Closed)
             {
-                if (given.Products?.GetValueOrDefault(product.Name) is not { Certificate: not null, Tokens: not null } credentials) return ClientProblems.BadAnswer(product.Title, "It is missing in the answer.");
+                if (given.Products?.GetValueOrDefault(product.Name) is not { Certificate: not null, Tokens: not null } credentials)
+                    return ClientProblems.BadAnswer(product.Title, "It is missing in the answer.");
                 isNew |= context.Trust.Take(product, credentials);
             }
 

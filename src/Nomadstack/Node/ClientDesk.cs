@@ -8,8 +8,8 @@ using Nomadstack.Products;
 namespace Nomadstack.Node;
 
 /// <summary>
-/// What this server node does for client nodes: makes their products' certificates, finds or makes their tokens, and proves a leader to them. Whom something is for is decided by the
-/// certificate that the caller showed, never by what it says.
+/// What this server node does for client nodes: makes their products' certificates, finds or makes their tokens, and proves a leader to them. Whom something is for is decided by
+/// the certificate that the caller showed, never by what it says.
 /// </summary>
 internal sealed class ClientDesk(NodeContext context, IReadOnlyDictionary<string, IProduct> products) : IClientDesk
 {
@@ -25,7 +25,7 @@ internal sealed class ClientDesk(NodeContext context, IReadOnlyDictionary<string
     private const int AtOnce = 4;
 
     private readonly ConcurrentDictionary<(string Node, string What), long> _asked = [];
-    private readonly SemaphoreSlim _places = new(AtOnce);
+    private int _serving;
 
     public async Task<CredentialsGiven> GiveAsync(NodeEntry node, X509Certificate2 shown, CredentialsAsked asked, CancellationToken cancel)
     {
@@ -33,10 +33,11 @@ internal sealed class ClientDesk(NodeContext context, IReadOnlyDictionary<string
         if (node.IsServer) throw new ProblemException(ClientProblems.ForClientsAlone(node.Name));
         if (ClientRules.Complaint(context.Membership.Current!, node, shown) is { } complaint) throw new ProblemException(complaint);
         Limit(node, "credentials", s_betweenRequests);
-        if (asked.Keys is null || asked.Keys.Count > context.Table.Stack.Count || asked.Keys.Values.Any(k => k is null)) throw new ProblemException(ClientProblems.BadKeys("It has no key, or keys for more products than there are."));
-        await _places.WaitAsync(cancel);
+        if (asked.Keys is null || asked.Keys.Count > context.Table.Stack.Count || asked.Keys.Values.Any(k => k is null))
+            throw new ProblemException(ClientProblems.BadKeys("It has no key, or keys for more products than there are."));
         try
         {
+            if (Interlocked.Increment(ref _serving) > AtOnce) throw new ProblemException(ClientProblems.Busy(context.Node.Name));
             var given = new Dictionary<string, GivenCredentials>();
             var withAddress = ClientRules.IsOnlyOneAtItsAddress(context.Membership.Current!, node);
             foreach (var product in context.Products.Where(p => context.Trust.Closes(p) && asked.Keys.ContainsKey(p.Name)))
@@ -51,7 +52,7 @@ internal sealed class ClientDesk(NodeContext context, IReadOnlyDictionary<string
         }
         finally
         {
-            _places.Release();
+            Interlocked.Decrement(ref _serving);
         }
     }
 
@@ -60,7 +61,8 @@ internal sealed class ClientDesk(NodeContext context, IReadOnlyDictionary<string
         if (context.Trust.IsGiven) throw new ProblemException(ClientProblems.AskedAClientNode(context.Node.Name));
         Limit(node, "proof", s_betweenProofs);
         var scheduler = context.Table.Scheduler;
-        if (KnownServer.Of(context.Membership.Current, scheduler.Name).Where(s => s.NodeId == asked.Server).MaxBy(s => s.IsClaimed) is not { } server) return new(false, "that server is not known here");
+        var known = KnownServer.Of(context.Membership.Current, scheduler.Name).Where(s => s.NodeId == asked.Server);
+        if (known.MaxBy(s => s.IsClaimed) is not { } server) return new(false, "that server is not known here");
         var answer = await products[scheduler.Name].Server(context.Endpoints.Of(scheduler, server)).BarrierAsync(s_proofDeadline, cancel);
         return new(answer.IsOk, answer.Complaint);
     }

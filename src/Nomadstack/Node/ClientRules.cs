@@ -18,7 +18,8 @@ internal static class ClientRules
         {
             if (Same(other.Name, node.Name)) return ClientProblems.NameIsTaken(node.Name, $"the name of node {other.Id}");
             // By these names the servers of that node are known to each other.
-            if (Same(ServerSite.JobName(other.Name), node.Name) || Same(ServerSite.BootstrapName(other.Name), node.Name)) return ClientProblems.NameIsTaken(node.Name, $"the name of a server of {other.Name}");
+            if (Same(ServerSite.JobName(other.Name), node.Name) || Same(ServerSite.BootstrapName(other.Name), node.Name))
+                return ClientProblems.NameIsTaken(node.Name, $"the name of a server of {other.Name}");
         }
 
         return null;

@@ -46,7 +46,8 @@ internal sealed class ClientTokens(NodeContext context, IReadOnlyDictionary<stri
         foreach (var server in KnownServer.Of(cluster, product.Name).OrderByDescending(s => s.NodeId == context.Node.Id))
         {
             Answer<int> answer = new Answer<int>.Unreachable("not asked yet");
-            await Fault.AroundAsync("forget-node-tokens", async () => answer = await products[product.Name].ForgetNodeTokensAsync(context.Endpoints.Of(product, server), mark => mark.IsOver(cluster), cancel));
+            var at = context.Endpoints.Of(product, server);
+            await Fault.AroundAsync("forget-node-tokens", async () => answer = await products[product.Name].ForgetNodeTokensAsync(at, mark => mark.IsOver(cluster), cancel));
             if (!answer.Try(out var deleted)) continue;
             if (deleted > 0) _log.LogInformation("{Deleted} {Product} tokens of removed client nodes were deleted", deleted, product.Title);
             return true;

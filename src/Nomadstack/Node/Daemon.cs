@@ -186,7 +186,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         run.Finish();
     }
 
-    /// <summary>A node that has just joined gets the secrets with its first exchanges. A client node asks for what it may have, also when that has ended while it was off.</summary>
+    /// <summary>A node that has just joined gets the secrets with its first exchanges. A client node asks for what it may have, also when that ended while it was off.</summary>
     private async Task AwaitCredentialsAsync(OperationRun run, CancellationToken cancel)
     {
         while (Context.Trust.Lacks() is { } product)

@@ -21,7 +21,9 @@ internal sealed partial class NomadApi
         return answer.IsNotFound ? new Answer<Done>.Ok(default) : answer;
     }
 
-    /// <summary>The token that this endpoint says, as Nomad knows it. Some versions answer for one that they do not know as for an anonymous one (run on 1.10.5 and 2.0.5).</summary>
+    /// <summary>
+    /// The token that this endpoint says, as Nomad knows it. Some versions answer for one that they do not know as for an anonymous one (run on 1.10.5 and 2.0.5).
+    /// </summary>
     public Task<Answer<TokenReply>> OwnTokenAsync(TimeSpan deadline, CancellationToken cancel) =>
         Http.GetAsync("/v1/acl/token/self", NomadJson.Default.TokenReply, deadline, cancel);
 }

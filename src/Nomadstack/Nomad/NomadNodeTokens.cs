@@ -10,9 +10,9 @@ internal sealed class NomadNodeTokens(NomadApi api)
     private const string Policy = "nomadstack-node";
 
     /// <summary>
-    /// What a node's agent asks: its own client for its servers (agent), the servers where they are in their log and who leads (agent, operator), which nodes and allocations there are and the
-    /// note that the gate compares (node, job). It writes nothing: with <c>agent</c> "write" it could read the key of the servers' gossip, with <c>operator</c> "write" change autopilot.
-    /// Nomad has no rule for one node alone, so all jobs can be read.
+    /// What a node's agent asks: its own client for its servers (agent), the servers where they are in their log and who leads (agent, operator), which nodes and allocations
+    /// there are and the note that the gate compares (node, job). It writes nothing: with <c>agent</c> "write" it could read the key of the servers' gossip, with <c>operator</c>
+    /// "write" change autopilot. Nomad has no rule for one node alone, so all jobs can be read.
     /// </summary>
     private const string Rules = """
         namespace "*" {

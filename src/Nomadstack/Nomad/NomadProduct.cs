@@ -128,9 +128,11 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
     public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) =>
         Api(server).MakeTokenAsync(name, s_roles.TryGetValue(role, out var rules) ? ("nomadstack-" + role, rules) : null, life, NomadApi.WithLeader, cancel);
 
-    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel) => new NomadNodeTokens(Api(server)).FindOrMakeAsync(node, cancel);
+    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel) =>
+        new NomadNodeTokens(Api(server)).FindOrMakeAsync(node, cancel);
 
-    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel) => new NomadNodeTokens(Api(server)).ForgetAsync(isOver, cancel);
+    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel) =>
+        new NomadNodeTokens(Api(server)).ForgetAsync(isOver, cancel);
 
     public Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel) => new NomadNodeTokens(Api(server)).IsKnownAsync(cancel);
 

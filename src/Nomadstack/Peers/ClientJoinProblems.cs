@@ -14,7 +14,8 @@ internal static class ClientJoinProblems
 
     public static Problem AskedAClientNode(string name, ClusterDocument document)
     {
-        var servers = document.Nodes.Values.Where(n => n is { Removed: false, IsServer: true }).OrderBy(n => n.Name, StringComparer.Ordinal).Select(n => $"{n.Name} ({HostPort.Join(n.Address, n.Ports.Peers)})").Take(3);
+        var servers = document.Nodes.Values.Where(n => n is { Removed: false, IsServer: true }).OrderBy(n => n.Name, StringComparer.Ordinal)
+            .Select(n => $"{n.Name} ({HostPort.Join(n.Address, n.Ports.Peers)})").Take(3);
         return new(
             "join/asked-client-node",
             $"{name} is a client node and lets nobody in.",

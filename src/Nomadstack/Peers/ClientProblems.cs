@@ -44,6 +44,12 @@ internal static class ClientProblems
         "One request a second is answered.",
         "Nothing has to be done: the node asks again later.");
 
+    public static Problem Busy(string server) => new(
+        "client/busy",
+        $"{server} answers other client nodes now.",
+        "Many ask at once, as after a power cut.",
+        "Nothing has to be done: the node asks another server node, or again later.");
+
     public static Problem BadKeys(string why) => new(
         "client/bad-request",
         "The request for credentials is not valid.",
@@ -62,6 +68,9 @@ internal static class ClientProblems
         $"No server node gives this node {what}.",
         "No agent of a server node answers.",
         "Start the agent of a server node. `nomadstack node list` shows which answer.");
+
+    /// <summary>Why an answer is a <see cref="BadAnswer"/>.</summary>
+    public const string ForeignCertificate = "The certificate is not for this node's key, has ended, or is of an authority that is not known here.";
 
     public static Problem BadAnswer(string product, string why) => new(
         "client/bad-answer",

@@ -105,8 +105,11 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (request.Signs) return;
         if (kind == NodeKind.Client) throw new ProblemException(ClientJoinProblems.OldRelease(name));
         if (document.Settings.Text(SettingNames.SecurityPhase) == SettingNames.Secure) throw new ProblemException(JoinProblems.CannotBeClosed(name));
-        if (document.Nodes.Values.Any(n => n is { IsServer: false, Removed: false }) || document.Tokens.Values.Any(t => t is { Revoked: false, Kind: NodeKind.Client } && !(t.ExpiresAt <= now)))
+        if (document.Nodes.Values.Any(n => n is { IsServer: false, Removed: false })
+            || document.Tokens.Values.Any(t => t is { Revoked: false, Kind: NodeKind.Client } && !(t.ExpiresAt <= now)))
+        {
             throw new ProblemException(ClientJoinProblems.OldRelease(name));
+        }
     }
 
     /// <summary>A node that asks again, as after a crash, is none more. One that never came is: whoever stole a token would else use it unnoticed.</summary>

@@ -229,7 +229,8 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
 
     /// <summary>Nodes that were let in long ago and never came are removed, as an operator would.</summary>
     private ClusterDocument WithoutLost(ClusterDocument document) =>
-        IsClientNode ? document : document.Nodes.Values.Where(n => n.Id != node.Id && Provisional.IsLost(n, time.GetUtcNow())).ToList().Aggregate(document, (now, lost) => With(now, Gone(lost)));
+        IsClientNode ? document
+        : document.Nodes.Values.Where(n => n.Id != node.Id && Provisional.IsLost(n, time.GetUtcNow())).ToList().Aggregate(document, (now, lost) => With(now, Gone(lost)));
 
     /// <summary>The entry that remembers the removal of a node.</summary>
     private NodeEntry Gone(NodeEntry entry)

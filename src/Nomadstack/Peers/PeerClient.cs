@@ -74,18 +74,21 @@ internal sealed class PeerClient : IDisposable
 
     /// <inheritdoc cref="AskAsync"/>
     public Task<CredentialsGiven> CredentialsAsync(string nodeId, CredentialsAsked asked, CancellationToken cancel) =>
-        PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/credentials"), asked, ClientMessagesJson.Default.CredentialsAsked), ClientMessagesJson.Default.CredentialsGiven, s_withProducts, _time, cancel);
+        PeerCalls.SendAsync(
+            _http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/credentials"), asked, ClientMessagesJson.Default.CredentialsAsked), ClientMessagesJson.Default.CredentialsGiven, s_withProducts, _time, cancel);
 
     /// <inheritdoc cref="AskAsync"/>
     public Task<ProofGiven> ProofAsync(string nodeId, ProofAsked asked, CancellationToken cancel) =>
-        PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/proof"), asked, ClientMessagesJson.Default.ProofAsked), ClientMessagesJson.Default.ProofGiven, s_withProducts, _time, cancel);
+        PeerCalls.SendAsync(
+            _http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/proof"), asked, ClientMessagesJson.Default.ProofAsked), ClientMessagesJson.Default.ProofGiven, s_withProducts, _time, cancel);
 
     /// <summary>Asks for a new peer certificate without showing one: the old one may have ended.</summary>
     /// <inheritdoc cref="AskAsync"/>
     public static async Task<CertificateGiven> CertificateAsync(X509Certificate2 ca, NodeEntry server, CertificateAsked asked, TimeProvider time, CancellationToken cancel)
     {
         using var http = PeerProbe.Client(() => { }, shown => Certificates.Complaint(shown, ca, time.GetUtcNow()) is null && Certificates.NodeIdOf(shown) == server.Id);
-        return await PeerCalls.SendAsync(http, PeerCalls.Post(At(server.Address, server.Ports.Peers, "/v1/client/certificate"), asked, ClientMessagesJson.Default.CertificateAsked), ClientMessagesJson.Default.CertificateGiven, s_deadline, time, cancel);
+        var post = PeerCalls.Post(At(server.Address, server.Ports.Peers, "/v1/client/certificate"), asked, ClientMessagesJson.Default.CertificateAsked);
+        return await PeerCalls.SendAsync(http, post, ClientMessagesJson.Default.CertificateGiven, s_deadline, time, cancel);
     }
 
     /// <summary>The node of our cluster that answers at an address; null if none does.</summary>

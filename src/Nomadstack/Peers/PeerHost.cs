@@ -129,11 +129,13 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     break;
                 case ("POST", "/v1/client/credentials") when clients is not null:
                     var (asking, shown) = Client(context);
-                    await WriteAsync(context, await clients.GiveAsync(asking, shown, await ReadSmallAsync(context, ClientMessagesJson.Default.CredentialsAsked), context.RequestAborted), ClientMessagesJson.Default.CredentialsGiven);
+                    var wanted = await ReadSmallAsync(context, ClientMessagesJson.Default.CredentialsAsked);
+                    await WriteAsync(context, await clients.GiveAsync(asking, shown, wanted, context.RequestAborted), ClientMessagesJson.Default.CredentialsGiven);
                     break;
                 case ("POST", "/v1/client/proof") when clients is not null:
                     (asking, _) = Client(context);
-                    await WriteAsync(context, await clients.ProveAsync(asking, await ReadSmallAsync(context, ClientMessagesJson.Default.ProofAsked), context.RequestAborted), ClientMessagesJson.Default.ProofGiven);
+                    var claim = await ReadSmallAsync(context, ClientMessagesJson.Default.ProofAsked);
+                    await WriteAsync(context, await clients.ProveAsync(asking, claim, context.RequestAborted), ClientMessagesJson.Default.ProofGiven);
                     break;
                 case ("POST", "/v1/client/certificate"):
                     await WriteAsync(context, _renewals.Answer(await ReadSmallAsync(context, ClientMessagesJson.Default.CertificateAsked)), ClientMessagesJson.Default.CertificateGiven);
@@ -219,7 +221,8 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
     {
         "peers/bad-request" or "client/bad-request" or "peers/bad-document" or "join/bad-request" => StatusCodes.Status400BadRequest,
         "peers/no-certificate" => StatusCodes.Status401Unauthorized,
-        "peers/removed" or "peers/other-key" or "peers/not-a-server-node" or "peers/other-cluster" or "client/other-name" or "client/name-taken" or "client/not-renewed" => StatusCodes.Status403Forbidden,
+        "peers/removed" or "peers/other-key" or "peers/not-a-server-node" or "peers/other-cluster" => StatusCodes.Status403Forbidden,
+        "client/other-name" or "client/name-taken" or "client/not-renewed" => StatusCodes.Status403Forbidden,
         "peers/no-such-route" => StatusCodes.Status404NotFound,
         "storage/unwritable" or "peers/no-cluster" => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status409Conflict,

@@ -60,7 +60,7 @@ internal interface IProduct
     Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel);
 
     /// <summary>
-    /// The tokens of a client node, by name (<see cref="GivenCredentials.Own"/> and others): those that it has, or else new ones with the rights that this node's agents need and no more.
+    /// The tokens of a client node, by name (<see cref="GivenCredentials.Own"/> and others): those that it has, or else new ones with the rights that its agents need and no more.
     /// </summary>
     Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel);
 

@@ -61,11 +61,11 @@ internal sealed record KnownServer(string NodeId, string NodeName, string Addres
     /// <summary>Claimed by an allocation, so expected to stay.</summary>
     public bool IsClaimed => Entry is { ManagedBy: "job", State: "running" };
 
-    /// <summary>All servers of a product in the membership, in a stable order.</summary>
+    /// <summary>All servers of a product in the membership, in a stable order. A client node has none, whatever it writes into its entry.</summary>
     public static IReadOnlyList<KnownServer> Of(ClusterDocument? cluster, string role) =>
         cluster is null ? [] :
         [.. from node in cluster.Nodes.Values
-            where !node.Removed
+            where node is { Removed: false, IsServer: true }
             from server in node.Servers
             where server.Role == role
             orderby node.Name, server.ManagedBy

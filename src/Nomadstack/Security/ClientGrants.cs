@@ -9,8 +9,8 @@ using Nomadstack.Storage;
 namespace Nomadstack.Security;
 
 /// <summary>
-/// What a client node has to be let in by the products' agents: keys of its own, and certificates, tokens and gossip keys that server nodes gave it. All of it can be had again, so a damaged
-/// file is asked for anew.
+/// What a client node has to be let in by the products' agents: keys of its own, and certificates, tokens and gossip keys that server nodes gave it. All of it can be had again, so
+/// a damaged file is asked for anew.
 /// </summary>
 internal sealed class ClientGrants(NodePaths paths, NodeFile node, TimeProvider time)
 {
@@ -27,17 +27,17 @@ internal sealed class ClientGrants(NodePaths paths, NodeFile node, TimeProvider 
     }
 
     /// <summary>
-    /// Keeps what a server node gave. A certificate that is not due stays: one at each start of the agent would only make its processes read files. Returns whether anything is new, so
-    /// that they have to.
+    /// Keeps what a server node gave. A certificate that is not due stays: one at each start of the agent would only make its processes read files. Returns whether anything is
+    /// new, so that they have to.
     /// </summary>
     /// <param name="authorities">Those that count, as PEM.</param>
     /// <exception cref="ProblemException"><c>client/bad-answer</c>: it is not for this node's key, or of another authority. <c>storage/unwritable</c>.</exception>
     public bool Take(Product product, GivenCredentials given, string authorities)
     {
         if (!IsUsable(product, given.Certificate, CredentialFiles.Parse(authorities, CaFile(product))))
-            throw new ProblemException(ClientProblems.BadAnswer(product.Title, "The certificate is not for this node's key, has ended, or is of an authority that is not known here."));
+            throw new ProblemException(ClientProblems.BadAnswer(product.Title, ClientProblems.ForeignCertificate));
         var (next, held) = (new ClientGrant(Schema, node.Address, given.Gossip, given.Tokens), Of(product));
-        var isNew = held is null || held.Address != next.Address || held.Gossip != next.Gossip || !held.Tokens.OrderBy(t => t.Key, StringComparer.Ordinal).SequenceEqual(next.Tokens.OrderBy(t => t.Key, StringComparer.Ordinal));
+        var isNew = held is null || held.Address != next.Address || held.Gossip != next.Gossip || held.Tokens.Count != next.Tokens.Count || held.Tokens.Except(next.Tokens).Any();
         var wanted = IsDue(product, authorities);
         if (!isNew && !wanted) return false;
         CredentialFiles.MarkDue(paths, product);
@@ -66,7 +66,7 @@ internal sealed class ClientGrants(NodePaths paths, NodeFile node, TimeProvider 
         return new(CaFile(product), CertificateFile(product), KeyFile(product), ca, X509Certificate2.CreateFromPem(pem, PkiFiles.Read(KeyFile(product))!));
     }
 
-    /// <summary>Whether new ones are wanted: a third of the certificate's life is left, another authority signs now, the node has another address, or something is missing.</summary>
+    /// <summary>Whether new ones are wanted: a third of the certificate's life is left, another authority signs, the node has another address, or something is missing.</summary>
     public bool IsDue(Product product, string authorities)
     {
         var ca = CredentialFiles.Parse(authorities, CaFile(product));
@@ -110,7 +110,8 @@ internal sealed class ClientGrants(NodePaths paths, NodeFile node, TimeProvider 
         {
             using var key = FindKey(product);
             using var certificate = X509Certificate2.CreateFromPem(pem);
-            return key is not null && Certificates.Pin(certificate) == Certificates.Pin(key.ExportSubjectPublicKeyInfo()) && ca.Any(a => Certificates.Complaint(certificate, a, time.GetUtcNow()) is null);
+            return key is not null && Certificates.Pin(certificate) == Certificates.Pin(key.ExportSubjectPublicKeyInfo())
+                && ca.Any(a => Certificates.Complaint(certificate, a, time.GetUtcNow()) is null);
         }
         catch (CryptographicException)
         {

@@ -74,7 +74,8 @@ internal sealed class ClusterTrust
     {
         if (!IsSecure) return null;
         // A client node gets what its cluster runs, and nothing for products that it could have.
-        lock (_gate) return _table.Stack.FirstOrDefault(p => p.Security is not null && (!IsGiven || p.Schedules || _membership.Settings!.Products.Contains(p.Name)) && !_loaded.ContainsKey(p.Name) && Load(p) is null);
+        bool IsHere(Product p) => !IsGiven || p.Schedules || _membership.Settings!.Products.Contains(p.Name);
+        lock (_gate) return _table.Stack.FirstOrDefault(p => p.Security is not null && IsHere(p) && !_loaded.ContainsKey(p.Name) && Load(p) is null);
     }
 
     /// <summary>Makes again what is due or no longer fits. Returns the products whose agents on this node may have older files, and since when there are newer ones.</summary>

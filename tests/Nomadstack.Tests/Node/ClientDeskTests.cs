@@ -20,33 +20,36 @@ public sealed class ClientDeskTests : IAsyncLifetime
 {
     private readonly FakeRoom _room = new();
     private readonly Clock _clock = new();
-    private TestNode _server = null!, _client = null!;
+    private readonly List<TestNode> _nodes = [];
     private NodeContext _context = null!;
+
+    private TestNode Server => _nodes[0];
+
+    private TestNode Client => _nodes[1];
 
     public async Task InitializeAsync()
     {
-        _server = await TestNode.FirstAsync(time: _clock, before: node =>
+        _nodes.Add(await TestNode.FirstAsync(time: _clock, before: node =>
         {
             _context = Context(node);
             _context.Trust.Mint(secure: true);
             node.ForClients = (new ClientDesk(_context, Products("n1")), _context.Trust.Secrets);
-        });
+        }));
         foreach (var role in Role.All)
         {
-            var site = ServerSite.Job(Role.Row(role), _server.File, _server.Paths, Guid.NewGuid().ToString());
+            var site = ServerSite.Job(Role.Row(role), Server.File, Server.Paths, Guid.NewGuid().ToString());
             _room.Raft(role).Enter(site).Runs = true;
-            _server.Membership.UpdateSelf(self => self with { Servers = [.. self.Servers, site.ToEntry("running")] });
+            Server.Membership.UpdateSelf(self => self with { Servers = [.. self.Servers, site.ToEntry("running")] });
         }
 
-        _client = new TestNode("n2", "127.0.0.2", _clock);
-        await ClientNodeTests.EnterAsync(_client, _server);
-        await _client.Peering!.Sync.ExchangeAsync(_server.File.Id, CancellationToken.None);
+        _nodes.Add(new TestNode("n2", "127.0.0.2", _clock));
+        await ClientNodeTests.EnterAsync(Client, Server);
+        await Client.Peering!.Sync.ExchangeAsync(Server.File.Id, CancellationToken.None);
     }
 
     public async Task DisposeAsync()
     {
-        await _client.DisposeAsync();
-        await _server.DisposeAsync();
+        foreach (var node in _nodes) await node.DisposeAsync();
     }
 
     [Fact]
@@ -80,11 +83,11 @@ public sealed class ClientDeskTests : IAsyncLifetime
         await GivenAsync();
         var allowed = SecretNames.Gossip(Role.Consul);
         var secrets = _context.Trust.Secrets.Names.Where(n => n != allowed).Select(n => (n, Encoding.UTF8.GetString(_context.Trust.Secrets.Open(n)!)))
-            .Append(("the CA's key", PkiFiles.Read(PkiFiles.CaKey(_server.Paths))!)).ToList();
+            .Append(("the CA's key", PkiFiles.Read(PkiFiles.CaKey(Server.Paths))!)).ToList();
 
         secrets.Count.ShouldBe(9, "keys of two authorities and the CA, Nomad's gossip key, two management tokens and three of agents");
-        DiskSearch.For(_client.Folder, secrets).ShouldBeEmpty();
-        DiskSearch.For(_client.Folder, (allowed, _context.Trust.Gossip(Role.Row(Role.Consul))!)).ShouldNotBeEmpty("that one it has, and the search finds it");
+        DiskSearch.For(Client.Folder, secrets).ShouldBeEmpty();
+        DiskSearch.For(Client.Folder, (allowed, _context.Trust.Gossip(Role.Row(Role.Consul))!)).ShouldNotBeEmpty("that one it has, and the search finds it");
     }
 
     [Fact]
@@ -92,7 +95,7 @@ public sealed class ClientDeskTests : IAsyncLifetime
     {
         await GivenAsync();
 
-        foreach (var file in Directory.GetFiles(Path.Combine(_client.Paths.Pki, Role.Consul))) File.GetUnixFileMode(file).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite, file);
+        foreach (var file in Directory.GetFiles(Path.Combine(Client.Paths.Pki, Role.Consul))) File.GetUnixFileMode(file).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite, file);
     }
 
     [Fact]
@@ -110,7 +113,7 @@ public sealed class ClientDeskTests : IAsyncLifetime
     public async Task AServerNodeIsToldToMakeItsOwn()
     {
         await using var other = new TestNode("n3", "127.0.0.3", _clock);
-        await other.EnterAsync(_server);
+        await other.EnterAsync(Server);
 
         (await RefusedAsync(other)).Code.ShouldBe("client/is-server");
     }
@@ -118,9 +121,9 @@ public sealed class ClientDeskTests : IAsyncLifetime
     [Fact]
     public async Task ARemovedNodeGetsNothing()
     {
-        _server.Membership.RemoveNode(_client.File.Id);
+        Server.Membership.RemoveNode(Client.File.Id);
 
-        (await RefusedAsync(_client)).Code.ShouldBe("peers/removed");
+        (await RefusedAsync(Client)).Code.ShouldBe("peers/removed");
         _room.NodeTokens.ShouldBeEmpty();
     }
 
@@ -128,18 +131,18 @@ public sealed class ClientDeskTests : IAsyncLifetime
     public async Task ANodeThatCallsItselfAnotherGetsNothing()
     {
         // As a thief with the node's key would: signed rightly, and a lie.
-        _client.Membership.UpdateSelf(self => self with { Name = "n1-server" });
-        await _client.Peering!.Sync.ExchangeAsync(_server.File.Id, CancellationToken.None);
-        _server.Membership.Current!.Nodes[_client.File.Id].Name.ShouldBe("n1-server");
+        Client.Membership.UpdateSelf(self => self with { Name = "n1-server" });
+        await Client.Peering!.Sync.ExchangeAsync(Server.File.Id, CancellationToken.None);
+        Server.Membership.Current!.Nodes[Client.File.Id].Name.ShouldBe("n1-server");
 
-        (await RefusedAsync(_client)).Code.ShouldBe("client/other-name");
+        (await RefusedAsync(Client)).Code.ShouldBe("client/other-name");
     }
 
     [Fact]
     public async Task AnAddressThatIsAnothersIsNotCertified()
     {
-        _client.Membership.UpdateSelf(self => self with { Address = _server.File.Address });
-        await _client.Peering!.Sync.ExchangeAsync(_server.File.Id, CancellationToken.None);
+        Client.Membership.UpdateSelf(self => self with { Address = Server.File.Address });
+        await Client.Peering!.Sync.ExchangeAsync(Server.File.Id, CancellationToken.None);
 
         var trust = await GivenAsync();
 
@@ -151,7 +154,7 @@ public sealed class ClientDeskTests : IAsyncLifetime
     {
         await GivenAsync();
 
-        (await RefusedAsync(_client)).Code.ShouldBe("client/too-often");
+        (await RefusedAsync(Client)).Code.ShouldBe("client/too-often");
         _clock.Now += TimeSpan.FromSeconds(2);
         await GivenAsync();
     }
@@ -161,7 +164,7 @@ public sealed class ClientDeskTests : IAsyncLifetime
     {
         _room.Raft(Role.Nomad).Servers[0].Runs = false;
 
-        var problem = await RefusedAsync(_client);
+        var problem = await RefusedAsync(Client);
 
         problem.Code.ShouldBe("client/no-tokens");
         problem.Why.ShouldContain("leader");
@@ -170,16 +173,16 @@ public sealed class ClientDeskTests : IAsyncLifetime
     [Fact]
     public async Task AClientNodeGivesNobodyAnything()
     {
-        var desk = new ClientDesk(Context(_client), Products("n2"));
-        using var shown = X509Certificate2.CreateFromPem(PkiFiles.Read(PkiFiles.NodeCertificate(_client.Paths)));
+        var desk = new ClientDesk(Context(Client), Products("n2"));
+        using var shown = X509Certificate2.CreateFromPem(PkiFiles.Read(PkiFiles.NodeCertificate(Client.Paths)));
 
-        (await Expect.RefusalAsync(() => desk.GiveAsync(_client.Membership.Self!, shown, new(new Dictionary<string, byte[]>()), CancellationToken.None))).Code.ShouldBe("client/asked-client-node");
+        (await Expect.RefusalAsync(() => desk.GiveAsync(Client.Membership.Self!, shown, new(new Dictionary<string, byte[]>()), CancellationToken.None))).Code.ShouldBe("client/asked-client-node");
     }
 
     [Fact]
     public async Task AKeyThatIsNoneIsRefused()
     {
-        var problem = await Expect.RefusalAsync(() => _client.Peering!.Client.CredentialsAsync(_server.File.Id, new(new Dictionary<string, byte[]> { [Role.Nomad] = [1, 2, 3] }), CancellationToken.None));
+        var problem = await Expect.RefusalAsync(() => Client.Peering!.Client.CredentialsAsync(Server.File.Id, new(new Dictionary<string, byte[]> { [Role.Nomad] = [1, 2, 3] }), CancellationToken.None));
 
         problem.Code.ShouldBe("join/bad-request");
     }
@@ -188,7 +191,7 @@ public sealed class ClientDeskTests : IAsyncLifetime
     public async Task ARequestWithoutACertificateIsRefused()
     {
         using var http = PeerProbe.Client(() => { }, _ => true);
-        using var response = await http.PostAsync(new Uri($"https://{_server.At}/v1/client/credentials"), new ByteArrayContent("{}"u8.ToArray()));
+        using var response = await http.PostAsync(new Uri($"https://{Server.At}/v1/client/credentials"), new ByteArrayContent("{}"u8.ToArray()));
 
         ((int)response.StatusCode).ShouldBe(401);
     }
@@ -196,13 +199,13 @@ public sealed class ClientDeskTests : IAsyncLifetime
     [Fact]
     public async Task AProofIsAWriteThatTheServerNodeMakes()
     {
-        var proof = await _client.Peering!.Client.ProofAsync(_server.File.Id, new(_server.File.Id), CancellationToken.None);
+        var proof = await Client.Peering!.Client.ProofAsync(Server.File.Id, new(Server.File.Id), CancellationToken.None);
 
         proof.Leads.ShouldBeTrue();
         _room.Barriers.ShouldBe(1);
         _room.Raft(Role.Nomad).Servers[0].Runs = false;
         _clock.Now += TimeSpan.FromSeconds(1);
-        (await _client.Peering.Client.ProofAsync(_server.File.Id, new(_server.File.Id), CancellationToken.None)).Leads.ShouldBeFalse();
+        (await Client.Peering.Client.ProofAsync(Server.File.Id, new(Server.File.Id), CancellationToken.None)).Leads.ShouldBeFalse();
     }
 
     [Theory]
@@ -214,17 +217,17 @@ public sealed class ClientDeskTests : IAsyncLifetime
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var node = new NodeEntry { Id = Guid.NewGuid().ToString(), Name = name, Address = "127.0.0.9", Kind = NodeKind.Client };
-        using var shown = _server.Pki.IssueFor(key.ExportSubjectPublicKeyInfo(), node, _clock.GetUtcNow());
+        using var shown = Server.Pki.IssueFor(key.ExportSubjectPublicKeyInfo(), node, _clock.GetUtcNow());
 
-        ClientRules.Complaint(_server.Membership.Current!, node, shown)?.Code.ShouldBe(code);
-        (ClientRules.Complaint(_server.Membership.Current!, node, shown) is null).ShouldBe(code is null);
+        ClientRules.Complaint(Server.Membership.Current!, node, shown)?.Code.ShouldBe(code);
+        (ClientRules.Complaint(Server.Membership.Current!, node, shown) is null).ShouldBe(code is null);
     }
 
     /// <summary>Asks as the agent does, and keeps what comes.</summary>
     private async Task<ClusterTrust> GivenAsync()
     {
-        var context = Context(_client);
-        var given = await _client.Peering!.Client.CredentialsAsync(_server.File.Id, context.Trust.Ask(context.Products), CancellationToken.None);
+        var context = Context(Client);
+        var given = await Client.Peering!.Client.CredentialsAsync(Server.File.Id, context.Trust.Ask(context.Products), CancellationToken.None);
         foreach (var product in context.Products) context.Trust.Take(product, given.Products[product.Name]);
         context.Trust.Lacks().ShouldBeNull();
         return context.Trust;
@@ -234,7 +237,7 @@ public sealed class ClientDeskTests : IAsyncLifetime
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var asked = new CredentialsAsked(Role.All.ToDictionary(r => r, _ => key.ExportSubjectPublicKeyInfo()));
-        return Expect.RefusalAsync(() => node.Peering!.Client.CredentialsAsync(_server.File.Id, asked, CancellationToken.None));
+        return Expect.RefusalAsync(() => node.Peering!.Client.CredentialsAsync(Server.File.Id, asked, CancellationToken.None));
     }
 
     private Dictionary<string, IProduct> Products(string node) => Role.All.ToDictionary(r => r, r => (IProduct)new RoomProduct(Role.Row(r), _room, node));

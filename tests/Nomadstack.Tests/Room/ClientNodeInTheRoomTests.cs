@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text;
 using Nomadstack.Api;
-using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
 using Nomadstack.Node;
 using Nomadstack.Peers;
@@ -104,6 +103,21 @@ public sealed class ClientNodeInTheRoomTests : IDisposable
         client.Gate.ProvedElsewhere = (_, _) => Task.FromResult(false);
         await Task.Delay(TimeSpan.FromSeconds(1), _stack.Time);
         (await client.Gate.LookAsync(_stack.Limit)).ShouldBeOfType<Gate.Closed>().For.ShouldContain("a majority");
+    }
+
+    [Fact]
+    public async Task AServerThatAClientNodeClaimsToHaveIsNone()
+    {
+        await _stack.MakeAsync(nodes: 3, servers: 3);
+        var client = await _stack.LetInClientAsync(4);
+        var site = ServerSite.Job(RoomStack.Table["fourth"], client.Context.Node, client.Context.Paths, Guid.NewGuid().ToString());
+
+        client.Context.Membership.UpdateSelf(self => self with { Servers = [site.ToEntry("running")] }).ShouldBeTrue();
+        _stack.Room.Exchange();
+
+        _stack.Agent(1).Context.Membership.Current!.Nodes[client.Context.Node.Id].Servers.ShouldNotBeEmpty("its entry is its own");
+        KnownServer.Of(_stack.Agent(1).Context.Membership.Current, "fourth").Select(s => s.NodeName).ShouldBe(["n1", "n2", "n3"]);
+        await _stack.SettleAsync();
     }
 
     [Fact]

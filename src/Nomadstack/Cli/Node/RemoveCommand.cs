@@ -27,7 +27,11 @@ internal sealed class RemoveCommand : Command
     }
 
     /// <summary>Nothing revokes a certificate, and what a server node knew it still knows.</summary>
-    private static string WhatItStillHas(MemberStatus node) => node.Kind == MemberStatus.ClientKind
-        ? "Its tokens are deleted as soon as there is a leader. Its certificates still open Nomad's and Consul's ports until they end, 30 days at most, unless the authorities are changed before. Without a token those tell little: who leads, and metrics. It also knows the key of Consul's gossip until that is changed."
-        : "It was a server node: the keys and tokens that it had work until they are changed.";
+    private static string WhatItStillHas(MemberStatus node)
+    {
+        const string Tokens = "Its tokens are deleted as soon as there is a leader.";
+        const string Certificates = "Its certificates open ports until they end, 30 days at most, unless the authorities are changed before; without a token those tell little.";
+        const string Gossip = "It knows the key of Consul's gossip until that is changed.";
+        return node.Kind == MemberStatus.ClientKind ? $"{Tokens} {Certificates} {Gossip}" : "It was a server node: the keys and tokens that it had work until they are changed.";
+    }
 }
