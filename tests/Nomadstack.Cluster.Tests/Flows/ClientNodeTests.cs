@@ -111,7 +111,7 @@ public sealed partial class ClientNodeTests(ITestOutputHelper output) : Scenario
         (string Product, int Port, string Method, string Path, int Status)[] calls =
         [
             ("nomad", NomadApi.ServerPort, "GET", "/v1/jobs", 200),
-            ("nomad", NomadApi.ServerPort, "PUT", "/v1/jobs", 403),
+            ("nomad", NomadApi.ServerPort, "DELETE", $"/v1/job/{Workload.JobId}", 403),
             ("nomad", NomadApi.ServerPort, "GET", "/v1/agent/keyring/list", 403),
             ("nomad", NomadApi.ServerPort, "PUT", "/v1/operator/autopilot/configuration", 403),
             ("nomad", NomadApi.ServerPort, "PUT", "/v1/system/gc", 403),
@@ -128,7 +128,7 @@ public sealed partial class ClientNodeTests(ITestOutputHelper output) : Scenario
             var own = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(client.Data, "pki", product, "given.json"))).RootElement.GetProperty("tokens").GetProperty("own").GetString();
             var said = await client.ExecAsync(
                 ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", $"{pki}/ca.pem", "--cert", $"{pki}/node.pem", "--key", $"{pki}/node-key.pem",
-                    "-H", $"X-{product}-Token: {own}", "-X", method, "-d", "{\"Job\":{\"ID\":\"stolen\"}}", $"https://{server.Address}:{port}{path}"],
+                    "-H", $"X-{product}-Token: {own}", "-X", method, .. method == "PUT" ? ["-d", "{}"] : Array.Empty<string>(), $"https://{server.Address}:{port}{path}"],
                 TimeSpan.FromSeconds(20));
             said.Stdout.Trim().ShouldBe(status.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{product} {method} {path}: {said.Stderr}");
         }
