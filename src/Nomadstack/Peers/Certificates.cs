@@ -31,7 +31,7 @@ internal static class Certificates
     /// <summary>Whether a peer certificate contains a node's name.</summary>
     public static bool IsHostName(string name) => Uri.CheckHostName(name) == UriHostNameType.Dns;
 
-    /// <summary>Whether a peer certificate was made for a node of this name, whatever the node says today.</summary>
+    /// <summary>Whether a peer certificate was made for a node of this name, whatever the node says today. Only for names of ASCII letters: others are in it in another form.</summary>
     public static bool IsFor(X509Certificate2 certificate, string name) =>
         certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(san => san.EnumerateDnsNames().SequenceEqual([name], StringComparer.OrdinalIgnoreCase));
 

@@ -26,8 +26,8 @@ internal static class ClientJoinProblems
     public static Problem Name(string name) => new(
         "join/client-name",
         $"A client node cannot be named {name}.",
-        "Its certificate names it, so that it cannot take another node's place. The name must be a host name.",
-        "Give it a name of letters, digits and dashes with --name.");
+        "Its certificate names it, so that it cannot take another node's place. The name must be a host name of ASCII letters.",
+        "Give it a name of the letters a to z, digits and dashes with --name.");
 
     public static Problem OtherKind(NodeEntry held) => new(
         "join/other-kind",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text;
 using System.Text.Json;
 using Nomadstack.Cluster;
 
@@ -29,7 +30,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         if (health.Clocks(membership.Others).Own is { } off) throw new ProblemException(JoinProblems.MembersClockOff(membership.Node.Name, PeerClocks.Words(off)));
         var node = ReadNode(request.Node);
         CheckRelease(document, request, kind, node.Name, now);
-        if (kind == NodeKind.Client && !Certificates.IsHostName(node.Name)) throw new ProblemException(ClientJoinProblems.Name(node.Name));
+        if (kind == NodeKind.Client && !(Certificates.IsHostName(node.Name) && Ascii.IsValid(node.Name))) throw new ProblemException(ClientJoinProblems.Name(node.Name));
         var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, AdmittedAt = request.Signs ? now : null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? kind : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);

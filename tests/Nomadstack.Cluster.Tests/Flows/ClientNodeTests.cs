@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Nomadstack.Cluster.Tests.Machines;
 using Nomadstack.Cluster.Tests.Stack;
@@ -34,6 +35,7 @@ public sealed partial class ClientNodeTests(ITestOutputHelper output) : Scenario
         await cluster.RunWorkloadAsync();
         Workload.RunningSinceBoot([client]).ShouldBeGreaterThan(0, "the tasks are spread over all nodes");
         await RefusedByNameAsync(client);
+        await MayOnlyReadAsync(client, servers[0], cluster.Products > 1);
         Say($"the workload runs, {Workload.RunningSinceBoot([client])} tasks of it on the client node");
 
         await Task.WhenAll(cluster.Nodes.Select(node => node.PowerOffAsync()));
@@ -102,6 +104,35 @@ public sealed partial class ClientNodeTests(ITestOutputHelper output) : Scenario
 
     /// <summary>Regular files only: a FIFO of a task would keep the reader. What the operator put into /srv for the workload is his.</summary>
     private static async Task<IReadOnlyList<string>> FilesOfAsync(LabNode node) => (await Command.RunAsync(["find", node.Data, "-type", "f"])).Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>What the token and the certificate on its disk are good for at a server.</summary>
+    private static async Task MayOnlyReadAsync(LabNode client, LabNode server, bool consul)
+    {
+        (string Product, int Port, string Method, string Path, int Status)[] calls =
+        [
+            ("nomad", NomadApi.ServerPort, "GET", "/v1/jobs", 200),
+            ("nomad", NomadApi.ServerPort, "DELETE", $"/v1/job/{Workload.JobId}", 403),
+            ("nomad", NomadApi.ServerPort, "GET", "/v1/agent/keyring/list", 403),
+            ("nomad", NomadApi.ServerPort, "PUT", "/v1/operator/autopilot/configuration", 403),
+            ("nomad", NomadApi.ServerPort, "PUT", "/v1/system/gc", 403),
+            ("nomad", NomadApi.ServerPort, "GET", "/v1/acl/tokens", 403),
+            ("consul", NomadApi.ConsulServerPort, "GET", "/v1/catalog/nodes", 200),
+            ("consul", NomadApi.ConsulServerPort, "PUT", "/v1/kv/stolen", 403),
+            ("consul", NomadApi.ConsulServerPort, "GET", "/v1/acl/tokens", 403),
+            // Consul answers so where the right is missing.
+            ("consul", NomadApi.ConsulServerPort, "GET", "/v1/operator/keyring", 500),
+        ];
+        foreach (var (product, port, method, path, status) in calls.Where(c => consul || c.Product != "consul"))
+        {
+            var pki = $"{TestCluster.DataFolder}/pki/{product}";
+            var own = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(client.Data, "pki", product, "given.json"))).RootElement.GetProperty("tokens").GetProperty("own").GetString();
+            var said = await client.ExecAsync(
+                ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", $"{pki}/ca.pem", "--cert", $"{pki}/node.pem", "--key", $"{pki}/node-key.pem",
+                    "-H", $"X-{product}-Token: {own}", "-X", method, .. method == "PUT" ? ["-d", "{}"] : Array.Empty<string>(), $"https://{server.Address}:{port}{path}"],
+                TimeSpan.FromSeconds(20));
+            said.Stdout.Trim().ShouldBe(status.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{product} {method} {path}: {said.Stderr}");
+        }
+    }
 
     private static async Task RefusedByNameAsync(LabNode client)
     {

@@ -134,13 +134,38 @@ public sealed class ClientNodeTests
         (await Desk(a).AnswerAsync(new JoinRequest(server.Id, server.Secret, key.ExportSubjectPublicKeyInfo(), entry, a.Time.GetUtcNow()), CancellationToken.None)).CaKey.ShouldNotBeNull();
     }
 
-    [Fact]
-    public async Task ItsNameIsOneThatACertificateCanHold()
+    [Theory]
+    [InlineData("the printer")]
+    [InlineData("küche")]
+    public async Task ItsNameIsOneThatACertificateHoldsAsItIs(string name)
     {
         await using var a = await TestNode.FirstAsync();
-        await using var c = new TestNode("the printer", "127.0.0.2");
+        await using var c = new TestNode(name, "127.0.0.2");
 
         (await Expect.RefusalAsync(() => c.JoinAsync(a.At, ClientToken(a)))).Code.ShouldBe("join/client-name");
+    }
+
+    [Fact]
+    public async Task AJoinCutOffAnywhereIsRepeatedWithTheSameEnd()
+    {
+        await using var a = await TestNode.FirstAsync();
+        await using var c = new TestNode("n2", "127.0.0.2");
+        var token = ClientToken(a);
+        await c.JoinAsync(a.At, token);
+        var held = a.Membership.Current!.Nodes[c.File.Id];
+
+        foreach (var lost in new[] { c.Paths.ClusterFile, PkiFiles.NodeCertificate(c.Paths), PkiFiles.CaCertificate(c.Paths), PkiFiles.NodeProof(c.Paths) })
+        {
+            File.Delete(lost);
+            File.Delete(c.Paths.ClusterFile);
+            var again = new Membership(c.Paths, c.File, c.Time);
+            again.Load();
+            await Joining.JoinAsync(a.At, token, again, c.Paths, "0.1.0", c.Time, CancellationToken.None);
+            (again.IsClientNode, again.Self!.KeyPin).ShouldBe((true, held.KeyPin));
+            File.Exists(PkiFiles.CaKey(c.Paths)).ShouldBeFalse();
+        }
+
+        a.Membership.Current!.Nodes[c.File.Id].Incarnation.ShouldBe(held.Incarnation);
     }
 
     [Fact]
