@@ -7,7 +7,10 @@ using Nomadstack.Ground.Http;
 
 namespace Nomadstack.Relay;
 
-/// <summary>Where a product answers now, with this node's credentials for it. The agent is asked once, and again whenever what it said did not work: servers move, and certificates are renewed.</summary>
+/// <summary>
+/// Where a product answers now, with this node's credentials for it. The agent is asked once, and again whenever what it said did not work: servers move, and certificates
+/// are renewed.
+/// </summary>
 internal sealed class Upstream(Product product, Func<CancellationToken, Task<Endpoints>> ask)
 {
     private volatile Endpoint? _known;
@@ -29,7 +32,9 @@ internal sealed class Upstream(Product product, Func<CancellationToken, Task<End
             return new Endpoint(new Uri(address))
             {
                 Ca = given.TryGetValue(names.Ca, out var ca) ? Authorities(ca) : null,
-                Certificate = given.TryGetValue(names.Certificate, out var certificate) ? X509Certificate2.CreateFromPemFile(certificate, given.GetValueOrDefault(names.Key)) : null,
+                Certificate = given.TryGetValue(names.Certificate, out var certificate)
+                    ? X509Certificate2.CreateFromPemFile(certificate, given.GetValueOrDefault(names.Key))
+                    : null,
                 Token = given.TryGetValue(names.Token, out var token) ? new(Product.TokenHeader, () => token) : null,
             };
         }
