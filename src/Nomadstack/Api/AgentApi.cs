@@ -34,10 +34,7 @@ internal static class AgentApi
 
         v1.MapGet("/tokens", Answer(json.Tokens, _ => Task.FromResult(agent.Tokens())));
         v1.MapPost("/tokens", Answer(json.TokenCreated, async http =>
-        {
-            var request = await ReadAsync(http, json.TokenRequest, new());
-            return await agent.CreateTokenAsync(request.TimeToLiveSeconds is { } s ? TimeSpan.FromSeconds(s) : null, request.Uses, http.RequestAborted);
-        }));
+            await agent.CreateTokenAsync(await ReadAsync(http, json.TokenRequest, new()), http.RequestAborted)));
         v1.MapDelete("/tokens/{id}", Do(http => agent.RevokeTokenAsync(Named(http, "id"), http.RequestAborted)));
 
         v1.MapPost("/nodes/{node}/drain", Answer(json.Operation, async http =>

@@ -47,8 +47,8 @@ internal sealed class AgentClient : IDisposable
     public Task<Operation> OperationAsync(string id, CancellationToken cancel) =>
         GetAsync("operations/" + Uri.EscapeDataString(id), ApiJson.Default.Operation, cancel);
 
-    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel) =>
-        PostAsync("tokens", new TokenRequest(timeToLive?.TotalSeconds, uses), ApiJson.Default.TokenRequest, ApiJson.Default.TokenCreated, cancel);
+    public Task<TokenCreated> CreateTokenAsync(TokenRequest request, CancellationToken cancel) =>
+        PostAsync("tokens", request, ApiJson.Default.TokenRequest, ApiJson.Default.TokenCreated, cancel);
 
     public Task<IReadOnlyList<TokenStatus>> TokensAsync(CancellationToken cancel) => GetAsync("tokens", ApiJson.Default.Tokens, cancel);
 

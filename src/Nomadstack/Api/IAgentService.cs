@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
 
 namespace Nomadstack.Api;
 
-/// <summary>What the daemon offers on its local socket. Every refusal is a <see cref="Cluster.ProblemException"/>.</summary>
+/// <summary>What the daemon offers on its local socket. Every refusal is a <see cref="ProblemException"/>.</summary>
 internal interface IAgentService
 {
     /// <summary>The cluster as this node sees it now. Never waits for a leader, and works without any server.</summary>
@@ -15,7 +16,7 @@ internal interface IAgentService
 
     Operation? Operation(string id);
 
-    Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel);
+    Task<TokenCreated> CreateTokenAsync(TokenRequest request, CancellationToken cancel);
 
     IReadOnlyList<TokenStatus> Tokens();
 
@@ -68,11 +69,18 @@ internal sealed record TokenCreated(string Id, string Token, DateTimeOffset? Exp
 
 /// <param name="Uses">How many nodes it lets in; null for any number.</param>
 /// <param name="Used">How many it has let in, as far as this node knows.</param>
-internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, int? Uses = null, int Used = 0);
+internal sealed record TokenStatus(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, int? Uses = null, int Used = 0)
+{
+    /// <summary>What it lets nodes in as: <c>server</c> or <c>client</c>.</summary>
+    public string Kind { get; init; } = "server";
+}
 
 /// <summary>How this node reaches the products of its cluster, by product.</summary>
 internal sealed record Endpoints(IReadOnlyDictionary<string, ProductEndpoint> Products)
 {
+    /// <summary>On a client node: why it lets no person and no tool in. Null on a server node.</summary>
+    public Problem? Client { get; init; }
+
     /// <summary>What is known of a product; empty where the cluster does not have it.</summary>
     public ProductEndpoint Of(string product) => Products.GetValueOrDefault(product) ?? new(null, []);
 }

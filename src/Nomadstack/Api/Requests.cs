@@ -4,7 +4,8 @@ namespace Nomadstack.Api;
 /// <summary>Asks for a join token.</summary>
 /// <param name="TimeToLiveSeconds">How long it may be used; null for the agent's default.</param>
 /// <param name="Uses">How many nodes it lets in; null for any number.</param>
-internal sealed record TokenRequest(double? TimeToLiveSeconds = null, int? Uses = null);
+/// <param name="Client">Whether it lets them in as client nodes, which get no keys of the cluster.</param>
+internal sealed record TokenRequest(double? TimeToLiveSeconds = null, int? Uses = null, bool Client = false);
 
 /// <summary>Asks for what lets a person or a tool in from another machine.</summary>
 /// <param name="Role"><c>read|operate|admin</c>.</param>

@@ -60,10 +60,13 @@ internal sealed record ServerStatus(string Role, string Node, string Address, st
 /// <param name="Agent"><c>reachable|unreachable</c>, or <c>joining</c> for a node that was let in and has not come yet.</param>
 internal sealed record MemberStatus(string Name, string Address, string Agent, bool Eligible)
 {
-    public const string JoiningAgent = "joining";
+    public const string JoiningAgent = "joining", ClientKind = "client";
 
     /// <summary>The state of a client of a product that the cluster does not have.</summary>
     public const string NoClient = "none";
+
+    /// <summary><c>server</c> or <c>client</c>: whether it may have servers, keys and secrets of the cluster.</summary>
+    public string Kind { get; set; } = "server";
 
     /// <summary>The disk of its data folder; null where it does not tell.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -207,7 +207,7 @@ internal sealed class BootstrapOperation(
     private Task<bool> GossipNamesBootstrapAsync(ServerInstance instance, CancellationToken cancel) =>
         instance.Api.NamesMemberAsync(BootstrapMember(instance), s_callDeadline, cancel);
 
-    private string BootstrapMember(ServerInstance instance) => instance.Product.MemberName(ServerSite.BootstrapName(context.Node));
+    private string BootstrapMember(ServerInstance instance) => instance.Product.MemberName(ServerSite.BootstrapName(context.Node.Name));
 
     /// <summary>Stops all this bootstrap started and moves aside all it made. Ends with a node that has no cluster.</summary>
     protected override async Task UndoAsync(OperationRun run, CancellationToken cancel)

@@ -16,6 +16,7 @@ internal sealed class EnvCommand : Command
         {
             using var agent = global.Client(parse);
             var where = await agent.EndpointsAsync(cancel);
+            if (where.Client is { } refusal) throw new ProblemException(refusal);
             var found = ProductTable.Known.Shown.SelectMany(p => where.Of(p.Name).Environment ?? new Dictionary<string, string>()).ToList();
             if (found.Count == 0) throw new ProblemException(CliProblems.NoCluster(ProductTable.Known.Scheduler));
             if (parse.GetValue(global.Json)) here.Out.WriteLine(new JsonObject(found.Select(v => KeyValuePair.Create(v.Key, (JsonNode?)JsonValue.Create(v.Value)))).ToJsonString());

@@ -38,6 +38,7 @@ internal sealed class ProgramCommand : Command
             if (program.Count == 0)
                 throw new ProblemException(address is null ? CliProblems.NoProgram(product) : CliProblems.NoCommandLine(product));
             var isElsewhere = IsSet(here, product.Variables!.Address);
+            if (!isElsewhere && where.Client is { } refusal) throw new ProblemException(refusal);
             if (!isElsewhere && address is null)
                 throw new ProblemException(CliProblems.NoCluster(product));
             Dictionary<string, string> given = isElsewhere ? [] : PastProxies(here, address!);

@@ -13,7 +13,7 @@ namespace Nomadstack.Clients;
 /// </summary>
 internal sealed class ClientKeeper : IDisposable
 {
-    private static readonly TimeSpan s_stopDeadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_stopDeadline = TimeSpan.FromSeconds(20), s_startDeadline = TimeSpan.FromSeconds(30), s_poll = TimeSpan.FromMilliseconds(100);
 
     private readonly NodeContext _context;
     private readonly IProduct _product;
@@ -75,11 +75,13 @@ internal sealed class ClientKeeper : IDisposable
         return true;
     }
 
-    /// <summary>Stops the client and starts it through the gate; its tasks run on. A start that fails is repeated as any other.</summary>
+    /// <summary>Stops the client and starts it through the gate; its tasks run on. A start that fails is repeated as any other. Returns when the client answers: then another node's may go.</summary>
     public async Task RestartAsync(CancellationToken cancel)
     {
         await StopAsync(cancel);
         await EnableAsync();
+        var started = _context.Time.GetTimestamp();
+        while (Runs && !await TakesReload(cancel) && _context.Time.GetElapsedTime(started) < s_startDeadline) await Task.Delay(s_poll, _context.Time, cancel);
     }
 
     /// <summary>Ends the keeping; the client stays as it is for the next agent to adopt.</summary>

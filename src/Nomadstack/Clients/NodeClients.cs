@@ -21,7 +21,7 @@ internal sealed class NodeClients(NodeContext context, ISchedulerProduct schedul
     public ClientKeeper this[string product] => keepers.Single(k => k.Product.Name == product);
 
     /// <summary>The server list of the scheduler's client, kept up to date.</summary>
-    public ServerList Servers => field ??= new(context, scheduler, () => Scheduler.Runs);
+    public ServerList Servers => field ??= new(context, scheduler, () => Scheduler.Runs, Scheduler.RestartAsync);
 
     /// <summary>Writes the configurations again with the present servers, for the next start.</summary>
     public void Refresh()

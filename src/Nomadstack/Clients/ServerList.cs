@@ -7,14 +7,20 @@ namespace Nomadstack.Clients;
 /// Keeps the server list of the scheduler's running client up to date. Nomad's client learns of a new server with its next heartbeat, up to 20 s later, and
 /// in no other way. By then the only server that it knows may have left, and only Consul could tell it of another one.
 /// </summary>
-internal sealed class ServerList(NodeContext context, ISchedulerProduct scheduler, Func<bool> clientRuns)
+/// <param name="restart">
+/// Starts the client anew, with the servers of today: a client node has no right to tell its client of them, for the same right would open the servers' gossip key.
+/// </param>
+internal sealed class ServerList(NodeContext context, ISchedulerProduct scheduler, Func<bool> clientRuns, Func<CancellationToken, Task> restart)
 {
     /// <summary>How often to check while a server is missing, for how long after a change, and how often otherwise.</summary>
     private static readonly TimeSpan s_poll = TimeSpan.FromSeconds(2), s_recent = TimeSpan.FromMinutes(1), s_rest = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(5);
 
-    private long? _floor;
+    /// <summary>A client that was just started has had no time to reach a server.</summary>
+    private static readonly TimeSpan s_betweenStarts = TimeSpan.FromMinutes(1);
+
+    private long? _floor, _startedAt;
     private long _changedAt = context.Time.GetTimestamp();
 
     /// <summary>One check, and the wait until the membership changes or the next check is due.</summary>
@@ -36,6 +42,15 @@ internal sealed class ServerList(NodeContext context, ISchedulerProduct schedule
         // At rest this is enough: no other server is asked.
         if (known is not null && servers.TrueForAll(s => !s.IsClaimed || known.Contains(s.Rpc))) return true;
         var seen = await Task.WhenAll(servers.Select(async s => new ServerSeen(s.Rpc, s.IsClaimed, await scheduler.Server(context.Endpoints.Of(scheduler.Row, s)).StandingAsync(cancel))));
+        if (context.Trust is { IsGiven: true, IsSecure: true })
+        {
+            var stranded = ServerListDecision.IsStranded(known, seen);
+            if (!stranded || (_startedAt is { } at && context.Time.GetElapsedTime(at) < s_betweenStarts)) return !stranded;
+            _startedAt = context.Time.GetTimestamp();
+            await restart(cancel);
+            return false;
+        }
+
         var decision = ServerListDecision.Next(known, seen, _floor);
         _floor = decision.Floor;
         if (decision.Tell is not { } list) return decision.Complete;

@@ -15,6 +15,10 @@ internal sealed record ServerSeen(string Rpc, bool Stays, RaftStanding? Standing
 /// <param name="Floor">The leader's applied index, for the next check.</param>
 internal sealed record ServerListDecision(IReadOnlyList<string>? Tell, bool Complete, long? Floor)
 {
+    /// <summary>Whether the client knows only servers that do not answer, while others have a leader: it cannot learn of them by itself.</summary>
+    public static bool IsStranded(IReadOnlyCollection<string>? known, IReadOnlyList<ServerSeen> servers) =>
+        known is not null && servers.Any(s => s.Standing is { HasLeader: true }) && !servers.Any(s => s.Standing is not null && known.Contains(s.Rpc));
+
     /// <summary>Pure and total. A client gets the leader, and the servers that have applied what the leader had at the check before. So it never gets a server that is still replaying its log.</summary>
     /// <param name="known">The list that the client has; null if it does not answer.</param>
     /// <param name="floor">The leader's applied index at the check before; null at the first check.</param>

@@ -55,6 +55,9 @@ internal sealed record Product
     /// <summary>Whether its agents gossip, so that they need a common key.</summary>
     public bool Gossips => Ports.Any(p => p.Purpose == ProductPort.Serf);
 
+    /// <summary>Whether its clients gossip, too.</summary>
+    public bool ClientsGossip => FindPort(ProductPort.Client, ProductPort.Serf) is not null;
+
     /// <summary>True if HashiCorp publishes it, signed with HashiCorp's key.</summary>
     public bool IsHashiCorps { get; init; } = true;
 

@@ -57,6 +57,9 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     /// <summary>The last decision; null before the first check.</summary>
     public Gate? Last { get; private set; }
 
+    /// <summary>How a client node, which may not write, learns whether the server of a node leads; null where the write is done here.</summary>
+    public Func<string, CancellationToken, Task<bool>>? ProvedElsewhere { get; set; }
+
     /// <summary>Since when the gate is closed because there is no quorum.</summary>
     public DateTimeOffset? NoQuorumSince { get; private set; }
 
@@ -153,6 +156,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     {
         if (_provedAt is { } at && context.Time.GetElapsedTime(at) < s_betweenProofs) return false;
         _provedAt = context.Time.GetTimestamp();
+        if (context.Trust is { IsGiven: true, IsSecure: true } && ProvedElsewhere is { } prove) return await prove(leader.NodeId, cancel);
         return (await Api(leader).BarrierAsync(s_callDeadline, cancel)).IsOk;
     }
 

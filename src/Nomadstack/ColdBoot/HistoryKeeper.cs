@@ -50,7 +50,8 @@ internal sealed class HistoryKeeper(NodeContext context, ISchedulerProduct sched
         // An operator who purged the job took no state away: this node has kept the history.
         var basis = past == Past.Lost && held.Marks.Count == 0 ? remembered : held;
         var next = basis;
-        if (due && (await leadsHere(cancel) || _stale >= Overdue))
+        // A client node reads the history, and is not believed to write it.
+        if (due && !context.Trust.IsGiven && (await leadsHere(cancel) || _stale >= Overdue))
         {
             _markedAt = context.Time.GetTimestamp();
             next = basis.With(Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(2)));

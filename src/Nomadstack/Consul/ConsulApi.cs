@@ -98,11 +98,11 @@ internal sealed partial class ConsulApi(Endpoint endpoint, TimeProvider time, Ht
     /// <summary>Deletes the tokens with these descriptions, but for the one with this public id.</summary>
     public async Task<Answer<Done>> RevokeTokensAsync(IReadOnlyCollection<string> descriptions, string keep, TimeSpan deadline, CancellationToken cancel)
     {
-        var listed = await Http.GetAsync("/v1/acl/tokens", ConsulJson.Default.IReadOnlyListTokenReply, deadline, cancel);
+        var listed = await TokensAsync(deadline, cancel);
         if (!listed.Try(out var all)) return listed.Map(_ => default(Done));
         foreach (var token in all.Where(t => descriptions.Contains(t.Description) && t.AccessorID != keep))
         {
-            var deleted = await Http.DoAsync(HttpMethod.Delete, "/v1/acl/token/" + Uri.EscapeDataString(token.AccessorID ?? ""), null, deadline, cancel);
+            var deleted = await DeleteTokenAsync(token.AccessorID ?? "", deadline, cancel);
             if (!deleted.IsOk && !deleted.IsNotFound) return deleted;
         }
 
@@ -125,6 +125,24 @@ internal sealed partial class ConsulApi(Endpoint endpoint, TimeProvider time, Ht
         pools.Sum(p => p.NumNodes),
         pools.SelectMany(p => p.Keys ?? []).GroupBy(k => k.Key).ToDictionary(k => k.Key, k => k.Sum(n => n.Value)));
 
+    /// <summary>Every token, with its description.</summary>
+    public Task<Answer<IReadOnlyList<TokenReply>>> TokensAsync(TimeSpan deadline, CancellationToken cancel) =>
+        Http.GetAsync("/v1/acl/tokens", ConsulJson.Default.IReadOnlyListTokenReply, deadline, cancel);
+
+    /// <summary>A token with its secret, for a caller that may write tokens.</summary>
+    public Task<Answer<TokenReply>> TokenAsync(string accessor, TimeSpan deadline, CancellationToken cancel) =>
+        Http.GetAsync("/v1/acl/token/" + Uri.EscapeDataString(accessor), ConsulJson.Default.TokenReply, deadline, cancel);
+
+    public Task<Answer<Done>> DeleteTokenAsync(string accessor, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Delete, "/v1/acl/token/" + Uri.EscapeDataString(accessor), null, deadline, cancel);
+
+    /// <summary>Every policy, without its rules.</summary>
+    public Task<Answer<IReadOnlyList<PolicyReply>>> PoliciesAsync(TimeSpan deadline, CancellationToken cancel) =>
+        Http.GetAsync("/v1/acl/policies", ConsulJson.Default.IReadOnlyListPolicyReply, deadline, cancel);
+
+    public Task<Answer<Done>> DeletePolicyAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
+        Http.DoAsync(HttpMethod.Delete, "/v1/acl/policy/" + Uri.EscapeDataString(id), null, deadline, cancel);
+
     /// <summary>The value of a key, or null if there is none. Read through a leader that has confirmed that it still leads.</summary>
     public async Task<Answer<string?>> GetKeyAsync(string key, TimeSpan deadline, CancellationToken cancel)
     {
@@ -140,8 +158,6 @@ internal sealed partial class ConsulApi(Endpoint endpoint, TimeProvider time, Ht
 
 /// <summary>The gossip keys of one pool: all agents of the datacenter, or the servers of all datacenters.</summary>
 internal sealed record PoolReply(Dictionary<string, int>? Keys, int NumNodes);
-
-internal sealed record TokenReply(string? AccessorID, string? Description, string? SecretID = null);
 
 /// <summary><c>/v1/agent/self</c>, the part that we read.</summary>
 internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, SelfStats? Stats)
@@ -178,10 +194,15 @@ internal sealed record MemberReply(string? Name, string? Addr, int Port, int Sta
     }
 }
 
+internal sealed record TokenReply(string? AccessorID, string? SecretID, string? Description);
+
+internal sealed record PolicyReply(string? ID, string? Name);
+
 [JsonSerializable(typeof(bool))]
-[JsonSerializable(typeof(SelfReply))]
 [JsonSerializable(typeof(TokenReply))]
 [JsonSerializable(typeof(IReadOnlyList<TokenReply>))]
+[JsonSerializable(typeof(IReadOnlyList<PolicyReply>))]
+[JsonSerializable(typeof(SelfReply))]
 [JsonSerializable(typeof(IReadOnlyList<PoolReply>))]
 [JsonSerializable(typeof(IReadOnlyList<MemberReply>))]
 internal sealed partial class ConsulJson : JsonSerializerContext;

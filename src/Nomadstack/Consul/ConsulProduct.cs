@@ -151,6 +151,14 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
 
     public string MemberName(string serverName) => serverName;
 
+    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel) =>
+        new ConsulNodeTokens(new(server, context.Time)).FindOrMakeAsync(node, ("nomadstack-" + ProductTokens.Names, s_rules[ProductTokens.Names]), cancel);
+
+    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel) =>
+        new ConsulNodeTokens(new(server, context.Time)).ForgetAsync(isOver, cancel);
+
+    public Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel) => new ConsulNodeTokens(new(server, context.Time)).IsKnownAsync(cancel);
+
     /// <summary>The policies of the roles. For <see cref="PersonRole.Admin"/>, Consul has its own.</summary>
     private static readonly Dictionary<string, string> s_roles = new Dictionary<string, string>
     {
@@ -159,7 +167,7 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
     };
 
     /// <summary>What each token may do. Nomad's documentation has what its agents need (agent read, node write since 1.9.7, service write). Before Nomad 1.7, templates of its jobs read keys with its own token.</summary>
-    private static readonly IReadOnlyDictionary<string, string> s_rules = new Dictionary<string, string>
+    private static readonly Dictionary<string, string> s_rules = new Dictionary<string, string>
     {
         [ProductTokens.Agent] = """agent_prefix "" { policy = "write" } node_prefix "" { policy = "write" } service_prefix "" { policy = "read" }""",
         [ProductTokens.Catalog] = """agent_prefix "" { policy = "read" } node_prefix "" { policy = "write" } service_prefix "" { policy = "write" } key_prefix "" { policy = "read" }""",

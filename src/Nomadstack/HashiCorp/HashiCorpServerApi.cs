@@ -68,6 +68,9 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
             var reading = AutopilotHealthAsync(s_local, cancel);
             var configured = await RaftConfigurationAsync(stale: false, s_local, cancel);
             var health = (await reading).Try(out var autopilot) ? autopilot.Servers : [];
+            // A client node may read what autopilot says of the servers, and not the configuration.
+            if (health.Count > 0 && configured is Answer<RaftConfiguration>.Refused { Status: 403 })
+                return new(standing, [.. health.Select(h => new RaftMember(h.ID, h.Address, h.Voter, h.Leader, h.Healthy))]);
             if (configured.Try(out var configuration))
                 return new(standing, [.. configuration.Servers.Select(s => new RaftMember(s.ID, s.Address, s.Voter, s.Leader, health.Any(h => h.ID == s.ID && h.Healthy)))]);
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
+using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Storage;
 
@@ -12,6 +13,9 @@ internal sealed record SeenServer(KnownServer Server, RaftView? View, int? Pid);
 /// <param name="Clients">Its clients, by product.</param>
 internal sealed record SeenNode(string Name, string Address, bool Reachable, IReadOnlyDictionary<string, SeenClient> Clients, bool Eligible)
 {
+    /// <summary><see cref="NodeKind"/>.</summary>
+    public string Kind { get; init; } = NodeKind.Server;
+
     /// <summary>It was let in and has not come yet: no part of the cluster that could be missed.</summary>
     public bool Joining { get; init; }
 

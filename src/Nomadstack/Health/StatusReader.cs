@@ -97,6 +97,7 @@ internal sealed class StatusReader(
 
     private MemberStatus Member(SeenNode node) => new(node.Name, node.Address, node.Joining ? MemberStatus.JoiningAgent : node.Reachable ? "reachable" : "unreachable", node.Eligible)
     {
+        Kind = node.Kind,
         Disk = node.Disk is { } disk ? new(disk.Mount, disk.Percent, disk.Available, disk.Level.ToString().ToLowerInvariant()) : null,
         Clients = context.Table.Shown.Where(p => p.HasClient).ToDictionary(p => p.Name, p => JsonSerializer.SerializeToElement(node.Clients.TryGetValue(p.Name, out var client) ? client.State : MemberStatus.NoClient, ApiJson.Default.String)),
     };
@@ -144,6 +145,7 @@ internal sealed class StatusReader(
         var facts = nodes.Where(n => n.Name == entry.Name).MaxBy(n => n.ModifyIndex);
         return new(entry.Name, entry.Address, own || IsReachable(entry.Id), shown.Where(p => p.HasClient).ToDictionary(p => p.Name, Client), facts?.Eligible ?? false)
         {
+            Kind = entry.Kind ?? NodeKind.Server,
             Disk = DiskOf(entry.Id),
             Joining = Provisional.Is(entry),
             Why = WhySilent(entry.Id)?.What ?? "",

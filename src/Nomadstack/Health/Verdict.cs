@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using Nomadstack.Cluster;
+using Nomadstack.Peers;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
 
@@ -75,7 +76,7 @@ internal sealed record Verdict(string State, string Reason)
         var behind = claimed.Where(s => view.Member(s.Server.Entry.RaftId) is not { Voter: true, Healthy: true }).Select(s => s.Server.NodeName).ToList();
         var voters = claimed.Count - behind.Count;
         var desired = facts.Desired.GetValueOrDefault(role, Math.Max(1, claimed.Count));
-        var target = DesiredServers.For(facts.Nodes.Count(n => n.Eligible && facts.Products.Where(p => p.Schedules).All(p => n.Serves(p.Name))), desired, facts.MostServers);
+        var target = DesiredServers.For(facts.Nodes.Count(n => n.Eligible && n.Kind == NodeKind.Server && facts.Products.Where(p => p.Schedules).All(p => n.Serves(p.Name))), desired, facts.MostServers);
         if (target > desired) return $"the number of {role} servers will be raised from {desired} to {target}";
         if (voters < desired || behind.Count > 0) return $"{voters} of {desired} {role} servers are caught-up voters{(behind.Count > 0 ? $"; not yet: {string.Join(", ", behind)}" : "")}";
         if (servers.FirstOrDefault(s => !s.Server.IsClaimed) is { } lingering) return $"the {role} server on {lingering.Server.NodeName} lingers until another server can take its place";

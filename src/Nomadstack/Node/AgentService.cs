@@ -19,20 +19,21 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
 
     public Operation? Operation(string id) => parts.Operations.Find(id)?.Current;
 
-    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel) => Task.FromResult(parts.Peers.CreateToken(timeToLive, uses));
+    public Task<TokenCreated> CreateTokenAsync(TokenRequest request, CancellationToken cancel) =>
+        Task.FromResult(OnAServerNode("make a join token").Peers.CreateToken(request.TimeToLiveSeconds is { } s ? TimeSpan.FromSeconds(s) : null, request.Uses, request.Client));
 
     public IReadOnlyList<TokenStatus> Tokens() =>
-        [.. (Context.Membership.Current?.Tokens.Values.Where(t => !Peers.Carriers.IsCarrier(t.Id)) ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked, t.Uses, Context.Membership.Current!.Nodes.Values.Count(n => n.JoinedWith == t.Id)))];
+        [.. (Context.Membership.Current?.Tokens.Values.Where(t => !Peers.Carriers.IsCarrier(t.Id)) ?? []).OrderBy(t => t.CreatedAt).Select(t => new TokenStatus(t.Id, t.CreatedAt, t.ExpiresAt, t.Revoked, t.Uses, Context.Membership.Current!.Nodes.Values.Count(n => n.JoinedWith == t.Id)) { Kind = t.Kind ?? Peers.NodeKind.Server })];
 
     public Task RevokeTokenAsync(string id, CancellationToken cancel)
     {
-        parts.Peers.RevokeToken(id);
+        OnAServerNode("revoke a join token").Peers.RevokeToken(id);
         return Task.CompletedTask;
     }
 
     public async Task<Operation> DrainAsync(string node, DrainRequest request, CancellationToken cancel)
     {
-        var facts = await parts.Drain.OrderAsync(node, request, cancel);
+        var facts = await OnAServerNode("drain a node").Drain.OrderAsync(node, request, cancel);
         var run = parts.Operations.Begin(DrainOperation.Kind, new Dictionary<string, string> { ["node"] = facts.Name });
         if (request.Disable) run.Finish();
         else daemon.Follow(life, run);
@@ -81,7 +82,7 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
 
     public async Task RemoveNodeAsync(string node, CancellationToken cancel)
     {
-        var entry = Context.Membership.Current?.Nodes.Values.FirstOrDefault(n => !n.Removed && (n.Name == node || n.Id == node))
+        var entry = OnAServerNode("remove a node").Context.Membership.Current?.Nodes.Values.FirstOrDefault(n => !n.Removed && (n.Name == node || n.Id == node))
             ?? throw new ProblemException(new("node/unknown", $"There is no node {node}.", "The membership does not contain it, or it was removed.", "See `nomadstack node list`."));
         if (entry.Id == Context.Node.Id || parts.Peers.IsReachable(entry.Id))
         {
@@ -112,7 +113,8 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         parts.Peers.Remove(entry.Id);
     }
 
-    public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) => new CredentialDesk(Context, parts.Products).MakeAsync(request, cancel);
+    public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) =>
+        new CredentialDesk(OnAServerNode("make credentials for people").Context, parts.Products).MakeAsync(request, cancel);
 
     public Task AcceptStateAsync(CancellationToken cancel)
     {
@@ -129,12 +131,16 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         return new(row.Name, now.Version.ToString(), now.Path, before.Version.ToString());
     }
 
-    public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { Kind: not EngineKind.Embedded } program ? [program.Path, .. program.LeadingArguments] : [], EnvironmentOf(p))));
+    public Endpoints Endpoints() => new(Context.Table.Shown.ToDictionary(p => p.Name, p => new ProductEndpoint(AddressOf(p), parts.Programs.Find(p) is { Kind: not EngineKind.Embedded } program ? [program.Path, .. program.LeadingArguments] : [], EnvironmentOf(p))))
+    {
+        Client = Context.Membership.IsClientNode ? Refusal("give a person or a tool its access to the products") : null,
+    };
 
     /// <summary>The variables with which a product's own command line, run by whoever may ask this agent, reaches it and is let in.</summary>
     private Dictionary<string, string>? EnvironmentOf(Product product)
     {
-        if (product.Variables is not { } names || AddressOf(product) is not { } address) return null;
+        // A client node's own tokens are for its agents; who wants to see more is let in on a server node.
+        if (Context.Membership.IsClientNode || product.Variables is not { } names || AddressOf(product) is not { } address) return null;
         var variables = new Dictionary<string, string> { [names.Address] = address };
         if (Context.Trust.Find(product) is not { } credentials) return variables;
         (variables[names.Ca], variables[names.Certificate], variables[names.Key]) = (credentials.CaFile, credentials.CertificateFile, credentials.KeyFile);
@@ -145,6 +151,13 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
     public Task StopEverythingAsync(CancellationToken cancel) => stop.AskAsync(cancel);
 
     private NodeContext Context => parts.Context;
+
+    /// <param name="what">As in <see cref="NodeProblems.NeedsAServerNode"/>.</param>
+    /// <exception cref="ProblemException"><c>node/client-node</c>.</exception>
+    private DaemonParts OnAServerNode(string what) => Context.Membership.IsClientNode ? throw new ProblemException(Refusal(what)) : parts;
+
+    private Problem Refusal(string what) =>
+        NodeProblems.NeedsAServerNode(Context.Node.Name, what, Context.Membership.Others.Where(n => n.IsServer).Select(n => n.Name).Order(StringComparer.Ordinal).Take(5));
 
     /// <summary>This node's client, or its server while the client waits at the gate; null if the cluster does not have the product.</summary>
     private string? AddressOf(Product product) =>

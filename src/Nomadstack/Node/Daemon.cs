@@ -106,6 +106,8 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         _ = life.Loop("the cluster's history", parts.History.RoundAndWaitAsync);
         _ = life.Loop("the client as the leader sees it", parts.Cure.RoundAsync);
         _ = life.Loop("the node's certificates", parts.Credentials.RoundAndWaitAsync);
+        if (Context.Membership.IsClientNode) _ = life.Loop("the node's credentials from server nodes", parts.Given.RoundAndWaitAsync);
+        else _ = life.Loop("the tokens of removed client nodes", parts.NodeTokens.RoundAndWaitAsync);
         _ = life.Loop("the client's list of servers", parts.Clients.Servers.RoundAsync);
         _ = life.Loop("the exchange with peers", parts.Peers.RunAsync);
     }
@@ -191,13 +193,15 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         run.Finish();
     }
 
-    /// <summary>A node that has just joined gets the secrets with its first exchanges.</summary>
+    /// <summary>A node that has just joined gets the secrets with its first exchanges. A client node asks for what it may have, also when that ended while it was off.</summary>
     private async Task AwaitCredentialsAsync(OperationRun run, CancellationToken cancel)
     {
         while (Context.Trust.Lacks() is { } product)
         {
-            run.WaitFor(SecurityProblems.NoCredentials(product).ToString());
-            await Task.Delay(s_poll, Context.Time, cancel);
+            var why = SecurityProblems.NoCredentials(product);
+            if (Context.Membership.IsClientNode && (why = await parts.Given.AskAsync(cancel)) is null) continue;
+            run.WaitFor(why.ToString());
+            await Task.Delay(Context.Membership.IsClientNode ? ClientCredentials.BetweenRequests : s_poll, Context.Time, cancel);
         }
     }
 

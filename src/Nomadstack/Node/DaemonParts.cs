@@ -28,6 +28,8 @@ internal sealed record DaemonParts(
     NodeClients Clients,
     ClientCure Cure,
     CredentialKeeper Credentials,
+    ClientCredentials Given,
+    ClientTokens NodeTokens,
     IReadOnlyList<ServerKeeper> Keepers,
     BootstrapOperation Bootstrap,
     DrainOperation Drain,

@@ -81,7 +81,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         if (_peering is not null) return;
         Listen();
         _pki = await LoadAsync(cancel);
-        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets);
+        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets, Clients);
         peering.Health.Disk = Disk;
         peering.Health.Removed += problem => _removed.TrySetResult(problem);
         await peering.CheckIdentityAsync(cancel);
@@ -107,6 +107,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
 
             cancel.ThrowIfCancellationRequested();
             if (_pki is not { } pki || !pki.IsDue(context.Node, context.Time.GetUtcNow()) || await IsClockOffAsync(cancel)) continue;
+            if (!pki.CanSign && !await AskForCertificateAsync(pki, cancel)) continue;
             await StopAsync();
             await StartAsync(cancel);
         }
@@ -117,6 +118,8 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     {
         var pki = Pki.Load(context.Paths, context.Node, context.Time, mayIssue: false);
         if (!pki.IsDue(context.Node, context.Time.GetUtcNow()) || await IsClockOffAsync(cancel)) return pki;
+        // One that still counts is renewed once peers are answered: they may have to learn this node's address first.
+        if (!pki.CanSign && (pki.Counts(context.Time.GetUtcNow()) || !await AskForCertificateAsync(pki, cancel))) return pki;
         pki.Dispose();
         return Pki.Load(context.Paths, context.Node, context.Time);
     }
@@ -145,6 +148,9 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     /// <summary>This node's disk, which its peers are told.</summary>
     public Func<DiskSpace?> Disk { get; init; } = () => null;
 
+    /// <summary>What this node does for client nodes.</summary>
+    public IClientDesk? Clients { get; set; }
+
     /// <summary>How the clocks of the nodes lie to each other; null while there are no peers.</summary>
     public PeerClocks? Clocks => _peering?.Health.Clocks(context.Membership.Others);
 
@@ -160,12 +166,14 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     internal static readonly TimeSpan TokenLife = TimeSpan.FromHours(24);
 
     /// <param name="timeToLive">Null for <see cref="TokenLife"/>.</param>
-    /// <exception cref="ProblemException"><c>token/uses</c>, <c>token/ttl</c>, <c>peers/no-cluster</c>.</exception>
-    public TokenCreated CreateToken(TimeSpan? timeToLive, int? uses)
+    /// <exception cref="ProblemException"><c>token/*</c>, <c>peers/no-cluster</c>.</exception>
+    /// <param name="client">Whether it lets nodes in as client nodes.</param>
+    public TokenCreated CreateToken(TimeSpan? timeToLive, int? uses, bool client)
     {
         if (uses is < 1 or > MembershipRules.MaxNodes) throw new ProblemException(TokenProblems.Uses(uses.Value));
         if (timeToLive is { Ticks: <= 0 }) throw new ProblemException(TokenProblems.Life(timeToLive.Value));
-        var token = context.Membership.CreateToken(timeToLive ?? TokenLife, uses);
+        if (client && context.Membership.Current?.Nodes.Values.FirstOrDefault(n => n.IsReleased) is { } older) throw new ProblemException(TokenProblems.OlderAgents(older.Name));
+        var token = context.Membership.CreateToken(timeToLive ?? TokenLife, uses, client);
         return new(token.Id, token.Reveal(), context.Membership.Current!.Tokens[token.Id].ExpiresAt);
     }
 

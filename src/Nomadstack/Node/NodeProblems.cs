@@ -12,6 +12,14 @@ internal static class NodeProblems
         "It was removed while this command followed its drain.",
         "See `nomadstack node list`.");
 
+    /// <param name="what">What was asked for, as a sentence continues: "make a join token".</param>
+    public static Problem NeedsAServerNode(string node, string what, IEnumerable<string> servers) => new(
+        "node/client-node",
+        $"{node} is a client node and cannot {what}.",
+        "A client node has no token that may do more than its own node's business, so that whoever steals it can do no more either.",
+        $"Run the command on a server node: {string.Join(", ", servers)}.")
+    { Unsafe = true };
+
     public static Problem DrainEnded(string node) => new(
         "drain/ended",
         $"The drain of {node} was ended before its servers had moved.",

@@ -165,10 +165,11 @@ internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, Htt
 
     /// <summary>Makes a token, and its policy if it is not there yet. Returns the secret.</summary>
     /// <param name="policy">Name and rules; null for a management token.</param>
-    /// <param name="life">Ignored before Nomad 1.4.</param>
-    public async Task<Answer<string>> MakeTokenAsync(string name, (string Name, string Rules)? policy, TimeSpan life, TimeSpan deadline, CancellationToken cancel)
+    /// <param name="life">Null for a token that does not end. Ignored before Nomad 1.4.</param>
+    public async Task<Answer<string>> MakeTokenAsync(string name, (string Name, string Rules)? policy, TimeSpan? life, TimeSpan deadline, CancellationToken cancel)
     {
-        var token = new JsonObject { ["Name"] = name, ["Type"] = policy is null ? "management" : "client", ["ExpirationTTL"] = GoDuration.Format(life) };
+        var token = new JsonObject { ["Name"] = name, ["Type"] = policy is null ? "management" : "client" };
+        if (life is { } ends) token["ExpirationTTL"] = GoDuration.Format(ends);
         if (policy is var (named, rules))
         {
             var written = await Http.DoAsync(HttpMethod.Put, "/v1/acl/policy/" + named, new JsonObject { ["Name"] = named, ["Rules"] = rules }.ToJsonString(), deadline, cancel);

@@ -22,7 +22,9 @@ internal sealed record NomadClientConfig
     public required string Address { get; init; }
     public required int Http { get; init; }
     public required string DataFolder { get; init; }
-    public required string PluginFolder { get; init; }
+
+    /// <summary>Where our plugin is; null on a node that runs no servers. Older clients start every program that they find there.</summary>
+    public required string? PluginFolder { get; init; }
 
     /// <summary>Servers' RPC, <c>ip:rpcport</c>. The client learns of further servers from those that answer, and keeps none over a restart.</summary>
     public IReadOnlyList<string> Servers { get; init; } = [];
@@ -46,7 +48,7 @@ internal sealed record NomadClientConfig
     public string Region { get; init; } = "global";
     public string Datacenter { get; init; } = "dc1";
 
-    public static NomadClientConfig For(Product row, NodeFile node, string dataFolder, string pluginFolder) => new()
+    public static NomadClientConfig For(Product row, NodeFile node, string dataFolder, string? pluginFolder) => new()
     {
         Name = node.Name,
         NodeId = node.Id,
@@ -78,7 +80,6 @@ internal sealed record NomadClientConfig
             ["region"] = Region,
             ["datacenter"] = Datacenter,
             ["data_dir"] = DataFolder,
-            ["plugin_dir"] = PluginFolder,
             ["bind_addr"] = Address,
             ["ports"] = new JsonObject { ["http"] = Http },
             // A client does not use the last two, but without them it does not start on a loopback address.
@@ -89,13 +90,15 @@ internal sealed record NomadClientConfig
             ["disable_anonymous_signature"] = true,
             ["client"] = client,
             ["consul"] = ConsulBlock(),
-            // Since 1.10 a plugin without its own block is skipped. Nomad's JSON parser drops an empty object but keeps a list.
-            ["plugin"] = new JsonObject
-            {
-                ["nomadstack"] = new JsonObject { ["args"] = new JsonArray() },
-                ["raw_exec"] = new JsonObject { ["config"] = new JsonObject { ["enabled"] = true } },
-            },
+            ["plugin"] = new JsonObject { ["raw_exec"] = new JsonObject { ["config"] = new JsonObject { ["enabled"] = true } } },
         };
+        if (PluginFolder is not null)
+        {
+            configuration["plugin_dir"] = PluginFolder;
+            // Since 1.10 a plugin without its own block is skipped. Nomad's JSON parser drops an empty object but keeps a list.
+            configuration["plugin"]!["nomadstack"] = new JsonObject { ["args"] = new JsonArray() };
+        }
+
         NomadSecurity.Close(configuration, Credentials);
         return ConfigText.Of(configuration);
     }

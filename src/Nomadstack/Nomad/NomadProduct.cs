@@ -57,7 +57,7 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
     {
         var (node, paths) = (context.Node, context.Paths);
         var folder = paths.Client(row.Name);
-        var configuration = NomadClientConfig.For(row, node, Path.Combine(folder, "data"), paths.Plugins) with
+        var configuration = NomadClientConfig.For(row, node, Path.Combine(folder, "data"), context.Membership.IsClientNode ? null : paths.Plugins) with
         {
             Servers = servers,
             Consul = catalog() is not { } of ? null
@@ -147,6 +147,14 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
 
     public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) =>
         Api(server).MakeTokenAsync(name, s_roles.TryGetValue(role, out var rules) ? ("nomadstack-" + role, rules) : null, life, NomadApi.WithLeader, cancel);
+
+    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel) =>
+        new NomadNodeTokens(Api(server)).FindOrMakeAsync(node, cancel);
+
+    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel) =>
+        new NomadNodeTokens(Api(server)).ForgetAsync(isOver, cancel);
+
+    public Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel) => new NomadNodeTokens(Api(server)).IsKnownAsync(cancel);
 
     /// <summary>The policies of the roles. There is none for <see cref="PersonRole.Admin"/>: that is a management token.</summary>
     private static readonly Dictionary<string, string> s_roles = new Dictionary<string, string>

@@ -28,6 +28,13 @@ internal static class Certificates
     public static string? ClusterIdOf(X509Certificate2 ca) =>
         ca.GetNameInfo(X509NameType.SimpleName, forIssuer: false) is { } name && name.StartsWith(CaName, StringComparison.Ordinal) ? name[CaName.Length..] : null;
 
+    /// <summary>Whether a peer certificate contains a node's name.</summary>
+    public static bool IsHostName(string name) => Uri.CheckHostName(name) == UriHostNameType.Dns;
+
+    /// <summary>Whether a peer certificate was made for a node of this name, whatever the node says today.</summary>
+    public static bool IsFor(X509Certificate2 certificate, string name) =>
+        certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(san => san.EnumerateDnsNames().SequenceEqual([name], StringComparer.OrdinalIgnoreCase));
+
     /// <summary>The node a peer certificate names.</summary>
     public static string NodeIdOf(X509Certificate2 certificate) => certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
 
@@ -134,7 +141,7 @@ internal static class Certificates
     {
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Parse(subject.Address));
-        if (Uri.CheckHostName(subject.Name) == UriHostNameType.Dns) names.AddDnsName(subject.Name);
+        if (IsHostName(subject.Name)) names.AddDnsName(subject.Name);
         names.AddUri(new Uri($"nomadstack://{subject.ClusterId}/{subject.NodeId}"));
         return names;
     }

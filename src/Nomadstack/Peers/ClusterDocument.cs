@@ -159,6 +159,10 @@ internal sealed record TokenEntry
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Uses { get; set; }
 
+    /// <summary>The <see cref="NodeKind"/> that it lets nodes in as; null for server nodes. Signed with the rest, so nobody between changes it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Kind { get; set; }
+
     /// <summary>By a server node. Null from an agent of release 0.1.0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EntrySignature? Signed { get; set; }

@@ -12,6 +12,14 @@ internal static class NodeKind
 
     /// <summary>Signs only its own entry.</summary>
     public const string Client = "client";
+
+    /// <summary>The kind that a token lets a node in as; null for one that this release does not know.</summary>
+    public static string? Of(TokenEntry token) => token.Kind switch
+    {
+        null or Server => Server,
+        Client => Client,
+        _ => null,
+    };
 }
 
 /// <summary>

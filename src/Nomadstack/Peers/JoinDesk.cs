@@ -23,11 +23,14 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         var document = membership.Current ?? throw new ProblemException(PeerProblems.NoCluster());
         if (request.TokenId is null || request.Secret is null || request.PublicKey is null) throw BadRequest("It has no token, no secret or no public key.");
         CheckToken(document, request, now);
+        var kind = NodeKind.Of(document.Tokens[request.TokenId]) ?? throw new ProblemException(ClientJoinProblems.UnknownKind(request.TokenId));
+        if (!pki.CanSign) throw new ProblemException(ClientJoinProblems.AskedAClientNode(membership.Node.Name, document));
         CheckClock(request.Clock, now);
         if (health.Clocks(membership.Others).Own is { } off) throw new ProblemException(JoinProblems.MembersClockOff(membership.Node.Name, PeerClocks.Words(off)));
         var node = ReadNode(request.Node);
-        if (!request.Signs && document.Settings.Text(SettingNames.SecurityPhase) is not (null or SettingNames.Plain)) throw new ProblemException(JoinProblems.CannotBeClosed(node.Name));
-        var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, AdmittedAt = request.Signs ? now : null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? NodeKind.Server : null, Signed = null };
+        CheckRelease(document, request, kind, node.Name, now);
+        if (kind == NodeKind.Client && !Certificates.IsHostName(node.Name)) throw new ProblemException(ClientJoinProblems.Name(node.Name));
+        var asked = node with { JoinedWith = request.TokenId, RemovedAt = null, AdmittedAt = request.Signs ? now : null, KeyPin = Certificates.Pin(request.PublicKey), Removed = false, Servers = [], Incarnation = 1, Kind = request.Signs ? kind : null, Signed = null };
         using var certificate = pki.IssueFor(request.PublicKey, asked, now);
         await CheckNotLiveElsewhereAsync(document, asked, cancel);
         var admitted = membership.Admit(latest =>
@@ -35,8 +38,8 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
             CheckUses(latest, asked);
             return Decide(latest, asked, now);
         }, latest => latest.Nodes.Values.Where(n => n.Id != asked.Id && Provisional.IsOverdue(n, now) && (HasName(n, asked) || HasAddress(n, asked))));
-        return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), pki.RevealCaKey(), FirstView(membership.Current ?? document, admitted),
-            NodeKind.Server, pki.Prove(asked.Id, NodeKind.Server, request.PublicKey));
+        return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), kind == NodeKind.Server ? pki.RevealCaKey() : null, FirstView(membership.Current ?? document, admitted),
+            kind, pki.Prove(asked.Id, kind, request.PublicKey));
     }
 
     private static NodeEntry ReadNode(JsonElement node)
@@ -60,6 +63,8 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
         }
 
         if (!document.Nodes.TryGetValue(asked.Id, out var held)) return asked;
+        // What a server node has known is still on its disk, also after its removal; and a client node is not promoted by a second token.
+        if (asked.Kind == NodeKind.Client ? held.IsServer : held is { IsServer: false, Removed: false }) throw new ProblemException(ClientJoinProblems.OtherKind(held));
         if (held.Removed) return asked with { Incarnation = held.Incarnation + 1 };
         if (asked.Id == membership.Node.Id) throw Cloned(held, "the node you are asking has it itself");
         if (held.KeyPin.Length > 0 && held.KeyPin != asked.KeyPin) throw Cloned(held, "it joined with another key");
@@ -92,6 +97,19 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
             throw new ProblemException(JoinProblems.Revoked(token.Id));
         if (token.ExpiresAt <= now)
             throw new ProblemException(JoinProblems.Expired(token.Id, token.ExpiresAt, now));
+    }
+
+    /// <summary>Release 0.1.0 can run open products alone, and would give the cluster's keys to whoever shows a client node's token.</summary>
+    private static void CheckRelease(ClusterDocument document, JoinRequest request, string kind, string name, DateTimeOffset now)
+    {
+        if (request.Signs) return;
+        if (kind == NodeKind.Client) throw new ProblemException(ClientJoinProblems.OldRelease(name));
+        if (document.Settings.Text(SettingNames.SecurityPhase) is not (null or SettingNames.Plain)) throw new ProblemException(JoinProblems.CannotBeClosed(name));
+        if (document.Nodes.Values.Any(n => n is { IsServer: false, Removed: false })
+            || document.Tokens.Values.Any(t => t is { Revoked: false, Kind: NodeKind.Client } && !(t.ExpiresAt <= now)))
+        {
+            throw new ProblemException(ClientJoinProblems.OldRelease(name));
+        }
     }
 
     /// <summary>A node that asks again, as after a crash, is none more. One that never came is: whoever stole a token would else use it unnoticed.</summary>

@@ -144,9 +144,7 @@ internal static class Joining
         {
             using var certificate = X509Certificate2.CreateFromPem(answer.Certificate);
             using var answeredCa = X509Certificate2.CreateFromPem(answer.Ca);
-            using var caKey = ECDsa.Create();
-            caKey.ImportFromPem(answer.CaKey);
-            if (Certificates.Pin(answeredCa) == token.CaPin && Certificates.Pin(caKey.ExportSubjectPublicKeyInfo()) == token.CaPin
+            if (Certificates.Pin(answeredCa) == token.CaPin && HasKeysOfItsKind(answer, token)
                 && Certificates.Pin(certificate) == Certificates.Pin(key.ExportSubjectPublicKeyInfo()) && Certificates.NodeIdOf(certificate) == node.Id
                 && Certificates.Complaint(certificate, ca, time.GetUtcNow()) is null
                 && MembershipRules.Complaint(answer.Document) is null && answer.Document.CaPin == token.CaPin && answer.Document.Nodes.ContainsKey(node.Id)) return;
@@ -157,6 +155,16 @@ internal static class Joining
         }
 
         throw new ProblemException(JoinProblems.BadAnswer());
+    }
+
+    /// <summary>A server node gets the CA's key; a client node a proof that it is one, and no key: it must not have one that it does not know of.</summary>
+    private static bool HasKeysOfItsKind(JoinAnswer answer, JoinToken token)
+    {
+        if (answer.Kind == NodeKind.Client) return answer is { CaKey: null, Proof.Length: 64 };
+        if (answer.CaKey is null) return false;
+        using var caKey = ECDsa.Create();
+        caKey.ImportFromPem(answer.CaKey);
+        return Certificates.Pin(caKey.ExportSubjectPublicKeyInfo()) == token.CaPin;
     }
 
     private static bool IsRefusal(Problem problem) => problem.Code.StartsWith("join/", StringComparison.Ordinal) && problem.Code is not ("join/unreachable" or "join/bad-answer");

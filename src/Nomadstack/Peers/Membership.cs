@@ -77,6 +77,9 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         }
     }
 
+    /// <summary>Whether this node may only speak for itself, and has no secrets of the cluster.</summary>
+    public bool IsClientNode => Signer is { IsServer: false };
+
     internal SignatureJudge? Judge
     {
         get
@@ -191,12 +194,13 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
 
     /// <summary>Makes a join token; every node knows its hash shortly after. Only the return value contains the whole token.</summary>
     /// <param name="uses">How many nodes it lets in; null for any number.</param>
-    public JoinToken CreateToken(TimeSpan? timeToLive, int? uses = null)
+    /// <param name="client">Whether it lets them in as client nodes.</param>
+    public JoinToken CreateToken(TimeSpan? timeToLive, int? uses = null, bool client = false)
     {
         var document = _current ?? throw new ProblemException(PeerProblems.NoCluster());
         var token = JoinToken.Mint(document.CaPin);
         var now = time.GetUtcNow();
-        AddToken(new TokenEntry { Id = token.Id, SecretHash = token.SecretHash, CreatedAt = now, ExpiresAt = timeToLive is { } ttl ? now + ttl : null, Uses = uses });
+        AddToken(new TokenEntry { Id = token.Id, SecretHash = token.SecretHash, CreatedAt = now, ExpiresAt = timeToLive is { } ttl ? now + ttl : null, Uses = uses, Kind = client ? NodeKind.Client : null });
         return token;
     }
 
@@ -225,7 +229,8 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
 
     /// <summary>Nodes that were let in long ago and never came are removed, as an operator would.</summary>
     private ClusterDocument WithoutLost(ClusterDocument document) =>
-        document.Nodes.Values.Where(n => n.Id != node.Id && Provisional.IsLost(n, time.GetUtcNow())).ToList().Aggregate(document, (now, lost) => With(now, Gone(lost)));
+        IsClientNode ? document
+        : document.Nodes.Values.Where(n => n.Id != node.Id && Provisional.IsLost(n, time.GetUtcNow())).ToList().Aggregate(document, (now, lost) => With(now, Gone(lost)));
 
     /// <summary>The entry that remembers the removal of a node.</summary>
     private NodeEntry Gone(NodeEntry entry)
@@ -244,6 +249,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
         change(tokens);
         var changed = tokens.Values.Where(t => current.Tokens.GetValueOrDefault(t.Id) is not { } held || Entries.Hash(held) != Entries.Hash(t)).ToList();
         if (changed.Count == 0 && tokens.Count == current.Tokens.Count) return current;
+        if (IsClientNode) throw new ProblemException(TokenProblems.OnAClientNode());
         if (Signer is { IsServer: true } signer)
             foreach (var token in changed) tokens[token.Id] = signer.Sign(token);
         return current with { Tokens = tokens };

@@ -24,7 +24,7 @@ internal static class MembershipRules
     private const int MaxServersOfNode = 16, MaxPorts = 64, MaxUnknown = 32;
 
     private static readonly string[] s_node = ["id", "name", "address", "ports", "incarnation", "keyPin", "version", "servers", "removed", "removedAt", "admittedAt", "joinedWith", "kind", "trust", "signed"];
-    private static readonly string[] s_token = ["id", "secretHash", "createdAt", "expiresAt", "revoked", "incarnation", "uses", "signed"];
+    private static readonly string[] s_token = ["id", "secretHash", "createdAt", "expiresAt", "revoked", "incarnation", "uses", "kind", "signed"];
     private static readonly string[] s_setting = ["name", "value", "version", "writer", "deleted", "signed"];
     private static readonly string[] s_server = ["role", "raftId", "managedBy", "state", "http", "rpc", "serf", "keys"];
     private static readonly string[] s_serverPorts = ["http", "rpc", "serf"];
@@ -58,7 +58,7 @@ internal static class MembershipRules
         ?? (Text(entry, "joinedWith") is not { } joinedWith || (joinedWith.Length > 0 && !IsPrintable(joinedWith, MaxNameLength)) ? $"joinedWith must be at most {MaxNameLength} printable characters" : null)
         ?? Servers(entry)
         ?? Trust(entry)
-        ?? (entry.TryGetProperty("kind", out var kind) && !IsWord(AsText(kind), 32) ? "kind is not a name" : null)
+        ?? Kind(entry)
         ?? Signature(entry);
 
     /// <inheritdoc cref="Node"/>
@@ -69,7 +69,7 @@ internal static class MembershipRules
         : Text(entry, "secretHash", required: true) is not { } hash || !(IsPin(hash) || (Carriers.IsCarrier(id) && IsPrintable(hash, Carriers.MaxBytes))) ? "secretHash is no SHA-256"
         : !entry.TryGetProperty("createdAt", out var created) || !IsTime(created) ? "createdAt is no time"
         : entry.TryGetProperty("expiresAt", out var expires) && expires.ValueKind != JsonValueKind.Null && !IsTime(expires) ? "expiresAt is no time"
-        : Flag(entry, "revoked") ?? Counter(entry, "incarnation", 1) ?? Uses(entry) ?? Signature(entry);
+        : Flag(entry, "revoked") ?? Counter(entry, "incarnation", 1) ?? Uses(entry) ?? Kind(entry) ?? Signature(entry);
 
     /// <inheritdoc cref="Node"/>
     public static string? Setting(string name, JsonElement entry) =>
@@ -162,6 +162,9 @@ internal static class MembershipRules
     private static string? Uses(JsonElement entry) =>
         !entry.TryGetProperty("uses", out var uses) || (uses.ValueKind == JsonValueKind.Number && uses.TryGetInt32(out var number) && number is >= 1 and <= MaxNodes)
             ? null : $"uses is {Shown(uses)}; it must be a whole number from 1 to {MaxNodes}";
+
+    /// <summary>A newer release may have more kinds. They are kept and passed on.</summary>
+    private static string? Kind(JsonElement entry) => entry.TryGetProperty("kind", out var kind) && !IsWord(AsText(kind), 32) ? "kind is not a name" : null;
 
     private static string? Flag(JsonElement entry, string name) =>
         !entry.TryGetProperty(name, out var value) || value.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : $"{name} is not true or false";

@@ -20,6 +20,9 @@ internal sealed class PeerClient : IDisposable
 {
     private static readonly TimeSpan s_quickLook = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(4);
+    /// <summary>For calls in which the other node asks its products: a few requests, each as long as there may be no leader.</summary>
+    private static readonly TimeSpan s_withProducts = TimeSpan.FromSeconds(20);
+
     private static readonly TimeSpan s_idleConnection = TimeSpan.FromSeconds(20);
 
     private readonly Pki _pki;
@@ -68,6 +71,25 @@ internal sealed class PeerClient : IDisposable
     /// <inheritdoc cref="AskAsync"/>
     public Task<SecretsAnswer> SecretsAsync(string nodeId, SecretsRequest request, CancellationToken cancel) =>
         PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/secrets"), request, SecretsJson.Default.SecretsRequest), SecretsJson.Default.SecretsAnswer, s_deadline, _time, cancel);
+
+    /// <inheritdoc cref="AskAsync"/>
+    public Task<CredentialsGiven> CredentialsAsync(string nodeId, CredentialsAsked asked, CancellationToken cancel) =>
+        PeerCalls.SendAsync(
+            _http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/credentials"), asked, ClientMessagesJson.Default.CredentialsAsked), ClientMessagesJson.Default.CredentialsGiven, s_withProducts, _time, cancel);
+
+    /// <inheritdoc cref="AskAsync"/>
+    public Task<ProofGiven> ProofAsync(string nodeId, ProofAsked asked, CancellationToken cancel) =>
+        PeerCalls.SendAsync(
+            _http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/proof"), asked, ClientMessagesJson.Default.ProofAsked), ClientMessagesJson.Default.ProofGiven, s_withProducts, _time, cancel);
+
+    /// <summary>Asks for a new peer certificate without showing one: the old one may have ended.</summary>
+    /// <inheritdoc cref="AskAsync"/>
+    public static async Task<CertificateGiven> CertificateAsync(X509Certificate2 ca, NodeEntry server, CertificateAsked asked, TimeProvider time, CancellationToken cancel)
+    {
+        using var http = PeerProbe.Client(() => { }, shown => Certificates.Complaint(shown, ca, time.GetUtcNow()) is null && Certificates.NodeIdOf(shown) == server.Id);
+        var post = PeerCalls.Post(At(server.Address, server.Ports.Peers, "/v1/client/certificate"), asked, ClientMessagesJson.Default.CertificateAsked);
+        return await PeerCalls.SendAsync(http, post, ClientMessagesJson.Default.CertificateGiven, s_deadline, time, cancel);
+    }
 
     /// <summary>The node of our cluster that answers at an address; null if none does.</summary>
     public async Task<PeerAnswer?> TryAskAsync(string address, int port, CancellationToken cancel)

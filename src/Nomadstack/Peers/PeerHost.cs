@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,13 +27,14 @@ internal sealed record AgentIdentity(string Version, string Instance)
 /// The peer port: HTTP/2 over TLS on this node's address. Anyone may send a ping or ask to join. Everything else
 /// needs a certificate of our CA that names a node that was not removed.
 /// </summary>
-internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, SecretStore secrets, PeerHealth health, TimeProvider time) : IAsyncDisposable
+internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, SecretStore secrets, PeerHealth health, TimeProvider time, IClientDesk? clients = null) : IAsyncDisposable
 {
     /// <summary>Two from each node of a cluster of 500, beside strangers.</summary>
     private const int MostConnections = 1024;
 
     private readonly Strangers _strangers = new(address => membership.Current?.Nodes.Values.Any(n => !n.Removed && IPAddress.TryParse(n.Address, out var known) && known.Equals(address)) == true, time);
     private readonly SecretDesk _secretDesk = new(membership, secrets);
+    private readonly RenewalDesk _renewals = new(membership, pki, time);
     private WebApplication? _app;
 
     /// <summary>Connections without a certificate, now.</summary>
@@ -124,6 +127,19 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     var server = Authenticate(context);
                     await WriteAsync(context, _secretDesk.Answer(await ReadAsync(context, SecretsJson.Default.SecretsRequest), server), SecretsJson.Default.SecretsAnswer);
                     break;
+                case ("POST", "/v1/client/credentials") when clients is not null:
+                    var (asking, shown) = Client(context);
+                    var wanted = await ReadSmallAsync(context, ClientMessagesJson.Default.CredentialsAsked);
+                    await WriteAsync(context, await clients.GiveAsync(asking, shown, wanted, context.RequestAborted), ClientMessagesJson.Default.CredentialsGiven);
+                    break;
+                case ("POST", "/v1/client/proof") when clients is not null:
+                    (asking, _) = Client(context);
+                    var claim = await ReadSmallAsync(context, ClientMessagesJson.Default.ProofAsked);
+                    await WriteAsync(context, await clients.ProveAsync(asking, claim, context.RequestAborted), ClientMessagesJson.Default.ProofGiven);
+                    break;
+                case ("POST", "/v1/client/certificate"):
+                    await WriteAsync(context, _renewals.Answer(await ReadSmallAsync(context, ClientMessagesJson.Default.CertificateAsked)), ClientMessagesJson.Default.CertificateGiven);
+                    break;
                 default:
                     throw new ProblemException(PeerProblems.NoSuchRoute($"{context.Request.Method} {context.Request.Path}"));
             }
@@ -160,6 +176,21 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
         return nodeId;
     }
 
+    /// <summary>The member that asks. One that is not in the membership yet proves with its certificate that it was let in, and not as what.</summary>
+    private (NodeEntry Node, X509Certificate2 Shown) Client(HttpContext context)
+    {
+        var id = Authenticate(context);
+        return (membership.Current?.Nodes.GetValueOrDefault(id) ?? throw new ProblemException(ClientProblems.NotKnownYet(id)), context.Connection.ClientCertificate!);
+    }
+
+    /// <summary>A request that has no reason to be large.</summary>
+    private static Task<T> ReadSmallAsync<T>(HttpContext context, JsonTypeInfo<T> json)
+        where T : class
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = SyncLimits.SmallBytes;
+        return ReadAsync(context, json);
+    }
+
     private static async Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> json)
         where T : class
     {
@@ -188,9 +219,10 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
 
     private static int StatusOf(string code) => code switch
     {
-        "peers/bad-request" or "peers/bad-document" or "join/bad-request" => StatusCodes.Status400BadRequest,
+        "peers/bad-request" or "client/bad-request" or "peers/bad-document" or "join/bad-request" => StatusCodes.Status400BadRequest,
         "peers/no-certificate" => StatusCodes.Status401Unauthorized,
         "peers/removed" or "peers/other-key" or "peers/not-a-server-node" or "peers/other-cluster" => StatusCodes.Status403Forbidden,
+        "client/other-name" or "client/name-taken" or "client/not-renewed" => StatusCodes.Status403Forbidden,
         "peers/no-such-route" => StatusCodes.Status404NotFound,
         "storage/unwritable" or "peers/no-cluster" => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status409Conflict,

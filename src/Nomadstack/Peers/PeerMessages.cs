@@ -27,10 +27,11 @@ internal sealed record PeerAnswer(string NodeId, string Name, string ClusterId, 
 /// <param name="Signs">Whether the node signs its entry. Agents of release 0.1.0 do not.</param>
 internal sealed record JoinRequest(string TokenId, string Secret, byte[] PublicKey, JsonElement Node, DateTimeOffset Clock, bool Signs = false);
 
+/// <param name="CaKey">The CA's key, for a server node; null for a client node.</param>
 /// <param name="Document">This node's entry and at most <see cref="SyncLimits.Entries"/> more; the rest comes by anti-entropy.</param>
 /// <param name="Kind"><see cref="NodeKind"/> for which the node's key is certified; empty from an agent of release 0.1.0.</param>
 /// <param name="Proof">The CA's signature over that.</param>
-internal sealed record JoinAnswer(string Certificate, string Ca, string CaKey, ClusterDocument Document, string Kind = "", byte[]? Proof = null);
+internal sealed record JoinAnswer(string Certificate, string Ca, string? CaKey, ClusterDocument Document, string Kind = "", byte[]? Proof = null);
 
 /// <summary><c>POST /v1/sync</c>: one step of an exchange (<see cref="AntiEntropy"/>).</summary>
 internal sealed record SyncRequest(string Digest)
@@ -100,4 +101,7 @@ internal static class SyncLimits
     public const int PartBytes = 2 * 1024 * 1024;
 
     public const int BodyBytes = 4 * 1024 * 1024;
+
+    /// <summary>Most bytes of a request with keys and certificates alone.</summary>
+    public const int SmallBytes = 64 * 1024;
 }

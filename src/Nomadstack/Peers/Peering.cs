@@ -13,15 +13,16 @@ internal sealed class Peering : IAsyncDisposable
     private readonly PeerHost _host;
 
     /// <param name="pki">Used but not owned: dispose it after this.</param>
+    /// <param name="clients">What this node does for client nodes; null for nothing.</param>
     /// <param name="seed">Seed for the order in which peers are called.</param>
-    public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed, SecretStore? secrets = null)
+    public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed, SecretStore? secrets = null, IClientDesk? clients = null)
     {
         (_membership, _identity, _time) = (membership, identity, time);
         Client = new PeerClient(pki, membership, time);
         Health = new PeerHealth(time);
         Secrets = secrets ?? new SecretStore(membership);
         Sync = new AntiEntropy(membership, Client, Health, Secrets, time, seed);
-        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, Health, time), new SyncDesk(membership), Secrets, Health, time);
+        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, Health, time), new SyncDesk(membership), Secrets, Health, time, clients);
     }
 
     public PeerClient Client { get; }

@@ -13,6 +13,7 @@ internal static class Signed
     public const string Token = "token";
     public const string Setting = "setting";
     public const string Secret = "secret";
+    public const string Renewal = "renewal";
 
     public static byte[] Message(string what, string clusterId, ReadOnlySpan<byte> body) => [.. Encoding.UTF8.GetBytes($"nomadstack {what} 1\n{clusterId}\n"), .. body];
 
@@ -57,6 +58,9 @@ internal sealed class NodeSigner : IDisposable
         var key = Pki.ParseKey(PkiFiles.NodeKey(paths));
         return new NodeSigner(clusterId, nodeId, NodeKind.Server, key, Prove(caKey, clusterId, nodeId, NodeKind.Server, key.ExportSubjectPublicKeyInfo()));
     }
+
+    /// <summary>The kind that the CA certified this node's key for. Without a proof it is a server node, which can certify itself.</summary>
+    public static string KindOf(NodePaths paths) => ReadProof(paths)?.Kind ?? NodeKind.Server;
 
     /// <summary>The CA's proof that a key belongs to a node of that kind.</summary>
     public static byte[] Prove(ECDsa caKey, string clusterId, string nodeId, string kind, byte[] publicKey) =>
@@ -144,6 +148,9 @@ internal sealed class SignatureJudge : IDisposable
 
     public string? OfServer(string what, ReadOnlySpan<byte> body, EntrySignature signature) =>
         Complaint(what, body, signature) ?? (signature.Kind == NodeKind.Server ? null : "it was signed by a node that is not a server node");
+
+    /// <summary>Why it was not signed by a node of this cluster, whatever its kind.</summary>
+    public string? OfAny(string what, ReadOnlySpan<byte> body, EntrySignature signature) => Complaint(what, body, signature);
 
     public void Dispose() => _ca.Dispose();
 

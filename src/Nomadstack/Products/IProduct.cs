@@ -78,6 +78,17 @@ internal interface IProduct
     /// <param name="life">1 minute to 24 hours. A version that cannot end a token by itself ignores it: there the person's certificate ends.</param>
     Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel);
 
+    /// <summary>
+    /// The tokens of a client node, by name (<see cref="GivenCredentials.Own"/> and others): those that it has, or else new ones with the rights that its agents need and no more.
+    /// </summary>
+    Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel);
+
+    /// <summary>Deletes tokens of client nodes. Repeatable. Returns how many it deleted.</summary>
+    Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel);
+
+    /// <summary>Whether the product knows the token that this endpoint says; null while nobody can tell.</summary>
+    Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel);
+
     /// <summary>Writes the configuration of this node's client; repeatable. Returns the process to run. Only for a row that has a client.</summary>
     /// <param name="servers">The addresses of the servers, with the port that <see cref="ClientFinds"/> names.</param>
     ProcessSpec PrepareClient(IReadOnlyList<string> servers);

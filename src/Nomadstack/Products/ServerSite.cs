@@ -23,13 +23,13 @@ internal sealed record ServerSite(Product Product, bool Bootstrap, string Name, 
         Of(product, node, ProductPort.Server, JobName(node.Name), paths.Server(product.Name), raftId);
 
     public static ServerSite OfBootstrap(Product product, NodeFile node, NodePaths paths, string raftId) =>
-        Of(product, node, ProductPort.Bootstrap, BootstrapName(node), paths.BootstrapServer(product.Name), raftId);
+        Of(product, node, ProductPort.Bootstrap, BootstrapName(node.Name), paths.BootstrapServer(product.Name), raftId);
 
     /// <summary>The name of a node's job server.</summary>
     public static string JobName(string node) => node + "-server";
 
     /// <summary>The name of a node's bootstrap server.</summary>
-    public static string BootstrapName(NodeFile node) => node.Name + "-bootstrap";
+    public static string BootstrapName(string node) => node + "-bootstrap";
 
     private static ServerSite Of(Product product, NodeFile node, string holder, string name, string folder, string raftId) =>
         new(product, holder == ProductPort.Bootstrap, name, folder, raftId, node.Address,
@@ -61,11 +61,11 @@ internal sealed record KnownServer(string NodeId, string NodeName, string Addres
     /// <summary>Claimed by an allocation, so expected to stay.</summary>
     public bool IsClaimed => Entry is { ManagedBy: "job", State: "running" };
 
-    /// <summary>All servers of a product in the membership, in a stable order.</summary>
+    /// <summary>All servers of a product in the membership, in a stable order. A client node has none, whatever it writes into its entry.</summary>
     public static IReadOnlyList<KnownServer> Of(ClusterDocument? cluster, string role) =>
         cluster is null ? [] :
         [.. from node in cluster.Nodes.Values
-            where !node.Removed
+            where node is { Removed: false, IsServer: true }
             from server in node.Servers
             where server.Role == role
             orderby node.Name, server.ManagedBy
@@ -97,7 +97,7 @@ internal sealed class ProductEndpoints(ClusterTrust? trust)
             ServerName = name,
             Ca = credentials?.Ca,
             Certificate = credentials?.Certificate,
-            Token = new(product.TokenHeader, () => trust.Token(product, SecretNames.Management)),
+            Token = new(product.TokenHeader, () => trust.OwnToken(product)),
         };
     }
 }

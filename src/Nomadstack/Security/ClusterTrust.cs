@@ -39,6 +39,11 @@ internal sealed class ClusterTrust
 
     public SecretStore Secrets => _secrets;
 
+    /// <summary>Whether this node has no secrets of the cluster, and gets from server nodes what lets it in.</summary>
+    public bool IsGiven => _membership.IsClientNode;
+
+    private ClientGrants Grants => field ??= new(_membership.Paths, _membership.Node, _time);
+
     /// <summary>Whether the cluster was made closed or open on purpose. An undecided one is of release 0.1.0, or not yet made, and open.</summary>
     public bool IsDecided => Setting is not null;
 
@@ -138,11 +143,20 @@ internal sealed class ClusterTrust
     /// </summary>
     public string Digest(Product product)
     {
+        if (IsGiven) return Grants.Digest(product);
         // The versions of secrets say which they are and nothing of their content.
         var inFiles = product.Security!.Tokens.Select(t => SecretNames.Token(product.Name, t)).Append(SecretNames.Gossip(product.Name));
         var management = SecretNames.Token(product.Name, SecretNames.Management);
         return string.Join('-', Hash(Authorities(product), Round(product).ToString(CultureInfo.InvariantCulture)), Hash(Version(management)), Hash([.. inFiles.Select(Version)]));
     }
+
+    /// <summary>Whether something of a product is being replaced: what a client node has may be older in a moment, and no setting will say when.</summary>
+    public bool IsRotating(Product product) => RotationKinds.All.Any(what => Times(SettingNames.Rotation(what, product.Name)) > Times(SettingNames.Rotated(what, product.Name)));
+
+    /// <summary>What a client node can see of what was replaced.</summary>
+    private string Asked(Product product) => string.Join('.', RotationKinds.All.SelectMany(what => new[] { SettingNames.Rotation(what, product.Name), SettingNames.Rotated(what, product.Name) }).Select(Times));
+
+    private int Times(string setting) => _membership.Settings?.Number(setting) ?? 0;
 
     private string Version(string secret) => _secrets.Version(secret).ToString(CultureInfo.InvariantCulture);
 
@@ -152,7 +166,10 @@ internal sealed class ClusterTrust
     /// The keys with which agents may encrypt gossip: the one that counts, and, while it is being replaced, the next one. None where gossip is open or this node has no secrets.
     /// </summary>
     public (string? Key, string? Next) GossipKeys(Product product) =>
-        (Gossip(product), IsSecure && product.Gossips ? Open(SecretNames.Next(SecretNames.Gossip(product.Name))) : null);
+        (Gossip(product), !IsSecure || !product.Gossips ? null
+            // A client node is not told the next key. Its running agent learns it from the others.
+            : IsGiven ? (IsRotating(product) ? Gossip(product) : null)
+            : Open(SecretNames.Next(SecretNames.Gossip(product.Name))));
 
     /// <summary>The authorities that count for a product, the one that signs first.</summary>
     public IReadOnlyList<string> AuthoritiesOf(Product product) => Authorities(product) is { } pem ? CredentialFiles.Split(pem) : [];
@@ -161,10 +178,41 @@ internal sealed class ClusterTrust
     private int Round(Product product) => _membership.Settings?.Number(SettingNames.Rotation(RotationKinds.Certs, product.Name)) ?? 0;
 
     /// <summary>The key of a product's gossip; null where it is open.</summary>
-    public string? Gossip(Product product) => IsSecure && product.Gossips ? Open(SecretNames.Gossip(product.Name)) : null;
+    public string? Gossip(Product product) => !IsSecure || !product.Gossips ? null : IsGiven ? Grants.Gossip(product) : Open(SecretNames.Gossip(product.Name));
 
     /// <summary>A token of a product; null where its agents are open, or this node may not have it.</summary>
-    public string? Token(Product product, string name) => IsSecure ? Open(SecretNames.Token(product.Name, name)) : null;
+    public string? Token(Product product, string name) => !IsSecure ? null : IsGiven ? Grants.Token(product, name) : Open(SecretNames.Token(product.Name, name));
+
+    /// <summary>What this agent itself says to a product: on a server node the token that may do anything.</summary>
+    public string? OwnToken(Product product) => Token(product, IsGiven ? GivenCredentials.Own : SecretNames.Management);
+
+    /// <summary>What a client node asks server nodes with.</summary>
+    public CredentialsAsked Ask(IEnumerable<Product> products) => new(products.Where(Closes).ToDictionary(p => p.Name, Grants.KeyFor));
+
+    /// <summary>Keeps what a server node gave this client node. Returns whether anything is new.</summary>
+    /// <inheritdoc cref="ClientGrants.Take"/>
+    public bool Take(Product product, GivenCredentials given)
+    {
+        lock (_gate)
+        {
+            var authorities = Authorities(product) ?? throw new ProblemException(ClientProblems.BadAnswer(product.Title, "Its authorities are not known here yet."));
+            var isNew = Grants.Take(product, given, authorities, Asked(product));
+            if (isNew) _loaded.Remove(product.Name);
+            return isNew;
+        }
+    }
+
+    /// <summary>Whether a client node wants new credentials for a product.</summary>
+    public bool IsDue(Product product) => Closes(product) && Authorities(product) is { } authorities && (IsRotating(product) || Grants.IsDue(product, authorities, Asked(product)));
+
+    /// <summary>The certificate of a client node for a product, as PEM.</summary>
+    /// <inheritdoc cref="ClientCertificates.Issue"/>
+    public string ForClientNode(Product product, NodeEntry node, byte[] publicKey, bool withAddress)
+    {
+        var credentials = Of(product) ?? throw new InvalidOperationException($"{product.Title} is open: nobody needs a certificate");
+        var signing = SigningKey(product) ?? throw new ProblemException(SecurityProblems.NoCredentials(product));
+        return ClientCertificates.Issue(product, node, credentials.Ca[0], signing, publicKey, withAddress, _time.GetUtcNow());
+    }
 
     /// <summary>Keeps the token that a product has made by itself.</summary>
     public void Keep(Product product, string name, string token) => Keep(SecretNames.Token(product.Name, name), token);
@@ -234,6 +282,13 @@ internal sealed class ClusterTrust
     private Credentials? Load(Product product)
     {
         if (Authorities(product) is not { } authorities) return null;
+        if (IsGiven)
+        {
+            if (Grants.Load(product, authorities) is not { } given) return null;
+            _loaded[product.Name] = (authorities, given);
+            return given;
+        }
+
         if (CredentialFiles.Ensure(_membership.Paths, _membership.Node, product, authorities, Round(product), () => SigningKey(product), _time.GetUtcNow()) is not { } loaded) return null;
         _loaded[product.Name] = (authorities, loaded);
         return loaded;

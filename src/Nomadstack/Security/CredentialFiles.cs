@@ -15,7 +15,7 @@ namespace Nomadstack.Security;
 internal static class CredentialFiles
 {
     /// <summary>Short, because nothing revokes a certificate. Renewed when a third of it is left.</summary>
-    private static readonly TimeSpan s_life = TimeSpan.FromDays(30);
+    public static readonly TimeSpan Life = TimeSpan.FromDays(30);
 
     /// <summary>Makes a new authority. Returns its certificate and its key, both as PEM.</summary>
     public static (string Certificate, string Key) MakeAuthority(Product product, string clusterId, DateTimeOffset now)
@@ -62,7 +62,7 @@ internal static class CredentialFiles
             using var own = key is null ? ECDsa.Create(ECCurve.NamedCurves.nistP256) : null;
             using var caKey = ECDsa.Create();
             caKey.ImportFromPem(signing);
-            using var made = Certificates.Issue(ca[0], caKey, (key ?? own!).ExportSubjectPublicKeyInfo(), $"{node.Name} {node.Id}{RoundMark}{round}", Names(product, node), now + s_life, now);
+            using var made = Certificates.Issue(ca[0], caKey, (key ?? own!).ExportSubjectPublicKeyInfo(), $"{node.Name} {node.Id}{RoundMark}{round}", Names(product, node), now + Life, now);
             // A key without its certificate is of no round, and the next call makes both again.
             if (own is not null)
             {
@@ -119,7 +119,7 @@ internal static class CredentialFiles
         PkiFiles.Delete(DueFile(paths, product));
     }
 
-    private static void MarkDue(NodePaths paths, Product product) => PkiFiles.Write(DueFile(paths, product), "");
+    public static void MarkDue(NodePaths paths, Product product) => PkiFiles.Write(DueFile(paths, product), "");
 
     /// <summary>In the subject of a node's certificate, before its round. Certificates without it are of round 0.</summary>
     private const string RoundMark = " r";
@@ -143,7 +143,7 @@ internal static class CredentialFiles
 
     private static string DueFile(NodePaths paths, Product product) => Path.Combine(paths.Pki, product.Name, "reload-due");
 
-    private static X509Certificate2Collection Parse(string authorities, string path)
+    public static X509Certificate2Collection Parse(string authorities, string path)
     {
         var all = new X509Certificate2Collection();
         try

@@ -100,15 +100,16 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>A token from <paramref name="via"/>, given to a new agent on <paramref name="node"/> in a file.</summary>
-    public async Task<LabProgram> JoinAsync(LabNode node, LabNode via, string? fault = null)
+    /// <param name="client">Whether it is let in as a client node.</param>
+    public async Task<LabProgram> JoinAsync(LabNode node, LabNode via, string? fault = null, bool client = false)
     {
-        await WriteTokenAsync(node, await TokenAsync(via));
+        await WriteTokenAsync(node, await TokenAsync(via, client));
         return StartAgent(node, fault, ["--join", via.Address, "--token-file", "/etc/nomadstack/token"]);
     }
 
-    public async Task<string> TokenAsync(LabNode node)
+    public async Task<string> TokenAsync(LabNode node, bool client = false)
     {
-        var created = await MustAsync(node, TimeSpan.FromSeconds(30), "token", "create", "--json");
+        var created = await MustAsync(node, TimeSpan.FromSeconds(30), ["token", "create", "--json", .. client ? ["--client"] : Array.Empty<string>()]);
         return JsonDocument.Parse(created).RootElement.GetProperty("token").GetString()!;
     }
 

@@ -25,7 +25,7 @@ public sealed class AgentApiTests
         (await client.BootstrapAsync(s_request, default)).Id.ShouldBe("bootstrap-1");
         (await client.OperationsAsync(default)).ShouldHaveSingleItem().Kind.ShouldBe("bootstrap");
         (await client.OperationAsync("bootstrap-1", default)).Step.ShouldBe("start");
-        (await client.CreateTokenAsync(TimeSpan.FromMinutes(90), null, default)).ExpiresAt.ShouldBe(FakeAgentService.Then.AddMinutes(90));
+        (await client.CreateTokenAsync(new(TimeSpan.FromMinutes(90).TotalSeconds), default)).ExpiresAt.ShouldBe(FakeAgentService.Then.AddMinutes(90));
         (await client.TokensAsync(default)).Count.ShouldBe(2);
         await client.RevokeTokenAsync("a?b c", default);
         await client.RemoveNodeAsync("n2", default);
@@ -33,7 +33,7 @@ public sealed class AgentApiTests
         await client.StopAsync(default);
         var asked = host.Agent.Asked.First().ShouldBeOfType<BootstrapRequest>();
         (asked.Servers, asked.Without).ShouldSatisfyAllConditions(() => asked.Servers.ShouldBe(s_request.Servers), () => asked.Without.ShouldBe(s_request.Without));
-        host.Agent.Asked.Skip(1).ShouldBe([TimeSpan.FromMinutes(90), "a?b c", "n2", "stop"]);
+        host.Agent.Asked.Skip(1).ShouldBe([new TokenRequest(5400), "a?b c", "n2", "stop"]);
     }
 
     [Theory]
@@ -121,7 +121,7 @@ public sealed class AgentApiTests
         await using var host = await AgentHost.StartAsync();
         using var client = new AgentClient(host.Paths, TimeProvider.System) { PeerOf = _ => new(77, 65534) };
 
-        var problem = (await Should.ThrowAsync<ProblemException>(() => client.CreateTokenAsync(null, null, default))).Problem;
+        var problem = (await Should.ThrowAsync<ProblemException>(() => client.CreateTokenAsync(new(), default))).Problem;
 
         problem.Code.ShouldBe("agent/not-ours");
         problem.Why.ShouldContain("65534");

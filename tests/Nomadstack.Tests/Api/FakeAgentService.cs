@@ -74,8 +74,8 @@ internal sealed class FakeAgentService : IAgentService
 
     public Operation? Operation(string id) => _operations.ContainsKey(id) ? Next(id) : null;
 
-    public Task<TokenCreated> CreateTokenAsync(TimeSpan? timeToLive, int? uses, CancellationToken cancel) =>
-        Task.FromResult(Heard(uses is null ? timeToLive : (timeToLive, uses), new TokenCreated("abc", "K1hash.abc.secret", timeToLive is { } ttl ? Then + ttl : null)));
+    public Task<TokenCreated> CreateTokenAsync(TokenRequest request, CancellationToken cancel) =>
+        Task.FromResult(Heard(request, new TokenCreated("abc", "K1hash.abc.secret", request.TimeToLiveSeconds is { } ttl ? Then + TimeSpan.FromSeconds(ttl) : null)));
 
     public IReadOnlyList<TokenStatus> Tokens() => [new("abc", Then, null, false), new("def", Then, Then.AddHours(1), true)];
 

@@ -129,7 +129,7 @@ public sealed class StatusTests
         lines.ShouldContain("ROLE    NODE  ADDRESS         MANAGED  STATE        VOTER  LEADER  HEALTHY  PID");
         lines.ShouldContain("nomad   n1    10.77.0.1:4647  job      running      yes    yes     yes      123");
         lines.ShouldContain("nomad   n3    10.77.0.3:4647  job      unreachable  yes    no      no       -");
-        lines.ShouldContain("n2    10.77.0.2  reachable  ready  alive   yes");
+        lines.ShouldContain("n2    10.77.0.2  server  reachable  ready  alive   yes");
         typed.Out.ToString().ShouldContain("hand-over running for ");
         lines.ShouldAllBe(l => l.Length <= 80);
     }

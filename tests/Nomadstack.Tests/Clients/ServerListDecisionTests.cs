@@ -33,6 +33,17 @@ public sealed class ServerListDecisionTests
     }
 
     [Fact]
+    public void AClientIsStrandedOnlyWhenNoneOfItsServersAnswersAndOthersHaveALeader()
+    {
+        ServerListDecision.IsStranded([Old], [Leads(New, 40)]).ShouldBeTrue();
+        ServerListDecision.IsStranded([Old], [new(Old, true, null), Leads(New, 40)]).ShouldBeTrue();
+        ServerListDecision.IsStranded([Old, New], [new(Old, true, null), Leads(New, 40)]).ShouldBeFalse();
+        ServerListDecision.IsStranded([Old], [Leads(Old, 40), Follows(New, 40)]).ShouldBeFalse();
+        ServerListDecision.IsStranded([Old], [new(Old, true, null), new(New, true, null)]).ShouldBeFalse("a restart would find nobody");
+        ServerListDecision.IsStranded(null, [Leads(New, 40)]).ShouldBeFalse("it does not answer itself");
+    }
+
+    [Fact]
     public void AServerThatIsDownIsNeitherToldNorTakenFromAClientThatKnowsIt()
     {
         var unknown = ServerListDecision.Next([Old], [Leads(Old, 40), new(New, true, null)], floor: 40);

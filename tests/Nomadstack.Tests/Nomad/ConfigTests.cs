@@ -80,6 +80,16 @@ public sealed class ConfigTests
     public void IPv6AddressesAreBracketed() =>
         ((string?)JsonNode.Parse(NomadServerConfig.For(Role.Site(Role.Nomad, "/d", address: "2001:db8::1"), []).Render())!["advertise"]!["rpc"]).ShouldBe("[2001:db8::1]:4647");
 
+    /// <summary>Nomad before 1.10 starts whatever is in that folder, block or no block.</summary>
+    [Fact]
+    public void AClientThatRunsNoServersIsNotShownOurDriver()
+    {
+        var config = JsonNode.Parse(NomadClientConfig.For(Role.Row(Role.Nomad), s_node, "/d", null).Render())!;
+
+        config["plugin_dir"].ShouldBeNull();
+        config["plugin"]!.AsObject().Select(p => p.Key).ShouldBe(["raw_exec"]);
+    }
+
     [Fact]
     public void AClientWithoutConsulDoesNotLookForIt()
     {

@@ -47,6 +47,23 @@ public sealed class NomadApiTests
         self.Raft.Peers.ShouldBe([new("aaaa", "10.0.0.1:4647", true), new("bbbb", "10.0.0.2:4647", false)]);
     }
 
+    /// <summary>The raft configuration is for management tokens alone; a client node has none.</summary>
+    [Fact]
+    public async Task WhoMayNotReadTheRaftConfigurationReadsWhatAutopilotSaysOfTheServers()
+    {
+        var server = new CannedHttp(request => request.RequestUri!.AbsolutePath switch
+        {
+            "/v1/agent/self" => (200, """{"config":{"Version":{"Version":"1.1.2"}},"stats":{"nomad":{"server":"true"},"raft":{"state":"Leader","applied_index":"17","last_log_index":"17"}}}"""),
+            "/v1/status/leader" => (200, "\"10.0.0.1:4647\""),
+            "/v1/operator/autopilot/health" => (200, """{"Healthy":true,"Servers":[{"ID":"aaaa","Address":"10.0.0.1:4647","Leader":true,"Voter":true,"Healthy":true},{"ID":"bbbb","Address":"10.0.0.2:4647","Leader":false,"Voter":true,"Healthy":false}]}"""),
+            _ => (403, "Permission denied"),
+        });
+
+        var view = await new NomadApi(s_endpoint, TimeProvider.System, new HttpMessageInvoker(server)).ObserveAsync(default);
+
+        view!.Members.ShouldBe([new("aaaa", "10.0.0.1:4647", true, true, true), new("bbbb", "10.0.0.2:4647", true, false, false)]);
+    }
+
     [Fact]
     public async Task ReadsWhatAClientSaysOfItself()
     {

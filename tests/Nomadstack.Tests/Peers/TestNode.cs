@@ -38,11 +38,15 @@ internal sealed class TestNode : IAsyncDisposable
     public Membership Membership { get; }
     public AgentIdentity Identity { get; } = AgentIdentity.Mint("0.1.0");
     public Peering? Peering { get; private set; }
+
+    /// <summary>What it does for client nodes, and the secrets with which; set before its port opens.</summary>
+    public (IClientDesk Desk, SecretStore Secrets)? ForClients { get; set; }
+
     public Pki Pki => _pki!;
     public JoinAddress At => new(File.Address, File.Ports.Peers);
 
     /// <summary>A cluster of one whose peer port is open.</summary>
-    public static async Task<TestNode> FirstAsync(string name = "n1", string address = "127.0.0.1", TimeProvider? time = null)
+    public static async Task<TestNode> FirstAsync(string name = "n1", string address = "127.0.0.1", TimeProvider? time = null, Action<TestNode>? before = null)
     {
         var node = new TestNode(name, address, time);
         var clusterId = Guid.NewGuid().ToString();
@@ -52,6 +56,7 @@ internal sealed class TestNode : IAsyncDisposable
             node.Membership.Create(new ClusterDocument { ClusterId = clusterId, CreatedAt = node.Time.GetUtcNow(), CaPin = pki.CaPin, Nodes = new Dictionary<string, NodeEntry> { [self.Id] = self } });
         }
 
+        before?.Invoke(node);
         await node.OpenAsync();
         return node;
     }
@@ -64,7 +69,7 @@ internal sealed class TestNode : IAsyncDisposable
     public void WirePeering(int seed = 1)
     {
         _pki = Pki.Load(Paths, File, Time);
-        Peering = new Peering(Membership, _pki, Identity, Time, seed);
+        Peering = new Peering(Membership, _pki, Identity, Time, seed, ForClients?.Secrets, ForClients?.Desk);
     }
 
     public async Task OpenAsync()

@@ -24,6 +24,9 @@ internal sealed class FakeRoom
     /// <summary>The scheduler's clients that run, by the name of their node.</summary>
     public HashSet<string> Clients { get; } = [];
 
+    /// <summary>Nodes whose clients were not given the servers' task driver.</summary>
+    public HashSet<string> WithoutDriver { get; } = [];
+
     /// <summary>Nodes that the scheduler's state knows, whether they are there or not.</summary>
     public HashSet<string> Registered { get; } = [];
 
@@ -43,6 +46,9 @@ internal sealed class FakeRoom
 
     /// <summary>Nodes whose clients run and are refused by the leader.</summary>
     public HashSet<string> Refused { get; } = [];
+
+    /// <summary>Tokens of client nodes that the products know.</summary>
+    public Dictionary<(string Product, NodeMark Mark), string> NodeTokens { get; } = [];
 
     /// <summary>Processes that were given a signal.</summary>
     public List<string> Signals { get; } = [];
@@ -119,7 +125,7 @@ internal sealed class FakeRoom
             {
                 await UpdateAsync(job, wanted, cancel);
                 foreach (var surplus in Allocations.Where(a => a.Runs && a.Job == job).Skip(wanted.Count).ToList()) await StopAsync(surplus, cancel);
-                foreach (var node in Clients.Where(n => !Drained.Contains(n)).Order().ToList()) await PlaceAsync(job, wanted.Count, node, cancel);
+                foreach (var node in Clients.Where(n => !Drained.Contains(n) && !WithoutDriver.Contains(n)).Order().ToList()) await PlaceAsync(job, wanted.Count, node, cancel);
             }
         }
         finally

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Logging.Abstractions;
 using Nomadstack.Bootstrap;
 using Nomadstack.Clients;
@@ -44,6 +47,10 @@ internal sealed class RoomAgent
         Cure = new ClientCure(Context, Clients, jobs.AnyServerAsync);
         History = new HistoryKeeper(Context, scheduler, Gate, jobs.AnyServerAsync, () => Clients.Scheduler.Runs, cancel => Host.LeadsAsync(scheduler.Row.Name, cancel));
         Drain = new DrainOperation(Context, jobs);
+        Desk = new ClientDesk(Context, products);
+        Given = new ClientCredentials(Context, products, Clients, AskAsync, _ => Task.CompletedTask);
+        NodeTokens = new ClientTokens(Context, products, Host);
+        Gate.ProvedElsewhere = ProveAsync;
         var found = table.Stack.ToDictionary(p => p.Name, p => (IReadOnlyList<ProductProgram>)[new(p.Name, "/bin/" + p.Name, [], new(1, 0, 0))]);
         Status = new StatusReader(Context, Host, Clients, Operations, new NodePrograms(paths, table, found, () => null), scheduler, products)
         {
@@ -72,6 +79,9 @@ internal sealed class RoomAgent
     public BootstrapOperation Bootstrap { get; }
     public DrainOperation Drain { get; }
     public StatusReader Status { get; }
+    public ClientDesk Desk { get; }
+    public ClientCredentials Given { get; }
+    public ClientTokens NodeTokens { get; }
 
     /// <summary>It was killed; nothing it holds does anything any more.</summary>
     public bool IsDead { get; set; }
@@ -101,24 +111,54 @@ internal sealed class RoomAgent
     }
 
     /// <summary>Joins through a member: its peer port is open meanwhile, and what is said goes through it.</summary>
-    public async Task JoinAsync(RoomAgent member, CancellationToken cancel)
+    public async Task JoinAsync(RoomAgent member, CancellationToken cancel, bool client = false)
     {
         var clock = new WallClock(_time);
         using var pki = Pki.Load(member.Context.Paths, member.Context.Node, clock);
         await using var peering = new Peering(member.Context.Membership, pki, AgentIdentity.Mint("0.0.0"), clock, seed: 1);
         await peering.StartAsync(cancel);
-        var token = member.Context.Membership.CreateToken(null).Reveal();
+        var token = member.Context.Membership.CreateToken(null, client: client).Reveal();
         await Joining.JoinAsync(new(member.Context.Node.Address, member.Context.Node.Ports.Peers), token, Context.Membership, Context.Paths, "0.0.0", clock, cancel);
         using var own = Pki.Load(Context.Paths, Context.Node, clock);
         // As the daemon does when its peer port is open.
         Context.Membership.UpdateSelf(self => self);
+        if (client) _room.WithoutDriver.Add(Context.Node.Name);
     }
+
+    /// <summary>What a client node hears of the first server node that answers it, through the messages as they are sent.</summary>
+    private Task<CredentialsGiven> AskAsync(CredentialsAsked asked, CancellationToken cancel) => OfAnyAsync(async (desk, node) =>
+    {
+        using var shown = X509Certificate2.CreateFromPem(PkiFiles.Read(PkiFiles.NodeCertificate(Context.Paths)));
+        return Wire(await desk.GiveAsync(node, shown, Wire(asked, ClientMessagesJson.Default.CredentialsAsked), cancel), ClientMessagesJson.Default.CredentialsGiven);
+    });
+
+    private async Task<bool> ProveAsync(string server, CancellationToken cancel) => (await OfAnyAsync((desk, node) => desk.ProveAsync(node, new ProofAsked(server), cancel))).Leads;
+
+    private async Task<T> OfAnyAsync<T>(Func<ClientDesk, NodeEntry, Task<T>> ask)
+    {
+        ProblemException? last = null;
+        foreach (var agent in _room.Agents.Where(a => !a.IsDead && !a.Context.Trust.IsGiven).ToList())
+        {
+            try
+            {
+                if (agent.Context.Membership.Current?.Nodes.GetValueOrDefault(Context.Node.Id) is { Removed: false } node) return await ask(agent.Desk, node);
+            }
+            catch (ProblemException e)
+            {
+                last = e;
+            }
+        }
+
+        throw last ?? new ProblemException(ClientProblems.NobodyAnswers("anything"));
+    }
+
+    private static T Wire<T>(T message, JsonTypeInfo<T> json) => JsonSerializer.Deserialize(JsonSerializer.Serialize(message, json), json)!;
 
     /// <summary>One round of what runs all the time. What fails is tried again by the next, as the daemon's loops do.</summary>
     public async Task RoundAsync(CancellationToken cancel)
     {
         if (Context.Membership.Current is null) return;
-        foreach (var round in Keepers.Select<ServerKeeper, Func<Task>>(k => () => k.RoundAsync(Clients.Scheduler.Runs, cancel)).Append(() => BootAsync(cancel)).Append(() => History.RoundAsync(cancel)))
+        foreach (var round in Keepers.Select<ServerKeeper, Func<Task>>(k => () => k.RoundAsync(Clients.Scheduler.Runs, cancel)).Append(() => BootAsync(cancel)).Append(() => History.RoundAsync(cancel)).Append(() => Given.RoundAsync(cancel)).Append(() => NodeTokens.RoundAsync(cancel)))
         {
             try
             {

@@ -2,6 +2,7 @@
 using System.Text.Json.Nodes;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
+using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 
@@ -84,6 +85,24 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
     public Task<Answer<Done>> RevokeOldTokensAsync(Endpoint server, string name, CancellationToken cancel) => Task.FromResult<Answer<Done>>(new Answer<Done>.Ok(default));
 
     public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) => Task.FromResult<Answer<string>>(new Answer<string>.Ok("token of " + name));
+
+    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel)
+    {
+        if (room.Raft(row.Name).Leader is null) return Task.FromResult<Answer<IReadOnlyDictionary<string, string>>>(new Answer<IReadOnlyDictionary<string, string>>.NoLeader("none"));
+        var mark = NodeMark.Of(node, GivenCredentials.Own);
+        if (!room.NodeTokens.TryGetValue((row.Name, mark), out var secret)) room.NodeTokens[(row.Name, mark)] = secret = Guid.NewGuid().ToString();
+        return Task.FromResult<Answer<IReadOnlyDictionary<string, string>>>(new Answer<IReadOnlyDictionary<string, string>>.Ok(new Dictionary<string, string> { [GivenCredentials.Own] = secret }));
+    }
+
+    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel)
+    {
+        var over = room.NodeTokens.Keys.Where(t => t.Product == row.Name && isOver(t.Mark)).ToList();
+        foreach (var token in over) room.NodeTokens.Remove(token);
+        return Task.FromResult<Answer<int>>(new Answer<int>.Ok(over.Count));
+    }
+
+    public Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel) =>
+        Task.FromResult<bool?>(room.Raft(row.Name).Leader is null ? null : room.NodeTokens.Any(t => t.Key.Product == row.Name && t.Value == server.Token?.Read()));
 
     public string MemberName(string serverName) => serverName;
 
@@ -194,7 +213,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
             SchedulingEligibility = room.Drained.Contains(name) ? "ineligible" : "eligible",
             // It lasts as long as allocations run there.
             Drain = room.Drained.Contains(name) && room.Allocations.Exists(a => a.Runs && a.Node == name),
-            Drivers = new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") },
+            Drivers = room.WithoutDriver.Contains(name) ? new Dictionary<string, DriverFacts>() : new Dictionary<string, DriverFacts> { ["nomadstack"] = new(true, true, "") },
         };
 
         private static JobFacts Job(string id, FakeJob job) => new(id, "service", "running", false, job.Version, job.ModifyIndex, new Dictionary<string, int> { ["server"] = job.Count }, new Dictionary<string, string>(), job.Json);

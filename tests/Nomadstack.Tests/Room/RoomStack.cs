@@ -57,6 +57,14 @@ internal sealed class RoomStack : IDisposable
         return this;
     }
 
+    /// <summary>Lets a client node in, and lets it settle.</summary>
+    public async Task<RoomAgent> LetInClientAsync(int number)
+    {
+        await Agent(number).JoinAsync(Agent(1), Limit, client: true);
+        await SettleAsync();
+        return Agent(number);
+    }
+
     /// <summary>Lets time pass until the cluster is healthy in everybody's eyes and nothing lingers.</summary>
     public Task SettleAsync() => UntilAsync("healthy, nothing lingering", async () =>
     {

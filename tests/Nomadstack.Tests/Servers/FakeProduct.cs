@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
+using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Storage;
@@ -63,6 +64,13 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
     public Task<Answer<Done>> RevokeOldTokensAsync(Endpoint server, string name, CancellationToken cancel) => Task.FromResult<Answer<Done>>(new Answer<Done>.Ok(default));
 
     public Task<Answer<string>> MakePersonsTokenAsync(Endpoint server, string name, string role, TimeSpan life, CancellationToken cancel) => Task.FromResult<Answer<string>>(new Answer<string>.Ok("token of " + name));
+
+    public Task<Answer<IReadOnlyDictionary<string, string>>> NodeTokensAsync(Endpoint server, NodeEntry node, CancellationToken cancel) =>
+        Task.FromResult<Answer<IReadOnlyDictionary<string, string>>>(new Answer<IReadOnlyDictionary<string, string>>.NoLeader("it sleeps"));
+
+    public Task<Answer<int>> ForgetNodeTokensAsync(Endpoint server, Func<NodeMark, bool> isOver, CancellationToken cancel) => Task.FromResult<Answer<int>>(new Answer<int>.Ok(0));
+
+    public Task<bool?> KnowsTokenAsync(Endpoint server, CancellationToken cancel) => Task.FromResult<bool?>(null);
 
     public string MemberName(string serverName) => serverName;
 

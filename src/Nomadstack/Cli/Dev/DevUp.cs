@@ -114,7 +114,7 @@ internal sealed class DevUp(Surroundings here, DevRoom room, ProgressWriter prog
         if (rest.Count == 0) return;
         var started = here.Time.GetTimestamp();
         var file = Path.Combine(room.Folder, "token");
-        using (var agent = Client(member)) DurableText.Write(file, (await agent.CreateTokenAsync(null, null, cancel)).Token + "\n");
+        using (var agent = Client(member)) DurableText.Write(file, (await agent.CreateTokenAsync(new(), cancel)).Token + "\n");
         foreach (var node in rest) await agents.StartAsync(node, [.. wish.Arguments, "--join", member.Address, "--token-file", file], cancel);
         while (rest.Where(node => !node.IsMember).ToList() is { Count: > 0 } missing)
         {

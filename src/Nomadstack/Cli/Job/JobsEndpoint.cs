@@ -12,7 +12,9 @@ internal static class JobsEndpoint
     public static async Task<JobsApi> FindAsync(Surroundings here, GlobalOptions global, ParseResult parse, CancellationToken cancel)
     {
         using var agent = global.Client(parse);
-        var scheduler = (await agent.EndpointsAsync(cancel)).Of(ProductTable.Known.Scheduler.Name);
+        var where = await agent.EndpointsAsync(cancel);
+        if (where.Client is { } refusal) throw new ProblemException(refusal);
+        var scheduler = where.Of(ProductTable.Known.Scheduler.Name);
         return scheduler.Address is { } address
             ? JobsApi.At(address, name => here.Variable(name) is { Length: > 0 } own ? own : scheduler.Environment?.GetValueOrDefault(name), here.Time)
             : throw new ProblemException(CliProblems.NoScheduler());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
+using Nomadstack.Api;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;
 
@@ -16,9 +17,21 @@ internal sealed class RemoveCommand : Command
         SetAction(async (parse, cancel) =>
         {
             using var agent = global.Client(parse);
-            await agent.RemoveNodeAsync(parse.GetRequiredValue(node), cancel);
-            new ProgressWriter(here).Done($"node {parse.GetRequiredValue(node)} removed");
+            var name = parse.GetRequiredValue(node);
+            var status = await agent.StatusAsync(cancel);
+            await agent.RemoveNodeAsync(name, cancel);
+            new ProgressWriter(here).Done($"node {name} removed");
+            if (status.Cluster.Security == "secure" && status.Nodes.FirstOrDefault(n => n.Name == name) is { } removed) here.Error.WriteLine(WhatItStillHas(removed));
             return ExitCode.Done;
         });
+    }
+
+    /// <summary>Nothing revokes a certificate, and what a server node knew it still knows.</summary>
+    private static string WhatItStillHas(MemberStatus node)
+    {
+        const string Tokens = "Its tokens are deleted as soon as there is a leader.";
+        const string Certificates = "Its certificates open ports until they end, 30 days at most, unless the authorities are changed before; without a token those tell little.";
+        const string Gossip = "It knows the key of Consul's gossip until that is changed.";
+        return node.Kind == MemberStatus.ClientKind ? $"{Tokens} {Certificates} {Gossip}" : "It was a server node: the keys and tokens that it had work until they are changed.";
     }
 }

@@ -52,8 +52,8 @@ internal static class StatusText
     {
         var all = nodes.ToList();
         var clients = all.SelectMany(n => n.Clients.Keys).Distinct().ToList();
-        var table = new Table(["NODE", "ADDRESS", "AGENT", .. clients.Select(c => c.ToUpperInvariant()), "ELIGIBLE"]);
-        foreach (var n in all) table.Row([n.Name, n.Address, n.Agent, .. clients.Select(n.Client), YesNo(n.Eligible)]);
+        var table = new Table(["NODE", "ADDRESS", "KIND", "AGENT", .. clients.Select(c => c.ToUpperInvariant()), "ELIGIBLE"]);
+        foreach (var n in all) table.Row([n.Name, n.Address, n.Kind, n.Agent, .. clients.Select(n.Client), YesNo(n.Eligible)]);
         return table;
     }
 

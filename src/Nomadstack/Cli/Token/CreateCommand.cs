@@ -14,12 +14,14 @@ internal sealed class CreateCommand : Command
     {
         var ttl = Setting.Span(here, "--ttl", "How long the token is valid (default: 24h)");
         var uses = Setting.Number(here, "--uses", "N", "How many nodes the token lets in (default: any number)");
+        var client = Setting.Flag(here, "--client", "Let them in as client nodes: they run jobs and get no servers, no keys and no secrets of the cluster");
+        Options.Add(client);
         Options.Add(ttl);
         Options.Add(uses);
         SetAction(async (parse, cancel) =>
         {
             using var agent = global.Client(parse);
-            var token = await agent.CreateTokenAsync(parse.GetValue(ttl), parse.GetValue(uses), cancel);
+            var token = await agent.CreateTokenAsync(new(parse.GetValue(ttl)?.TotalSeconds, parse.GetValue(uses), parse.GetValue(client)), cancel);
             if (parse.GetValue(global.Json))
             {
                 Answer.Json(here, token, ApiJson.Readable.TokenCreated);

@@ -24,12 +24,12 @@ internal sealed class ListCommand : Command
             }
 
             var now = here.Time.GetUtcNow();
-            var table = new Table("ID", "CREATED", "EXPIRES", "USED", "STATE");
+            var table = new Table("ID", "CREATED", "EXPIRES", "USED", "KIND", "STATE");
             foreach (var t in tokens)
             {
                 var used = t.Uses is { } most ? string.Create(CultureInfo.InvariantCulture, $"{t.Used} of {most}") : t.Used.ToString(CultureInfo.InvariantCulture);
                 var state = t.Revoked ? "revoked" : t.ExpiresAt < now ? "expired" : t.Used >= t.Uses ? "used up" : "valid";
-                table.Row(t.Id, t.CreatedAt.ToString("u", CultureInfo.InvariantCulture), t.ExpiresAt?.ToString("u", CultureInfo.InvariantCulture) ?? "never", used, state);
+                table.Row(t.Id, t.CreatedAt.ToString("u", CultureInfo.InvariantCulture), t.ExpiresAt?.ToString("u", CultureInfo.InvariantCulture) ?? "never", used, t.Kind, state);
             }
 
             table.WriteTo(here.Out);
