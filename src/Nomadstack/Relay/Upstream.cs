@@ -17,8 +17,13 @@ internal sealed class Upstream(Product product, Func<CancellationToken, Task<End
 
     public Product Product { get; } = product;
 
-    /// <exception cref="ProblemException">The agent does not answer, the cluster does not have the product, or its certificate cannot be read.</exception>
-    public async Task<Endpoint> FindAsync(CancellationToken cancel) => _known ?? (_known = Read((await ask(cancel)).Of(Product.Name)));
+    /// <exception cref="ProblemException">The agent does not answer or is a client node's, the cluster does not have the product, or its certificate cannot be read.</exception>
+    public async Task<Endpoint> FindAsync(CancellationToken cancel)
+    {
+        if (_known is { } known) return known;
+        var said = await ask(cancel);
+        return said.Client is { } refusal ? throw new ProblemException(refusal) : _known = Read(said.Of(Product.Name));
+    }
 
     /// <summary>What was found did not work: the next one to ask hears of what is true then.</summary>
     public void Forget(Endpoint endpoint) => Interlocked.CompareExchange(ref _known, null, endpoint);

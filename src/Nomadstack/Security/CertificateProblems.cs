@@ -30,7 +30,7 @@ internal static class CertificateProblems
     private static Problem NotRenewed(CertificateStatus certificate) => new(
         "certificate/not-renewed",
         $"{certificate.Whose} {Ends(certificate)}, and should have been renewed.",
-        $"The agent renews it when a third of its life is left. It did not: it was off, this clock is in doubt, or this node lacks the authority's key. {WhatFollows}",
+        $"The agent renews it when a third of its life is left. It did not: it was off, this clock is in doubt, or no server node was there to sign. {WhatFollows}",
         "Start the agent, and correct what `nomadstack doctor` says of the clock. If it is not renewed within an hour, the agent's log says why.");
 
     private static Problem NotYetValid(CertificateStatus certificate) => new(
