@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
-using Nomadstack.Api;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;
 

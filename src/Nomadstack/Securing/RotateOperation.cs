@@ -66,10 +66,10 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
 
     private bool IsUnderWay(RotationItem item) => Wanted(item) > (context.Membership.Settings?.Number(SettingNames.Rotated(item.What, item.Product.Name)) ?? 0);
 
-    private IEnumerable<string> Tokens(Product product) => product.Security!.Tokens.Prepend(SecretNames.Management).Select(t => SecretNames.Token(product.Name, t));
+    private static IEnumerable<string> Tokens(Product product) => product.Security!.Tokens.Prepend(SecretNames.Management).Select(t => SecretNames.Token(product.Name, t));
 
     /// <summary>The names of the secrets that an item replaces.</summary>
-    private IReadOnlyList<string> Secrets(RotationItem item) => item.What switch
+    private static IReadOnlyList<string> Secrets(RotationItem item) => item.What switch
     {
         RotationKinds.Ca => [SecretNames.CaKey(item.Product.Name)],
         RotationKinds.Gossip => [SecretNames.Gossip(item.Product.Name)],
@@ -89,7 +89,7 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
         protected override async Task<RotationFacts?> ObserveAsync(Action<string> say, CancellationToken cancel)
         {
             if (items.FirstOrDefault(owner.IsUnderWay) is not { } item) return null;
-            var secrets = owner.Secrets(item);
+            var secrets = Secrets(item);
             var next = secrets.Select(Trust.NextOf).ToList();
             var hasNext = next.TrueForAll(n => n is not null);
             var unread = owner.Unread(item.Product);
@@ -138,7 +138,7 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
                     await GossipDoesAsync(product, run, keys => keys.InstallAsync(Next(item), s_callDeadline, cancel), cancel);
                     break;
                 case RotateVerb.ChooseNext:
-                    foreach (var secret in owner.Secrets(item)) Trust.Keep(secret, Trust.NextOf(secret)!);
+                    foreach (var secret in Secrets(item)) Trust.Keep(secret, Trust.NextOf(secret)!);
                     break;
                 case RotateVerb.RemoveOthers:
                     await GossipDoesAsync(product, run, keys => RemoveOthersAsync(keys, Next(item), cancel), cancel);
@@ -153,7 +153,7 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
 
         private async Task MakeNextAsync(RotationItem item, CancellationToken cancel)
         {
-            foreach (var secret in owner.Secrets(item).Where(s => Trust.NextOf(s) is null))
+            foreach (var secret in Secrets(item).Where(s => Trust.NextOf(s) is null))
             {
                 Trust.KeepNext(secret, item.What switch
                 {
@@ -176,12 +176,12 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
                     await AskAsync(item.Product, at => owner.Products[item.Product.Name].RevokeOldTokensAsync(at, name, cancel));
             }
 
-            foreach (var secret in owner.Secrets(item).Where(s => Trust.NextOf(s) is not null)) Trust.Keep(secret, Trust.NextOf(secret)!);
+            foreach (var secret in Secrets(item).Where(s => Trust.NextOf(s) is not null)) Trust.Keep(secret, Trust.NextOf(secret)!);
             owner.Context.Membership.Set(SettingNames.Rotated(item.What, item.Product.Name), owner.Wanted(item));
-            foreach (var secret in owner.Secrets(item)) Trust.DropNext(secret);
+            foreach (var secret in Secrets(item)) Trust.DropNext(secret);
         }
 
-        private string Next(RotationItem item) => Trust.NextOf(owner.Secrets(item)[0])!;
+        private string Next(RotationItem item) => Trust.NextOf(Secrets(item)[0])!;
 
         private string NextAuthority(Product product) => CredentialFiles.Split(Trust.NextOf(SecretNames.CaKey(product.Name))!)[0];
 
