@@ -24,7 +24,8 @@ internal static class MetricsText
         Gauge("servers_healthy", "Servers placed by their job that are healthy voters.", status.Engine.Where(e => e.Value.Kind != EngineVersion.None)
             .Select(e => (Labels(("product", e.Key)), (long)status.Servers.Count(s => s is { ManagedBy: Job, Voter: true, Healthy: true } && s.Role == e.Key))));
         Gauge("members", "Nodes of the cluster, by the state of their agent.", s_agents.Select(a => (Labels(("agent", a)), (long)status.Nodes.Count(n => n.Agent == a))));
-        Gauge("certificate_expiration_timestamp_seconds", "When a certificate ends, in seconds since 1970.", status.Cluster.Certificates.Where(c => c.Ends is not null).Select(c => (Labels(c, status.Node.Name), c.Ends!.Value.ToUnixTimeSeconds())));
+        var ends = status.Cluster.Certificates.Where(c => c.Ends is not null).Select(c => (Labels(c, status.Node.Name), c.Ends!.Value.ToUnixTimeSeconds()));
+        Gauge("certificate_expiration_timestamp_seconds", "When a certificate ends, in seconds since 1970.", ends);
         return text.ToString();
 
         void Gauge(string name, string help, IEnumerable<((string Name, string Value)[] Labels, long Value)> series)

@@ -4,7 +4,7 @@ using Nomadstack.Cli.Options;
 
 namespace Nomadstack.Cli;
 
-/// <summary><c>nomadstack metrics</c>: what the local agent sees as Prometheus text, for a textfile collector or a person. The agent's socket has it at <c>/v1/metrics</c>.</summary>
+/// <summary><c>nomadstack metrics</c>: what the local agent sees as Prometheus text, for a textfile collector or a person. The agent's socket has it as well.</summary>
 internal sealed class MetricsCommand : Command
 {
     public MetricsCommand(Surroundings here, GlobalOptions global)
@@ -12,7 +12,8 @@ internal sealed class MetricsCommand : Command
     {
         SetAction(async (parse, cancel) =>
         {
-            if (parse.GetValue(global.Json)) throw ExitCode.WrongUsage("Metrics have a format of their own.", "Leave out --json, or use `nomadstack status --json`, which has the same facts.");
+            if (parse.GetValue(global.Json))
+                throw ExitCode.WrongUsage("Metrics have a format of their own.", "Leave out --json, or use `nomadstack status --json`, which has the same facts.");
             using var agent = global.Client(parse);
             here.Out.Write(await agent.MetricsAsync(cancel));
             here.Out.Flush();

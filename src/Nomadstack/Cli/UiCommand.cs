@@ -18,7 +18,7 @@ internal sealed class UiCommand : Command
     private readonly Option<int?> _port;
 
     public UiCommand(Surroundings here, GlobalOptions global)
-        : base("ui", $"Open {string.Join(" or ", ProductTable.Known.Shown.Select(p => p.Title + "'s"))} own web page in a browser, let in with this node's credentials, until Ctrl-C")
+        : base("ui", $"Open {Owners()} own web page in a browser, let in with this node's credentials, until Ctrl-C")
     {
         (_here, _global) = (here, global);
         var (names, scheduler) = (ProductTable.Known.Shown.Select(p => p.Name).ToArray(), ProductTable.Known.Scheduler);
@@ -42,7 +42,8 @@ internal sealed class UiCommand : Command
         var where = await agent.EndpointsAsync(cancel);
         await using var relay = await RelayHost.StartAsync(upstream, parse.GetValue(_port) ?? 0, ConnectedUser.Operators(_here.Variable), _here.Time, cancel);
         var json = parse.GetValue(_global.Json);
-        _here.Out.WriteLine(json ? new JsonObject { ["product"] = product.Name, ["url"] = relay.EntryAddress, ["validUntil"] = relay.EntryEnds }.ToJsonString() : relay.EntryAddress);
+        var document = new JsonObject { ["product"] = product.Name, ["url"] = relay.EntryAddress, ["validUntil"] = relay.EntryEnds };
+        _here.Out.WriteLine(json ? document.ToJsonString() : relay.EntryAddress);
         _here.Out.Flush();
         if (!json && !parse.GetValue(_printUrl)) _here.Error.WriteLine(Open(product, relay.EntryAddress, where));
         try
@@ -57,14 +58,19 @@ internal sealed class UiCommand : Command
         return ExitCode.Done;
     }
 
-    private string Open(Product product, string address, Endpoints where)
+    private string Open(Product product, string address, Endpoints known)
     {
-        var others = ProductTable.Known.Shown.Where(p => p != product && where.Of(p.Name).Address is not null).Select(p => $" {p.Title}'s is opened with `nomadstack ui {p.Name}`.");
+        var others = from other in ProductTable.Known.Shown
+                     where other != product && known.Of(other.Name).Address is not null
+                     select $" {other.Title}'s is opened with `nomadstack ui {other.Name}`.";
         var said = _here.User.IsRoot ? "no browser is started as root"
             : !IsSet("DISPLAY") && !IsSet("WAYLAND_DISPLAY") ? "there is no display here"
             : _here.Browse(address);
-        return $"{product.Title}'s own page: {(said is null ? "opened in the browser" : $"{said}, open the address yourself")}. The address works once, within two minutes. Ctrl-C ends it.{string.Concat(others)}";
+        var opened = said is null ? "opened in the browser" : $"{said}, open the address yourself";
+        return $"{product.Title}'s own page: {opened}. The address works once, within two minutes. Ctrl-C ends it.{string.Concat(others)}";
     }
+
+    private static string Owners() => string.Join(" or ", ProductTable.Known.Shown.Select(p => p.Title + "'s"));
 
     private bool IsSet(string variable) => !string.IsNullOrEmpty(_here.Variable(variable));
 }

@@ -21,7 +21,9 @@ internal static class CertificateCheck
 
         if (wrong.Count > 0) return wrong;
         // Where there is none there is nothing to say.
-        return certificates.All.Count == 0 ? [] : [Finding.Ok(Check, $"this node's end from {First(CertificateStatus.Node)} on and are renewed before; their authorities from {First(CertificateStatus.Authority)} on")];
+        return certificates.All.Count == 0
+            ? []
+            : [Finding.Ok(Check, $"this node's end from {First(CertificateStatus.Node)} on, and are renewed; their authorities from {First(CertificateStatus.Authority)} on")];
 
         string First(string kind) => certificates.All.Where(c => c.Kind == kind).Min(c => c.Ends)?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "never";
     }

@@ -62,7 +62,8 @@ internal sealed class StatusReader(
             {
                 Security = context.Trust.Phase,
                 // A cluster without a product may have its certificates.
-                Certificates = [.. NodeCertificates.Ends(context.Paths, context.Table, context.Time.GetUtcNow()).Where(c => c.Product == CertificateStatus.OurAgents || context.Products.Any(p => p.Name == c.Product))],
+                Certificates = [.. NodeCertificates.Ends(context.Paths, context.Table, context.Time.GetUtcNow())
+                    .Where(c => c.Product == CertificateStatus.OurAgents || context.Products.Any(p => p.Name == c.Product))],
             },
             context.Table.Shown.ToDictionary(p => p.Name, p => Engine(p, cluster)),
             [.. facts.Servers.Select(Describe)],

@@ -47,7 +47,9 @@ internal static class ConnectedUser
     }
 
     /// <summary>The kernel prints an address as a 32-bit word in the machine's byte order.</summary>
-    internal static string Word(IPEndPoint end) => string.Create(CultureInfo.InvariantCulture, $"{BitConverter.ToUInt32(end.Address.MapToIPv4().GetAddressBytes()):X8}:{end.Port:X4}");
+    internal static string Word(IPEndPoint end) =>
+        string.Create(CultureInfo.InvariantCulture, $"{BitConverter.ToUInt32(end.Address.MapToIPv4().GetAddressBytes()):X8}:{end.Port:X4}");
 
-    private static string Mapped(IPEndPoint end) => string.Create(CultureInfo.InvariantCulture, $"{0:X16}{(BitConverter.IsLittleEndian ? 0xFFFF0000 : 0x0000FFFF):X8}{Word(end)}");
+    private static string Mapped(IPEndPoint end) =>
+        string.Create(CultureInfo.InvariantCulture, $"{0:X16}{(BitConverter.IsLittleEndian ? 0xFFFF0000 : 0x0000FFFF):X8}{Word(end)}");
 }

@@ -14,15 +14,16 @@ namespace Nomadstack.Relay;
 internal sealed class Forwarder(Upstream upstream)
 {
     /// <summary>
-    /// With this in a query, Nomad takes the token from a WebSocket's first message, where the browser has none, and refuses the one of the header (2.0) or forgets it (1.1). Without it,
-    /// that message is one of those that keep the connection alive.
+    /// With this in a query, Nomad takes the token from a WebSocket's first message, where the browser has none, and refuses the one of the header (2.0) or
+    /// forgets it (1.1). Without it, that message is one of those that keep the connection alive.
     /// </summary>
     private const string TokenInMessage = "ws_handshake";
 
     /// <exception cref="ProblemException">Nothing was answered yet, and nothing will be.</exception>
     public async Task ForwardAsync(HttpContext http, string target)
     {
-        var socket = http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } && http.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
+        var socket = http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+            && http.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
         var (endpoint, response) = await SendAsync(http, socket ? WithoutTokenInMessage(target) : target, socket);
         using (response)
         {
@@ -92,8 +93,8 @@ internal sealed class Forwarder(Upstream upstream)
         }
 
         var response = await endpoint.SendAsync(request, http.RequestAborted);
-        // Tokens are made anew now and then: the next request asks for the one of then.
-        if (response.StatusCode is System.Net.HttpStatusCode.Unauthorized or System.Net.HttpStatusCode.Forbidden) upstream.Forget(endpoint);
+        // Tokens are made anew now and then, and a product that is closed meanwhile calls what is said without TLS a bad request: the next request asks for what is true then.
+        if ((int)response.StatusCode is 400 or 401 or 403) upstream.Forget(endpoint);
         return response;
     }
 
@@ -129,11 +130,16 @@ internal sealed class Forwarder(Upstream upstream)
         }
     }
 
-    private static bool NeverConnected(HttpRequestException e) => e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError;
+    private static bool NeverConnected(HttpRequestException e) =>
+        e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError;
 
     private Problem Away(Endpoint endpoint, HttpRequestException e) => RelayProblems.Away(upstream.Product, endpoint.Text, Sentence(e));
 
-    private static string Sentence(Exception e) => (e is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError, InnerException: { } inner } ? inner : e).Message.TrimEnd('.') + ".";
+    private static string Sentence(Exception e)
+    {
+        var cause = e is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError, InnerException: { } inner } ? inner : e;
+        return cause.Message.TrimEnd('.') + ".";
+    }
 
     private static string WithoutTokenInMessage(string target)
     {

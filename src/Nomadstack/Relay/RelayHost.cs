@@ -120,7 +120,8 @@ internal sealed class RelayHost : IAsyncDisposable
         else if (_session is not { } session) await RelayPage.WriteAsync(http, StatusCodes.Status403Forbidden, RelayProblems.NotEntered());
         else if (http.Request.Path == Entry) await EnterAsync(http, session);
         else if (!session.Knows(headers.Cookie)) await RelayPage.WriteAsync(http, StatusCodes.Status403Forbidden, RelayProblems.NotEntered());
-        else if (http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget is not ['/', ..] target) await RelayPage.WriteAsync(http, StatusCodes.Status400BadRequest, RelayProblems.OddRequest());
+        else if (http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget is not ['/', ..] target)
+            await RelayPage.WriteAsync(http, StatusCodes.Status400BadRequest, RelayProblems.OddRequest());
         else await _forwarder.ForwardAsync(http, target);
     }
 

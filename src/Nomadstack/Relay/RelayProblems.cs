@@ -10,7 +10,7 @@ internal static class RelayProblems
         "ui/not-entered",
         "This browser has not come in through the one-time address.",
         "Others on this machine can reach this port as well. What the address leaves in the browser tells you from them.",
-        "Open the address that `nomadstack ui` printed, in this browser. If it was used already, or is older than two minutes, run the command again.");
+        "Open the address that `nomadstack ui` printed, in this browser. If it was used, or is older than two minutes, run the command again.");
 
     public static Problem CodeSpent() => new(
         "ui/code-spent",
@@ -21,7 +21,9 @@ internal static class RelayProblems
     public static Problem OtherUser(uint? user) => new(
         "ui/other-user",
         "Another user of this machine may not use this page.",
-        user is { } id ? $"The connection comes from a process of user id {id}. The page belongs to whoever ran `nomadstack ui`." : "The kernel does not say whose connection this is.",
+        user is { } id
+            ? $"The connection comes from a process of user id {id}. The page belongs to whoever ran `nomadstack ui`."
+            : "The kernel does not say whose connection this is.",
         "Open it in a browser of the user who ran `nomadstack ui`. For a tunnel, log in with ssh as that user.");
 
     public static Problem OtherHost(string host, int port) => new(

@@ -38,5 +38,6 @@ internal sealed class Session(int port, TimeProvider time)
 
     private static string Random() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
-    private static bool Same(string? given, string secret) => given is not null && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(secret));
+    private static bool Same(string? given, string secret) =>
+        given is not null && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(secret));
 }

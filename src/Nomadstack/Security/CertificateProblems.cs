@@ -23,12 +23,14 @@ internal static class CertificateProblems
         "certificate/authority-ends",
         $"{authority.Whose} {Ends(authority)}.",
         $"An authority is not renewed by itself. {WhatFollows}",
-        "Set this machine's clock if it is ahead. If it is right, the cluster needs a new authority: see docs/security.md.");
+        "Set this machine's clock if it is ahead. If it is right: " + (authority.Product == CertificateStatus.OurAgents
+            ? "this authority cannot be replaced yet, so make a new cluster before that day and move the jobs."
+            : $"`nomadstack rotate ca --product {authority.Product}` replaces it while the cluster runs."));
 
     private static Problem NotRenewed(CertificateStatus certificate) => new(
         "certificate/not-renewed",
         $"{certificate.Whose} {Ends(certificate)}, and should have been renewed.",
-        $"The agent renews it when a third of its life is left. It did not: the agent was off, this clock is in doubt, or this node does not have the authority's key. {WhatFollows}",
+        $"The agent renews it when a third of its life is left. It did not: it was off, this clock is in doubt, or no server node was there to sign. {WhatFollows}",
         "Start the agent, and correct what `nomadstack doctor` says of the clock. If it is not renewed within an hour, the agent's log says why.");
 
     private static Problem NotYetValid(CertificateStatus certificate) => new(
@@ -43,11 +45,13 @@ internal static class CertificateProblems
         why,
         "Run `nomadstack doctor` as the user that runs the agent. If that is so, restore the file. The agent makes a product's certificate anew when its file is gone.");
 
-    public static Problem OtherKey(string certificate, string key) => new(
+    public static Problem OtherKey(string product, string certificate, string key) => new(
         "certificate/other-key",
         $"{certificate} does not belong to {key}.",
         "The certificate was made for another key. Files of two nodes or of two times were mixed.",
-        "Restore both from one backup. If they are a product's, move the certificate away and restart the agent: it makes a new one for this key.");
+        product == CertificateStatus.OurAgents
+            ? "Restore both from one backup."
+            : $"Restart the agent: it makes a certificate for this key. `nomadstack rotate certs --product {product}` replaces both.");
 
     public static Problem OtherAuthority(string certificate, string authorities) => new(
         "certificate/other-authority",
@@ -55,11 +59,13 @@ internal static class CertificateProblems
         "Files of two clusters or of two times were mixed, or the authority was changed and the certificate not yet.",
         "Start the agent: it makes a new certificate. If it does not, its log says why.");
 
-    public static Problem OpenKey(string key, UnixFileMode mode) => new(
+    public static Problem OpenKey(string product, string key, UnixFileMode mode) => new(
         "certificate/open-key",
         $"Others than its owner can read or write {key}.",
         $"Its mode is {Convert.ToString((int)mode, 8)}. Whoever has the key can speak for this node.",
-        $"chmod 600 {key}. If somebody may have read it, the key must be changed: see docs/security.md.");
+        $"chmod 600 {key}. If somebody may have read it: " + (product == CertificateStatus.OurAgents
+            ? "the agents' own keys cannot be replaced yet, so make a new cluster."
+            : $"`nomadstack rotate certs --product {product}` makes a new one."));
 
     private static string Ends(CertificateStatus certificate) =>
         string.Create(CultureInfo.InvariantCulture, $"{(certificate.State == CertificateStatus.Ended ? "ended" : "ends")} on {certificate.Ends:yyyy-MM-dd}");

@@ -15,7 +15,10 @@ internal static class CertificateVerdict
     /// <summary>How long a renewal may be due. The agent looks for due ones every minute or hour, and an agent that was off does so when it starts.</summary>
     public static readonly TimeSpan Late = TimeSpan.FromDays(1);
 
-    /// <summary>The state, as <see cref="CertificateStatus.State"/> has it. Only what no renewal mends is worth a word: an agent renews its node's certificate when a third of its life is left.</summary>
+    /// <summary>
+    /// The state, as <see cref="CertificateStatus.State"/> has it. Only what no renewal mends is worth a word: an agent renews its node's certificate when a third of its life
+    /// is left.
+    /// </summary>
     /// <param name="renewableUntil">How far a renewal could take it, for a certificate that the agent renews: the end of its authority. Null for one that nobody renews.</param>
     public static string Of(DateTimeOffset from, DateTimeOffset until, DateTimeOffset? renewableUntil, DateTimeOffset now)
     {

@@ -12,7 +12,8 @@ namespace Nomadstack.Security;
 /// <param name="Faults">What is wrong whatever the time is.</param>
 internal sealed record NodeCertificates(IReadOnlyList<CertificateStatus> All, IReadOnlyList<Problem> Faults)
 {
-    private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+    private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
     /// <param name="Authorities">The first one signs.</param>
     /// <param name="MoreKeys">Others that only their owner may read.</param>
@@ -37,12 +38,14 @@ internal sealed record NodeCertificates(IReadOnlyList<CertificateStatus> All, IR
         {
             var (authorities, certificate) = Load(files, faults);
             all.AddRange(Statuses(files, authorities, certificate, now));
-            if (certificate is not null && authorities.Count > 0 && !authorities.Any(ca => Signed(ca, certificate))) faults.Add(CertificateProblems.OtherAuthority(files.Certificate, files.Authorities));
+            if (certificate is not null && authorities.Count > 0 && !authorities.Any(ca => Signed(ca, certificate)))
+                faults.Add(CertificateProblems.OtherAuthority(files.Certificate, files.Authorities));
             var pin = Try(files.Key, Pin, faults);
-            if (certificate is not null && pin is not null && pin != Certificates.Pin(certificate)) faults.Add(CertificateProblems.OtherKey(files.Certificate, files.Key));
+            if (certificate is not null && pin is not null && pin != Certificates.Pin(certificate))
+                faults.Add(CertificateProblems.OtherKey(files.Product, files.Certificate, files.Key));
             foreach (var key in files.MoreKeys.Prepend(files.Key).Where(File.Exists))
             {
-                if (File.GetUnixFileMode(key) is var mode && (mode & Others) != 0) faults.Add(CertificateProblems.OpenKey(key, mode));
+                if (File.GetUnixFileMode(key) is var mode && (mode & Others) != 0) faults.Add(CertificateProblems.OpenKey(files.Product, key, mode));
             }
         }
 
@@ -68,7 +71,11 @@ internal sealed record NodeCertificates(IReadOnlyList<CertificateStatus> All, IR
     private static CertificateStatus[] Statuses(Files files, X509Certificate2Collection authorities, X509Certificate2? certificate, DateTimeOffset now)
     {
         var signs = authorities.FirstOrDefault();
-        return [Status(files.Product, CertificateStatus.Authority, signs, null, now), Status(files.Product, CertificateStatus.Node, certificate, signs is null ? null : End(signs), now)];
+        return
+        [
+            Status(files.Product, CertificateStatus.Authority, signs, null, now),
+            Status(files.Product, CertificateStatus.Node, certificate, signs is null ? null : End(signs), now),
+        ];
     }
 
     private static CertificateStatus Status(string product, string kind, X509Certificate2? certificate, DateTimeOffset? renewableUntil, DateTimeOffset now) => certificate is null
@@ -78,7 +85,8 @@ internal sealed record NodeCertificates(IReadOnlyList<CertificateStatus> All, IR
     private static DateTimeOffset End(X509Certificate2 certificate) => certificate.NotAfter.ToUniversalTime();
 
     /// <summary>Judged at a time within the certificate's own life: whether it is over is another question.</summary>
-    private static bool Signed(X509Certificate2 ca, X509Certificate2 certificate) => Certificates.Complaint(certificate, ca, new DateTimeOffset(certificate.NotBefore.ToUniversalTime()).AddSeconds(1)) is null;
+    private static bool Signed(X509Certificate2 ca, X509Certificate2 certificate) =>
+        Certificates.Complaint(certificate, ca, new DateTimeOffset(certificate.NotBefore.ToUniversalTime()).AddSeconds(1)) is null;
 
     private static X509Certificate2Collection Parse(string pem)
     {

@@ -111,6 +111,18 @@ public sealed class UiTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task AClientNodeLetsNobodyIn()
+    {
+        _host.Agent.Where = FakeAgentService.At(_nomad.Address, null) with { Client = new("node/client", "n1 is a client node.", "It has no token.", "Use a server node.") };
+        var typed = new Typed();
+
+        (await typed.RunAsync("ui", "--data-dir", _host.Paths.Data)).ShouldBe(1);
+
+        typed.Error.ToString().ShouldContain("n1 is a client node.");
+        typed.Out.ToString().ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task AnythingElseIsNoProduct() => (await new Typed().RunAsync("ui", "vault", "--data-dir", _host.Paths.Data)).ShouldBe(2);
 
     [Fact]

@@ -42,7 +42,7 @@ public sealed class CertificateCheckTests
         var found = CertificateCheck.Of(new([new("nomad", "ca", s_ends.AddYears(9), "fine"), new("nomad", "node", s_ends, "fine"), new("consul", "node", s_ends.AddDays(1), "fine")], [])).ShouldHaveSingleItem();
 
         found.State.ShouldBe("ok");
-        found.What.ShouldBe("this node's end from 2026-12-24 on and are renewed before; their authorities from 2035-12-24 on");
+        found.What.ShouldBe("this node's end from 2026-12-24 on, and are renewed; their authorities from 2035-12-24 on");
     }
 
     [Fact]

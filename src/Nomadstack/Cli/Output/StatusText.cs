@@ -19,7 +19,8 @@ internal static class StatusText
         if (cluster.State == "none") Paragraph(output, "Make one with `nomadstack bootstrap`, or join one: `nomadstack agent --join HOST --token-file FILE`.");
         foreach (var role in status.Tolerates) Paragraph(output, Tolerance(role));
         if (cluster is { State: not "none", Security: "plain" }) Paragraph(output, "security: none. Whoever reaches the cluster's ports can do anything.");
-        foreach (var certificate in cluster.Certificates.Where(c => c.State != CertificateStatus.Fine)) Paragraph(output, Certificate(certificate, now));
+        foreach (var certificate in cluster.Certificates.Where(c => c.State != CertificateStatus.Fine))
+            Paragraph(output, Certificate(certificate, now));
         Paragraph(output, $"engine: {string.Join(", ", status.Engine.Select(e => e.Value.Kind == EngineVersion.None ? $"without {Title(e.Key)}" : Name(e.Value)))}; nomadstack {status.Node.Version}");
         foreach (var (product, engine) in status.Engine.Where(e => e.Value.Offered is not null)) Paragraph(output, Offer(product, engine.Version, engine.Offered!.Version, engine.Offered.Program));
 
