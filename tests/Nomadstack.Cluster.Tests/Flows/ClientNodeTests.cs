@@ -14,7 +14,6 @@ using Xunit.Abstractions;
 namespace Nomadstack.Cluster.Tests.Flows;
 
 /// <summary>Three server nodes and a client node that runs jobs: its disk is worth little to a thief, and it comes back from everything that the others come back from.</summary>
-[Collection(Timed.Name)]
 public sealed partial class ClientNodeTests(ITestOutputHelper output) : Scenario(output)
 {
     [SkippableTheory]
@@ -22,6 +21,7 @@ public sealed partial class ClientNodeTests(ITestOutputHelper output) : Scenario
     [InlineData(Nomad)]
     public async Task ItRunsJobsHasNoSecretComesBackFromAPowerCutIsDrainedAndRemoved(string engine)
     {
+        if (engine == Nomad) OnlyInLongRuns();
         await using var cluster = await MachinesWithAsync(engine, 4, secure: true);
         var (servers, client) = (cluster.Nodes.Take(3).ToList(), cluster.Nodes[3]);
         cluster.StartAgent(servers[0]);
