@@ -41,7 +41,7 @@ internal sealed class ClientCredentials(
         var seen = context.Membership.Current;
         var failed = await RoundAsync(cancel) is not null;
         await Task.Delay(BetweenRequests, context.Time, cancel);
-        await context.Membership.ChangedSinceAsync(seen, Closed.Any(context.Trust.IsRotating) ? BetweenRequests : failed ? s_afterFailure : s_betweenLooks, cancel);
+        await context.Membership.ChangedSinceAsync(seen, context.Trust.Phase == SettingNames.Closing || Closed.Any(context.Trust.IsRotating) ? BetweenRequests : failed ? s_afterFailure : s_betweenLooks, cancel);
     }
 
     /// <returns>Why nothing was given; null where nothing is wanted.</returns>

@@ -50,7 +50,8 @@ internal sealed class ClosingKeeper(NodeContext context, ServerHost host, NodeCl
         }
 
         if (Trust.Phase == SettingNames.Closing) await InitialiseAsync(cancel);
-        if (Trust.AgentsPhase == SettingNames.Closing && IsMyTurn() && await IsClosedAsync(context.Table.Scheduler, cancel))
+        // A client node has tokens only from a product that is initialised.
+        if (Trust.AgentsPhase == SettingNames.Closing && IsMyTurn() && (Trust.IsGiven || await IsClosedAsync(context.Table.Scheduler, cancel)))
         {
             // Until now its own API was closed by certificates alone. One that waits at the gate starts closed.
             if (clients.Scheduler.Runs) await Fault.AroundAsync("close-client", () => clients.Scheduler.RestartAsync(cancel));

@@ -80,7 +80,8 @@ internal sealed class SecureOperation(NodeContext context, IReadOnlyDictionary<s
                 _wasPreparing,
                 owner.Released,
                 owner.Away,
-                [.. owner.Reachable.Where(n => owner.Context.Products.Any(p => p.Security is not null && n.Trust?.GetValueOrDefault(p.Name) != Trust.Digest(p))).Select(n => n.Name)],
+                // A client node gets its certificates with its tokens, which nobody can make before access control is initialised.
+                [.. owner.Reachable.Where(n => n.IsServer && owner.Context.Products.Any(p => p.Security is not null && n.Trust?.GetValueOrDefault(p.Name) != Trust.Digest(p))).Select(n => n.Name)],
                 [.. owner.Reachable.Where(n => n.Trust?.GetValueOrDefault(ClusterTrust.AgentsPhaseKey) != SettingNames.Secure).Select(n => n.Name)],
                 uninitialised,
                 closing ? null : await owner.LacksAsync(cancel));
