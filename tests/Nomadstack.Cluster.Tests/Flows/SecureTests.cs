@@ -16,7 +16,11 @@ public sealed class SecureTests(ITestOutputHelper output) : Scenario(output)
     public async Task ItIsClosedToStrangersAndEverythingInItWorksAfterThePowerOfAllNodesReturns(string engine)
     {
         await using var cluster = await MachinesWithAsync(engine, 3, secure: true);
+        using var made = new CancellationTokenSource();
+        var race = Stranger.RaceAsync(cluster.Nodes[0], made.Token);
         await cluster.StartAllAsync();
+        await made.CancelAsync();
+        (await race).ShouldBeEmpty("a stranger was faster than the agent");
         // The task that writes to Nomad is a tool like any other: it is let in with a folder that an operator made for it.
         foreach (var node in cluster.Nodes) await cluster.MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
         await cluster.RunWorkloadAsync();

@@ -10,6 +10,35 @@ namespace Nomadstack.Cluster.Tests.Stack;
 /// <summary>A neighbour on the network, without a certificate and without a token.</summary>
 internal static class Stranger
 {
+    /// <summary>
+    /// Asks for the first token of both products, at every port that a node may have for one, until told to stop: an access control that is not initialised yet gives it to whoever asks
+    /// first. Returns the answers that were not a refusal.
+    /// </summary>
+    public static async Task<IReadOnlyList<string>> RaceAsync(LabNode node, CancellationToken stop)
+    {
+        int[] ports = [NomadApi.ClientPort, NomadApi.ServerPort, NomadApi.ConsulClientPort, NomadApi.ConsulServerPort, 14646, 18500];
+        var won = new System.Collections.Concurrent.ConcurrentBag<string>();
+        await Task.WhenAll(ports.SelectMany(port => new[] { "http", "https" }.Select(scheme => Task.Run(async () =>
+        {
+            using var http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromMilliseconds(200), SslOptions = new() { RemoteCertificateValidationCallback = (_, _, _, _) => true } }) { Timeout = TimeSpan.FromSeconds(10) };
+            while (!stop.IsCancellationRequested)
+            {
+                try
+                {
+                    using var answer = await http.PutAsync($"{scheme}://{node.Address}:{port}/v1/acl/bootstrap", null, stop);
+                    if (answer.IsSuccessStatusCode) won.Add($"{scheme} {port}: {await answer.Content.ReadAsStringAsync(CancellationToken.None)}");
+                }
+                catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+                {
+                    // Refused, or not there yet.
+                }
+
+                await Task.Delay(20, CancellationToken.None);
+            }
+        }, CancellationToken.None))));
+        return [.. won];
+    }
+
     /// <summary>A neighbour without a certificate gets no answer from any port that speaks HTTP, and a token alone opens nothing.</summary>
     public static async Task GetsNothingAsync(LabNode node, bool consul)
     {

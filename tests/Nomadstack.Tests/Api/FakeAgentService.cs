@@ -94,9 +94,9 @@ internal sealed class FakeAgentService : IAgentService
 
     public Task<Operation> SecureAsync(SecureRequest request, CancellationToken cancel) => Task.FromResult(new Operation { Id = "secure-1", Kind = "secure", State = Nomadstack.Api.Operation.Finished, Reason = request.Undo ? "the cluster stays open" : "", StartedAt = DateTimeOffset.UnixEpoch, StepStartedAt = DateTimeOffset.UnixEpoch, EndedAt = DateTimeOffset.UnixEpoch });
 
-    public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel) => Task.FromResult(new Operation { Id = "rotate-1", Kind = "rotate", State = Nomadstack.Api.Operation.Finished, StartedAt = DateTimeOffset.UnixEpoch, StepStartedAt = DateTimeOffset.UnixEpoch, EndedAt = DateTimeOffset.UnixEpoch });
+    public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel) => Task.FromResult(Heard(request, new Operation { Id = "rotate-1", Kind = "rotate", State = Nomadstack.Api.Operation.Finished, StartedAt = DateTimeOffset.UnixEpoch, StepStartedAt = DateTimeOffset.UnixEpoch, EndedAt = DateTimeOffset.UnixEpoch }));
 
-    public RotatePlan PlanRotation(RotateRequest request) => new([$"Nomad: {request.What}"], ["n3"], ["tasks run on"]);
+    public RotatePlan PlanRotation(RotateRequest request) => Heard(request, new RotatePlan([$"Nomad: {request.What}"], ["n3"], ["tasks run on"]));
 
     public Task AcceptStateAsync(CancellationToken cancel)
     {

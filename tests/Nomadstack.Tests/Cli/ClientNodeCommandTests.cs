@@ -79,6 +79,22 @@ public sealed class ClientNodeCommandTests
         typed.Error.ToString().ShouldContain(text);
     }
 
+    [Theory]
+    [InlineData("client", false)]
+    [InlineData("server", true)]
+    public async Task ACompromisedNodeIsRemovedAndThenEverythingIsReplaced(string kind, bool warned)
+    {
+        await using var host = await AgentHost.StartAsync();
+        var healthy = FakeAgentService.Healthy();
+        host.Agent.Status = healthy with { Cluster = healthy.Cluster with { Security = "secure" }, Nodes = [.. healthy.Nodes.Select(n => n with { Kind = n.Name == "n3" ? kind : "server" })] };
+        var typed = new Typed();
+
+        (await typed.RunAsync("--data-dir", host.Paths.Data, "node", "remove", "n3", "--compromised")).ShouldBe(0);
+
+        string.Join(", ", host.Agent.Asked.Select(a => a is RotateRequest rotate ? "rotate " + rotate.What : $"{a}")).ShouldBe("rotate all, n3, rotate all", "planned, so that a refusal comes first; then removed; then replaced");
+        typed.Error.ToString().Contains("4640", StringComparison.Ordinal).ShouldBe(warned);
+    }
+
     [Fact]
     public async Task NodeListShowsTheKind()
     {
