@@ -49,8 +49,13 @@ public sealed class HandOverTests(ITestOutputHelper output) : Scenario(output)
         writes.IndexOnlyRose.ShouldBeTrue(writes.ToString());
         writes.LongestGap.ShouldBeLessThan(s_longestGap, writes.ToString());
         Directory.Exists(Path.Combine(from.Data, "retired")).ShouldBeTrue("the old raft folder is kept");
-        (await Evidence.CollectAsync(cluster)).NomadPeers.ShouldHaveSingleItem().Address.ShouldStartWith(to.Address);
+        await PeersAreAsync(cluster, $"the server of {to.Name} alone", peers => peers is [var only] && only.Address.StartsWith(to.Address, StringComparison.Ordinal));
     }
+
+    /// <summary>A client agent may still have the server in its list that has just left, and a call that it passes on there fails: a user asks again.</summary>
+    private static Task<TimeSpan> PeersAreAsync(TestCluster cluster, string what, Func<IReadOnlyList<RaftPeer>, bool> right) =>
+        Eventually.NothingIsMissingAsync(what, TimeSpan.FromSeconds(30), async () =>
+            (await Evidence.CollectAsync(cluster)).NomadPeers is var peers && right(peers) ? null : string.Join(", ", peers), cluster.Logs);
 
     [SkippableFact]
     public async Task OneOfThreeDrainsAndReturns()
@@ -70,7 +75,7 @@ public sealed class HandOverTests(ITestOutputHelper output) : Scenario(output)
         Say($"{writes}");
         writes.NothingLost.ShouldBeTrue(writes.ToString());
         writes.LongestGap.ShouldBeLessThan(s_longestGap, writes.ToString());
-        (await Evidence.CollectAsync(cluster)).NomadPeers.Count(peer => peer.Voter).ShouldBe(3);
+        await PeersAreAsync(cluster, "three voters", peers => peers.Count(peer => peer.Voter) == 3);
 
         await cluster.MustAsync(host, TimeSpan.FromSeconds(30), "node", "drain", host.Name, "--disable");
         var returned = await Invariants.HoldAsync(cluster, 3);

@@ -28,6 +28,6 @@ internal sealed record KindView(string Kind, string Version);
 
 internal sealed record ServerView(string Role, string Node, string Address, string ManagedBy, string State, bool Voter, bool Leader, bool Healthy, int? Pid);
 
-internal sealed record MemberView(string Name, string Address, string Kind, string Agent, string Nomad, string Consul, bool Eligible);
+internal sealed record MemberView(string Name, string Address, string Agent, string Nomad, string Consul, bool Eligible, string Kind = "server");
 
 internal sealed record OperationView(string Kind, string Step, string State, string Reason);

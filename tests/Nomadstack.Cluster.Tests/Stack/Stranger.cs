@@ -20,7 +20,7 @@ internal static class Stranger
         var won = new System.Collections.Concurrent.ConcurrentBag<string>();
         await Task.WhenAll(ports.SelectMany(port => new[] { "http", "https" }.Select(scheme => Task.Run(async () =>
         {
-            using var http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromMilliseconds(200), SslOptions = new() { RemoteCertificateValidationCallback = (_, _, _, _) => true } }) { Timeout = TimeSpan.FromSeconds(10) };
+            using var http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromMilliseconds(200), SslOptions = new() { RemoteCertificateValidationCallback = (_, _, _, errors) => errors != SslPolicyErrors.RemoteCertificateNotAvailable } }) { Timeout = TimeSpan.FromSeconds(10) };
             while (!stop.IsCancellationRequested)
             {
                 try
