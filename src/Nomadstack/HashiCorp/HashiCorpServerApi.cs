@@ -11,9 +11,6 @@ namespace Nomadstack.HashiCorp;
 /// </summary>
 internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader, TimeProvider time, HttpMessageInvoker? transport) : IServerApi, IGossipKeys
 {
-    /// <summary>Serf gives up on an agent that does not answer after 5 to 10 s (run: 8 s).</summary>
-    public static readonly TimeSpan Gossiping = TimeSpan.FromSeconds(15);
-
     /// <summary>A server answers these at once. One that does not counts as down.</summary>
     private static readonly TimeSpan s_local = TimeSpan.FromSeconds(2);
 

@@ -166,7 +166,7 @@ internal static class AgentProgram
         gate.ProvedElsewhere = peers.ProveAsync;
         var credentials = new CredentialKeeper(context, host, clients, peers.IsReachable);
         var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync, status.LacksAsync);
-        return new(context, programs, offers, disk, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), credentials, new(context, code, clients, peers.AskForCredentialsAsync, credentials.RoundAsync), new(context, code, host), keepers, bootstrap, new(context, jobs), new(context, code, peers.IsReachable), new(context, code, peers.IsReachable, status.LacksAsync), new(context, host, clients, code, peers.IsReachable), peers, status);
+        return new(context, programs, offers, disk, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), credentials, new(context, code, clients, peers.AskForCredentialsAsync, credentials.RoundAsync), new(context, code, host), keepers, bootstrap, new(context, jobs), new(context, code, peers.IsReachable), new(context, code, peers.IsReachable, status.LacksAsync), new(context, host, clients, scheduler, peers.IsReachable), peers, status);
 
         void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }

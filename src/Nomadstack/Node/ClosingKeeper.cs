@@ -14,9 +14,9 @@ namespace Nomadstack.Node;
 /// closed and servers that are open do not talk to each other: one gap of an election's length is shorter than any order of small ones (run on 1.6.10, 1.8.4 and 2.0.5).
 /// </summary>
 /// <param name="isReachable">Whether this node reaches the agent of another node, by node id.</param>
-internal sealed class ClosingKeeper(NodeContext context, ServerHost host, NodeClients clients, IReadOnlyDictionary<string, IProduct> products, Func<string, bool> isReachable)
+internal sealed class ClosingKeeper(NodeContext context, ServerHost host, NodeClients clients, IProduct scheduler, Func<string, bool> isReachable)
 {
-    private static readonly TimeSpan s_between = TimeSpan.FromHours(1), s_poll = TimeSpan.FromMilliseconds(100), s_longestTurn = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_between = TimeSpan.FromHours(1), s_poll = TimeSpan.FromMilliseconds(100);
 
     private readonly ILogger _log = context.Logs.CreateLogger<ClosingKeeper>();
     private long? _waits;
@@ -51,7 +51,7 @@ internal sealed class ClosingKeeper(NodeContext context, ServerHost host, NodeCl
 
         if (Trust.Phase == SettingNames.Closing) await InitialiseAsync(cancel);
         // A client node has tokens only from a product that is initialised.
-        if (Trust.AgentsPhase == SettingNames.Closing && IsMyTurn() && (Trust.IsGiven || await IsClosedAsync(context.Table.Scheduler, cancel)))
+        if (Trust.AgentsPhase == SettingNames.Closing && IsMyTurn() && (Trust.IsGiven || await scheduler.IsClosedAnywhereAsync(context, cancel)))
         {
             // Until now its own API was closed by certificates alone. One that waits at the gate starts closed.
             if (clients.Scheduler.Runs) await Fault.AroundAsync("close-client", () => clients.Scheduler.RestartAsync(cancel));
@@ -67,11 +67,10 @@ internal sealed class ClosingKeeper(NodeContext context, ServerHost host, NodeCl
         _log.LogInformation("The cluster is closed to strangers from now on: this node's agents start again with certificates");
         await host.RefreshConfigurationsAsync(cancel);
         clients.Refresh();
-        var scheduler = clients.Scheduler;
         await Task.WhenAll([
-            scheduler.ReloadAsync(cancel),
+            clients.Scheduler.ReloadAsync(cancel),
             .. host.Roles.Select(role => host.RestartAsync(role, cancel)),
-            .. clients.OfCluster.Where(c => c != scheduler && c.Runs).Select(c => c.RestartAsync(cancel)),
+            .. clients.OfCluster.Where(c => c != clients.Scheduler && c.Runs).Select(c => c.RestartAsync(cancel)),
         ]);
     }
 
@@ -89,22 +88,10 @@ internal sealed class ClosingKeeper(NodeContext context, ServerHost host, NodeCl
         }
     }
 
-    private async Task<bool> IsClosedAsync(Product product, CancellationToken cancel)
-    {
-        foreach (var server in KnownServer.Of(context.Membership.Current, product.Name).OrderByDescending(s => s.NodeId == context.Node.Id))
-        {
-            if (await products[product.Name].IsClosedAsync(context.Endpoints.Of(product, server), cancel)) return true;
-        }
-
-        return false;
-    }
-
-    /// <summary>One node after the other, in the order of their names: there is always a client that answers.</summary>
     private bool IsMyTurn()
     {
         _waits ??= context.Time.GetTimestamp();
-        return context.Time.GetElapsedTime(_waits.Value) > s_longestTurn
-            || !context.Membership.Others.Any(o => string.CompareOrdinal(o.Name, context.Node.Name) < 0 && isReachable(o.Id) && o.Trust?.GetValueOrDefault(ClusterTrust.AgentsPhaseKey) != SettingNames.Secure);
+        return context.Time.GetElapsedTime(_waits.Value) > Turn.Longest || Turn.IsMine(context.Membership, isReachable, ClusterTrust.AgentsPhaseKey, SettingNames.Secure);
     }
 
     private void Note(string phase)

@@ -2,7 +2,6 @@
 using Microsoft.Extensions.Logging;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
-using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Security;
@@ -23,8 +22,7 @@ internal sealed class CredentialKeeper(NodeContext context, ServerHost host, Nod
     /// <summary>An agent that is starting is asked again.</summary>
     private static readonly TimeSpan s_again = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a node waits for its turn. A node that takes longer has troubles of its own.</summary>
-    private static readonly TimeSpan s_longestTurn = TimeSpan.FromMinutes(2), s_lookForTurn = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_lookForTurn = TimeSpan.FromMilliseconds(250);
 
     /// <summary>No agent says when it has read its files. It takes milliseconds; a machine without a free core may need longer.</summary>
     private static readonly TimeSpan s_reading = TimeSpan.FromSeconds(2);
@@ -108,13 +106,10 @@ internal sealed class CredentialKeeper(NodeContext context, ServerHost host, Nod
         return true;
     }
 
-    /// <summary>One node after the other, in the order of their names: there is always a client that answers.</summary>
     private async Task AwaitTurnAsync(DueReload due, CancellationToken cancel)
     {
         var began = context.Time.GetTimestamp();
-        while (context.Time.GetElapsedTime(began) < s_longestTurn && context.Membership.Others.Any(IsBefore)) await Task.Delay(s_lookForTurn, context.Time, cancel);
-
-        bool IsBefore(NodeEntry other) => string.CompareOrdinal(other.Name, context.Node.Name) < 0 && isReachable(other.Id) && other.Trust?.GetValueOrDefault(due.Product.Name) != due.Digest;
+        while (context.Time.GetElapsedTime(began) < Turn.Longest && !Turn.IsMine(context.Membership, isReachable, due.Product.Name, due.Digest)) await Task.Delay(s_lookForTurn, context.Time, cancel);
     }
 
     /// <summary>An agent that was away when gossip keys were replaced hears nobody, and no call reaches it. It starts again with the key that counts.</summary>

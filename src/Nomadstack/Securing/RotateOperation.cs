@@ -18,6 +18,7 @@ internal sealed class RotateOperation(NodeContext context, IReadOnlyDictionary<s
 {
     public const string Kind = "rotate", ItemsKey = "items";
 
+    /// <summary>Serf gives up on an agent that does not answer after 5 to 10 s (run: 8 s).</summary>
     private static readonly TimeSpan s_callDeadline = TimeSpan.FromSeconds(15);
 
     /// <summary>Refuses what is impossible, and writes down what is wanted for every node to know.</summary>

@@ -42,17 +42,9 @@ internal sealed class SecureOperation(NodeContext context, IReadOnlyDictionary<s
 
     private IEnumerable<NodeEntry> Reachable => Members.Where(n => n.Id == context.Node.Id || isReachable(n.Id)).OrderBy(n => n.Name, StringComparer.Ordinal);
 
-    private async Task<bool> IsClosedAsync(Product product, CancellationToken cancel)
-    {
-        foreach (var server in KnownServer.Of(context.Membership.Current, product.Name).OrderByDescending(s => s.NodeId == context.Node.Id))
-        {
-            if (await products[product.Name].IsClosedAsync(context.Endpoints.Of(product, server), cancel)) return true;
-        }
-
-        return false;
-    }
-
     private NodeContext Context => context;
+
+    private IReadOnlyDictionary<string, IProduct> Products => products;
 
     private sealed class Following(SecureOperation owner) : Flow<SecureFacts, SecureStep>(owner.Context.Time, owner.Context.Logs.CreateLogger<SecureOperation>())
     {
@@ -72,7 +64,7 @@ internal sealed class SecureOperation(NodeContext context, IReadOnlyDictionary<s
             List<string> uninitialised = [];
             foreach (var product in closing ? owner.Context.Products.Where(Trust.Closes) : [])
             {
-                if (!await owner.IsClosedAsync(product, cancel)) uninitialised.Add(product.Title);
+                if (!await owner.Products[product.Name].IsClosedAnywhereAsync(owner.Context, cancel)) uninitialised.Add(product.Title);
             }
 
             var facts = new SecureFacts(

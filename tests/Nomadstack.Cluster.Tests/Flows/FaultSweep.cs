@@ -64,6 +64,27 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
         await SweepAsync(engine, nodes, flow);
     }
 
+    /// <summary>Sweeps what the agent of one of two nodes leads when it is asked by a command. No allocation is replaced by it.</summary>
+    /// <param name="holds">What holds afterwards besides.</param>
+    private protected Task SweepCommandAsync(string engine, string[] command, bool secure, Func<TestCluster, Task>? holds = null)
+    {
+        if (engine == Nomad) OnlyInLongRuns();
+        return SweepAsync(engine, 2, async (cluster, fault) =>
+        {
+            await cluster.StartAllAsync();
+            var before = await Invariants.HoldAsync(cluster, 1);
+            var node = cluster.Nodes[0];
+            await cluster.KillAgentAsync(node);
+            var revival = new Revival(cluster, cluster.StartAgent(node, fault));
+            await cluster.AgentAnswersAsync(node);
+            await InTheEndAsync(cluster, node, command);
+            await cluster.HealthyAsync(1, TimeSpan.FromMinutes(1));
+            Invariants.SameAllocations(before, await Invariants.HoldAsync(cluster, 1));
+            if (holds is not null) await holds(cluster);
+            return revival;
+        }, secure);
+    }
+
     /// <summary>Repeats a command until it succeeds, as an operator does whose agent died under it.</summary>
     private protected static Task InTheEndAsync(TestCluster cluster, LabNode node, params string[] command) =>
         Eventually.NothingIsMissingAsync(string.Join(' ', command), TimeSpan.FromMinutes(4), async () =>

@@ -68,23 +68,7 @@ public sealed class RotateFaultTests(ITestOutputHelper output) : FaultSweep(outp
     [SkippableTheory]
     [InlineData(Embedded)]
     [InlineData(Nomad)]
-    public Task RotationSurvivesTheDeathOfTheAgentThatLeadsItAnywhere(string engine)
-    {
-        if (engine == Nomad) OnlyInLongRuns();
-        return SweepAsync(engine, 2, async (cluster, fault) =>
-        {
-            await cluster.StartAllAsync();
-            var before = await Invariants.HoldAsync(cluster, 1);
-            var node = cluster.Nodes[0];
-            await cluster.KillAgentAsync(node);
-            var revival = new Revival(cluster, cluster.StartAgent(node, fault));
-            await cluster.AgentAnswersAsync(node);
-            await InTheEndAsync(cluster, node, "rotate", "all");
-            await cluster.HealthyAsync(1, TimeSpan.FromMinutes(1));
-            Invariants.SameAllocations(before, await Invariants.HoldAsync(cluster, 1));
-            return revival;
-        }, secure: true);
-    }
+    public Task RotationSurvivesTheDeathOfTheAgentThatLeadsItAnywhere(string engine) => SweepCommandAsync(engine, ["rotate", "all"], secure: true);
 }
 
 public sealed class ClosingFaultTests(ITestOutputHelper output) : FaultSweep(output)
@@ -92,22 +76,8 @@ public sealed class ClosingFaultTests(ITestOutputHelper output) : FaultSweep(out
     [SkippableTheory]
     [InlineData(Embedded)]
     [InlineData(Nomad)]
-    public Task ClosingSurvivesTheDeathOfTheAgentThatLeadsItAnywhere(string engine)
+    public Task ClosingSurvivesTheDeathOfTheAgentThatLeadsItAnywhere(string engine) => SweepCommandAsync(engine, ["secure"], secure: false, async cluster =>
     {
-        if (engine == Nomad) OnlyInLongRuns();
-        return SweepAsync(engine, 2, async (cluster, fault) =>
-        {
-            await cluster.StartAllAsync();
-            var before = await Invariants.HoldAsync(cluster, 1);
-            var node = cluster.Nodes[0];
-            await cluster.KillAgentAsync(node);
-            var revival = new Revival(cluster, cluster.StartAgent(node, fault));
-            await cluster.AgentAnswersAsync(node);
-            await InTheEndAsync(cluster, node, "secure");
-            await cluster.HealthyAsync(1, TimeSpan.FromMinutes(1));
-            Invariants.SameAllocations(before, await Invariants.HoldAsync(cluster, 1));
-            foreach (var each in cluster.Nodes) await Stranger.GetsNothingAsync(each, cluster.Products > 1);
-            return revival;
-        });
-    }
+        foreach (var each in cluster.Nodes) await Stranger.GetsNothingAsync(each, cluster.Products > 1);
+    });
 }
