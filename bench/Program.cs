@@ -4,9 +4,9 @@ using Nomadstack.Bench;
 using Nomadstack.Cluster.Tests.Engines;
 using Nomadstack.Cluster.Tests.Machines;
 
-if (args is not [("cold-boot" or "rest") and var what, .. var options])
+if (args is not [("cold-boot" or "rest" or "snapshot") and var what, .. var options])
 {
-    Console.Error.WriteLine("usage: bench/cold-boot [--rounds N] [--apart SECONDS] [--seed N] [--only plain|ours]\n       bench/rest [--seconds N] [--only plain|ours|embedded]");
+    Console.Error.WriteLine("usage: bench/cold-boot [--rounds N] [--apart SECONDS] [--seed N] [--only plain|ours]\n       bench/rest [--seconds N] [--only plain|ours|embedded]\n       bench/snapshot [--mib N] [--seconds N]");
     return 2;
 }
 
@@ -16,6 +16,7 @@ if (await RealEngines.FindAsync() is { Nomad: null } none) return Refuse(none.No
 var sides = Option("--only", "") is { Length: > 0 } only ? [only] : what == "rest" ? ["plain", "ours", "embedded"] : new[] { "plain", "ours" };
 var report = what == "cold-boot"
     ? await ColdBootBench.RunAsync(sides, Number("--rounds", 5), Number("--apart", 20), Number("--seed", Random.Shared.Next(10_000)))
+    : what == "snapshot" ? await SnapshotBench.RunAsync(Number("--mib", 1024), Number("--seconds", 20))
     : await RestBench.RunAsync(sides, Number("--seconds", 60));
 Console.Out.WriteLine(report);
 return 0;

@@ -11,7 +11,7 @@ using Nomadstack.Engine.Server;
 
 namespace Nomadstack.Engine;
 
-/// <summary>The embedded engine as a program: <c>agent -config FILE…</c> and <c>version</c>.</summary>
+/// <summary>The embedded engine as a program: <c>agent -config FILE…</c>, <c>raft FOLDER</c> and <c>version</c>.</summary>
 public static class EngineAgent
 {
     private const int Done = 0, Failed = 1, Usage = 2;
@@ -27,9 +27,30 @@ public static class EngineAgent
                 return Done;
             case ["agent", .. var options]:
                 return await AgentAsync(options, cancel);
+            case ["raft", var folder]:
+                return await RaftAsync(folder);
             default:
-                await Console.Error.WriteLineAsync("error: The embedded engine does not have this command.\nwhy:   It has two: agent -config FILE [-config FILE …] [-encrypt KEY], and version.\nfix:   Use `nomadstack job` and `nomadstack node`, or HashiCorp's nomad with NOMAD_ADDR set to the engine's HTTP address.");
+                await Console.Error.WriteLineAsync(
+                    "error: The embedded engine does not have this command.\n"
+                    + "why:   It has three: agent -config FILE [-config FILE …] [-encrypt KEY], raft DATA_DIR, and version.\n"
+                    + "fix:   Use `nomadstack job` and `nomadstack node`, or HashiCorp's nomad with NOMAD_ADDR set to the engine's HTTP address.");
                 return Usage;
+        }
+    }
+
+    /// <summary>Prints what a server's raft data says, as JSON. Its server may run or not.</summary>
+    /// <param name="dataDir">Its <c>data_dir</c>.</param>
+    private static async Task<int> RaftAsync(string dataDir)
+    {
+        try
+        {
+            await Console.Out.WriteLineAsync(RaftSummary.Read(Path.Combine(dataDir, "server", "raft")).ToJson());
+            return Done;
+        }
+        catch (Exception e) when (e is RaftDamageException or InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"==> {e.Message}");
+            return Failed;
         }
     }
 

@@ -12,7 +12,7 @@ internal static class Program
         DebugPipes.Remove();
         // Before everything that belongs to the agent: what runs then is a server or a client, and handles signals as those do.
         if (args is ["engine", .. var rest]) return await Engine.EngineAgent.RunAsync(rest, CancellationToken.None);
-        using var signals = new Interrupts();
+        using var signals = new Interrupts(TimeProvider.System);
         var here = Surroundings.OfThisProcess(signals.Hard);
         return await CommandLine.RunAsync(CalledAs.Arguments(args), here, signals.Soft);
     }

@@ -122,6 +122,9 @@ internal sealed class HclJob
                 case FieldKind.Text or FieldKind.Number or FieldKind.Flag or FieldKind.Duration or FieldKind.Texts or FieldKind.Map:
                     result[field.Json] = Value(field.Kind, attribute.Value) ?? field.WhenAbsent();
                     break;
+                // As in JSON: `canary = 0` and `auto_revert = false` ask for nothing, and stand in what `nomad job init` writes.
+                case FieldKind.Refused when JobShape.AsksForNothing(field.Zero is { } zero ? Value(zero, attribute.Value) : HclValues.Any(attribute.Value), field.Harmless):
+                    break;
                 case FieldKind.Refused:
                     Refuse(attribute.NameRange, attribute.Name, schema);
                     break;

@@ -100,7 +100,7 @@ internal sealed class JobShape
     }
 
     /// <summary>Go's zero values: what a client sends that fills in every field it knows.</summary>
-    private static bool AsksForNothing(JsonNode? value, IReadOnlyList<string> harmless) => value switch
+    internal static bool AsksForNothing(JsonNode? value, IReadOnlyList<string> harmless) => value switch
     {
         null => true,
         JsonArray list => list.Count == 0,

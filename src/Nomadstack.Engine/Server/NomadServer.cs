@@ -71,10 +71,12 @@ internal sealed class NomadServer : IAsyncDisposable
     /// <summary>Ends when somebody asked this server, over its API, to leave the cluster.</summary>
     public Task LeaveAsked => _leaveAsked.Task;
 
-    /// <summary>Null when there is none, or none we can reach.</summary>
+    /// <summary>
+    /// Null when there is none, or none we can reach. Gossip knows better where it is than this server's configuration, which is of before if the others were told of new addresses while it was away.
+    /// </summary>
     public string? LeaderAddress => Raft.Node?.Status.LeaderServer is not { } leader ? null
-        : leader.Address.Length > 0 ? leader.Address
-        : Members.All.FirstOrDefault(m => m.Member.ID == leader.Id)?.Member.Rpc;
+        : Members.All.FirstOrDefault(m => m.Member.ID == leader.Id)?.Member.Rpc is { Length: > 0 } seen ? seen
+        : leader.Address.Length > 0 ? leader.Address : null;
 
     /// <summary>Until it is cancelled, or something breaks.</summary>
     public async Task RunAsync(CancellationToken stop)

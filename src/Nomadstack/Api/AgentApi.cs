@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Nomadstack.Cluster;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Api;
 
@@ -41,9 +42,25 @@ internal static class AgentApi
             await agent.DrainAsync(Named(http, "node"), await ReadAsync(http, json.DrainRequest, new()), http.RequestAborted)));
         v1.MapDelete("/nodes/{node}", Do(http => agent.RemoveNodeAsync(Named(http, "node"), http.RequestAborted)));
 
+        v1.MapPost("/nodes/{node}/address", Do(async http =>
+            await agent.FindNodeAsync(Named(http, "node"), (await ReadAsync(http, json.AddressRequest, new(""))).Address, http.RequestAborted)));
+
         v1.MapPost("/programs/{product}", Answer(json.ProgramUsed, async http =>
             await agent.UseProgramAsync(Named(http, "product"), (await ReadAsync(http, json.ProgramRequest, new())).File, http.RequestAborted)));
 
+        // A POST, for the query is a document; nothing is changed.
+        v1.MapPost("/timeline", Answer(TimelineJson.Default.TimelineDocument, async http =>
+            await agent.TimelineAsync(await ReadAsync(http, TimelineJson.Default.TimelineQuery, new()), http.RequestAborted)));
+
+        v1.MapPost("/drill", Answer(json.DrillReport, async http =>
+            await agent.DrillAsync(await ReadAsync(http, json.DrillRequest, new("")), http.RequestAborted)));
+
+        v1.MapPost("/restore", Answer(json.Operation, async http =>
+            await agent.RestoreAsync(await ReadAsync(http, json.RestoreRequest, new("", "")), http.RequestAborted)));
+        v1.MapPost("/recover", Answer(json.Operation, async http =>
+            await agent.RecoverAsync(await ReadAsync(http, json.RecoverRequest, new()), http.RequestAborted)));
+        v1.MapPost("/recover/plan", Answer(json.RecoverPlan, async http =>
+            await agent.PlanRecoveryAsync(await ReadAsync(http, json.RecoverRequest, new()), http.RequestAborted)));
         v1.MapPost("/recover/accept-state", Do(http => agent.AcceptStateAsync(http.RequestAborted)));
 
         v1.MapPost("/credentials", Answer(json.CredentialsMade, async http =>
@@ -54,6 +71,17 @@ internal static class AgentApi
         v1.MapPost("/rotate", Answer(json.Operation, async http =>
             await agent.RotateAsync(await ReadAsync(http, json.RotateRequest, new("")), http.RequestAborted)));
         v1.MapPost("/rotate/plan", Answer(json.RotatePlan, async http => agent.PlanRotation(await ReadAsync(http, json.RotateRequest, new("")))));
+
+        v1.MapGet("/snapshots", Answer(json.Snapshots, _ => Task.FromResult(agent.Snapshots())));
+        v1.MapPost("/snapshots", Answer(json.Operation, http => agent.SaveSnapshotAsync(http.RequestAborted)));
+        v1.MapPost("/snapshots/inspect", Answer(json.SnapshotInfo, async http => await agent.InspectSnapshotAsync(await ReadAsync(http, json.SnapshotRequest, new()), http.RequestAborted)));
+        v1.MapPost("/snapshots/verify", Answer(json.Operation, async http => await agent.VerifySnapshotAsync(await ReadAsync(http, json.SnapshotRequest, new()), http.RequestAborted)));
+        v1.MapPost("/snapshots/plan", Answer(json.RestorePlan, async http => await agent.PlanRestoreAsync(await ReadAsync(http, json.SnapshotRequest, new()), http.RequestAborted)));
+        v1.MapPost("/snapshots/restore", Answer(json.Operation, async http => await agent.RestoreSnapshotAsync(await ReadAsync(http, json.SnapshotRequest, new()), http.RequestAborted)));
+        v1.MapPost("/snapshots/prune", Answer(json.PruneResult, async http => agent.PruneSnapshots(await ReadAsync(http, json.PruneRequest, new()))));
+        v1.MapPost("/snapshots/policy", Answer(json.SnapshotPolicyStatus, async http => await agent.SnapshotPolicyAsync(await ReadAsync(http, json.SnapshotPolicyRequest, new()), http.RequestAborted)));
+        v1.MapPost("/snapshots/key", Answer(json.RecoveryKeyShown, _ => Task.FromResult(agent.RecoveryKey())));
+        v1.MapPost("/kit", Answer(json.KitMade, async http => await agent.MakeKitAsync(await ReadAsync(http, json.KitRequest, new("")), http.RequestAborted)));
 
         v1.MapGet("/metrics", http => Guarded(http, async () =>
         {

@@ -7,6 +7,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.Ground.Kernel;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Api;
 
@@ -18,6 +19,9 @@ internal sealed class AgentClient : IDisposable
 {
     /// <summary>No call waits for a leader or a quorum. An agent that takes longer is stuck.</summary>
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+
+    /// <summary>For calls that read a whole snapshot, or restore one into a throw-away server to look at it.</summary>
+    private static readonly TimeSpan s_wholeState = TimeSpan.FromMinutes(15);
 
     private readonly NodePaths _paths;
     private readonly TimeProvider _time;
@@ -66,10 +70,33 @@ internal sealed class AgentClient : IDisposable
     public Task<RotatePlan> PlanRotationAsync(RotateRequest request, CancellationToken cancel) =>
         PostAsync("rotate/plan", request, ApiJson.Default.RotateRequest, ApiJson.Default.RotatePlan, cancel);
 
+    public Task<Operation> RestoreAsync(RestoreRequest request, CancellationToken cancel) =>
+        PostAsync("restore", request, ApiJson.Default.RestoreRequest, ApiJson.Default.Operation, cancel);
+
+    public Task<Operation> RecoverAsync(RecoverRequest request, CancellationToken cancel) =>
+        PostAsync("recover", request, ApiJson.Default.RecoverRequest, ApiJson.Default.Operation, cancel);
+
+    public Task<RecoverPlan> PlanRecoveryAsync(RecoverRequest request, CancellationToken cancel) =>
+        PostAsync("recover/plan", request, ApiJson.Default.RecoverRequest, ApiJson.Default.RecoverPlan, cancel);
+
+    public async Task FindNodeAsync(string node, string address, CancellationToken cancel)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(new AddressRequest(address), ApiJson.Default.AddressRequest);
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"nodes/{Uri.EscapeDataString(node)}/address") { Content = new ByteArrayContent(body) };
+        using var response = await SendAsync(request, s_deadline, cancel);
+    }
+
     public Task RemoveNodeAsync(string node, CancellationToken cancel) => DeleteAsync("nodes/" + Uri.EscapeDataString(node), cancel);
 
     public Task<ProgramUsed> UseProgramAsync(string product, string? file, CancellationToken cancel) =>
         PostAsync("programs/" + Uri.EscapeDataString(product), new ProgramRequest(file), ApiJson.Default.ProgramRequest, ApiJson.Default.ProgramUsed, cancel);
+
+    public Task<TimelineDocument> TimelineAsync(TimelineQuery query, CancellationToken cancel) =>
+        PostAsync("timeline", query, TimelineJson.Default.TimelineQuery, TimelineJson.Default.TimelineDocument, cancel);
+
+    /// <summary>Has no deadline: a drill takes as long as its state is large. The agent ends it when this call is cancelled.</summary>
+    public Task<DrillReport> DrillAsync(DrillRequest request, CancellationToken cancel) =>
+        PostAsync("drill", request, ApiJson.Default.DrillRequest, ApiJson.Default.DrillReport, cancel, Timeout.InfiniteTimeSpan);
 
     public async Task AcceptStateAsync(CancellationToken cancel)
     {
@@ -81,6 +108,32 @@ internal sealed class AgentClient : IDisposable
         PostAsync("credentials", request, ApiJson.Default.CredentialsRequest, ApiJson.Default.CredentialsMade, cancel);
 
     public Task<Endpoints> EndpointsAsync(CancellationToken cancel) => GetAsync("endpoints", ApiJson.Default.Endpoints, cancel);
+
+    public Task<IReadOnlyList<SnapshotInfo>> SnapshotsAsync(CancellationToken cancel) => GetAsync("snapshots", ApiJson.Default.Snapshots, cancel);
+
+    public Task<Operation> SaveSnapshotAsync(CancellationToken cancel) => PostAsync("snapshots", new SnapshotRequest(), ApiJson.Default.SnapshotRequest, ApiJson.Default.Operation, cancel);
+
+    public Task<SnapshotInfo> InspectSnapshotAsync(string of, CancellationToken cancel) =>
+        PostAsync("snapshots/inspect", new SnapshotRequest(of), ApiJson.Default.SnapshotRequest, ApiJson.Default.SnapshotInfo, cancel, s_wholeState);
+
+    public Task<Operation> VerifySnapshotAsync(string of, CancellationToken cancel) =>
+        PostAsync("snapshots/verify", new SnapshotRequest(of), ApiJson.Default.SnapshotRequest, ApiJson.Default.Operation, cancel);
+
+    public Task<RestorePlan> PlanRestoreAsync(string of, CancellationToken cancel) =>
+        PostAsync("snapshots/plan", new SnapshotRequest(of), ApiJson.Default.SnapshotRequest, ApiJson.Default.RestorePlan, cancel, s_wholeState);
+
+    public Task<Operation> RestoreSnapshotAsync(string of, bool consent, CancellationToken cancel) =>
+        PostAsync("snapshots/restore", new SnapshotRequest(of, consent), ApiJson.Default.SnapshotRequest, ApiJson.Default.Operation, cancel, s_wholeState);
+
+    public Task<PruneResult> PruneSnapshotsAsync(bool dryRun, CancellationToken cancel) =>
+        PostAsync("snapshots/prune", new PruneRequest(dryRun), ApiJson.Default.PruneRequest, ApiJson.Default.PruneResult, cancel);
+
+    public Task<SnapshotPolicyStatus> SnapshotPolicyAsync(SnapshotPolicyRequest request, CancellationToken cancel) =>
+        PostAsync("snapshots/policy", request, ApiJson.Default.SnapshotPolicyRequest, ApiJson.Default.SnapshotPolicyStatus, cancel);
+
+    public Task<RecoveryKeyShown> RecoveryKeyAsync(CancellationToken cancel) => PostAsync("snapshots/key", new SnapshotRequest(), ApiJson.Default.SnapshotRequest, ApiJson.Default.RecoveryKeyShown, cancel);
+
+    public Task<KitMade> MakeKitAsync(string passphrase, CancellationToken cancel) => PostAsync("kit", new KitRequest(passphrase), ApiJson.Default.KitRequest, ApiJson.Default.KitMade, cancel);
 
     /// <summary>The status as metrics, in Prometheus's text format.</summary>
     public async Task<string> MetricsAsync(CancellationToken cancel)
@@ -132,12 +185,12 @@ internal sealed class AgentClient : IDisposable
         return Read(response, json);
     }
 
-    private async Task<TAnswer> PostAsync<TBody, TAnswer>(string path, TBody body, JsonTypeInfo<TBody> bodyJson, JsonTypeInfo<TAnswer> json, CancellationToken cancel)
+    private async Task<TAnswer> PostAsync<TBody, TAnswer>(string path, TBody body, JsonTypeInfo<TBody> bodyJson, JsonTypeInfo<TAnswer> json, CancellationToken cancel, TimeSpan? deadline = null)
     {
         var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, bodyJson));
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
-        using var response = await SendAsync(request, s_deadline, cancel);
+        using var response = await SendAsync(request, deadline ?? s_deadline, cancel);
         return Read(response, json);
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Api;
 
@@ -28,6 +29,25 @@ internal interface IAgentService
     /// <summary>Removes a node for good: refused while its agent is reachable or the node still holds a voter.</summary>
     Task RemoveNodeAsync(string node, CancellationToken cancel);
 
+    /// <summary>Looks for a member at an address, where it answers under another one than the cluster knows and the network does not carry its calls.</summary>
+    /// <param name="address">IP, or IP and peer port.</param>
+    Task FindNodeAsync(string node, string address, CancellationToken cancel);
+
+    /// <summary>Makes a cluster anew from an archive, on a machine that belongs to none.</summary>
+    Task<Operation> RestoreAsync(RestoreRequest request, CancellationToken cancel);
+
+    /// <summary>Gives up the majority of a product's voters, exactly as <see cref="PlanRecoveryAsync"/> says now; follows what is under way.</summary>
+    Task<Operation> RecoverAsync(RecoverRequest request, CancellationToken cancel);
+
+    /// <summary>What that would do. Changes nothing.</summary>
+    Task<RecoverPlan> PlanRecoveryAsync(RecoverRequest request, CancellationToken cancel);
+
+    /// <summary>What happened on the nodes that answer. Needs no server.</summary>
+    Task<TimelineDocument> TimelineAsync(TimelineQuery query, CancellationToken cancel);
+
+    /// <summary>Rehearses on throw-away servers beside the cluster. Returns when nothing of them is left; ends early when the caller goes.</summary>
+    Task<DrillReport> DrillAsync(DrillRequest request, CancellationToken cancel);
+
     /// <summary>Opens this node's gate although its servers have lost state: its tasks become what that state says.</summary>
     Task AcceptStateAsync(CancellationToken cancel);
 
@@ -49,6 +69,36 @@ internal interface IAgentService
 
     /// <summary>Makes what lets a person or a tool in from another machine.</summary>
     Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel);
+
+    /// <summary>The snapshots on this node, the newest first.</summary>
+    IReadOnlyList<SnapshotInfo> Snapshots();
+
+    /// <summary>Takes a snapshot now and proves it.</summary>
+    Task<Operation> SaveSnapshotAsync(CancellationToken cancel);
+
+    /// <summary>Reads a snapshot to its end and tells what it holds.</summary>
+    Task<SnapshotInfo> InspectSnapshotAsync(SnapshotRequest request, CancellationToken cancel);
+
+    /// <summary>Restores a snapshot into a throw-away server and compares.</summary>
+    Task<Operation> VerifySnapshotAsync(SnapshotRequest request, CancellationToken cancel);
+
+    /// <summary>What a restore would do. Changes nothing.</summary>
+    Task<RestorePlan> PlanRestoreAsync(SnapshotRequest request, CancellationToken cancel);
+
+    /// <summary>Restores a snapshot into the running cluster.</summary>
+    Task<Operation> RestoreSnapshotAsync(SnapshotRequest request, CancellationToken cancel);
+
+    /// <summary>Deletes snapshots that need not be kept on this node.</summary>
+    PruneResult PruneSnapshots(PruneRequest request);
+
+    /// <summary>What opens the cluster's snapshots.</summary>
+    RecoveryKeyShown RecoveryKey();
+
+    /// <summary>Changes and shows how snapshots are taken.</summary>
+    Task<SnapshotPolicyStatus> SnapshotPolicyAsync(SnapshotPolicyRequest request, CancellationToken cancel);
+
+    /// <summary>Makes the file for when nothing runs.</summary>
+    Task<KitMade> MakeKitAsync(KitRequest request, CancellationToken cancel);
 
     /// <summary>Stops every process of this node in order (clients first, servers last), then the agent itself. Used by <c>up</c> at Ctrl-C.</summary>
     Task StopEverythingAsync(CancellationToken cancel);

@@ -26,6 +26,12 @@ internal static class MetricsText
         Gauge("members", "Nodes of the cluster, by the state of their agent.", s_agents.Select(a => (Labels(("agent", a)), (long)status.Nodes.Count(n => n.Agent == a))));
         var ends = status.Cluster.Certificates.Where(c => c.Ends is not null).Select(c => (Labels(c, status.Node.Name), c.Ends!.Value.ToUnixTimeSeconds()));
         Gauge("certificate_expiration_timestamp_seconds", "When a certificate ends, in seconds since 1970.", ends);
+        if (status.Cluster.Snapshots is { } snapshots)
+        {
+            Gauge("snapshot_last_success_timestamp_seconds", "When the newest snapshot was taken, in seconds since 1970.", Times(snapshots.LastTaken));
+            Gauge("snapshot_last_verified_timestamp_seconds", "When the newest snapshot that was restored and compared was taken, in seconds since 1970.", Times(snapshots.LastVerified));
+        }
+
         return text.ToString();
 
         void Gauge(string name, string help, IEnumerable<((string Name, string Value)[] Labels, long Value)> series)
@@ -38,6 +44,9 @@ internal static class MetricsText
             }
         }
     }
+
+    /// <summary>Zero for never: a series that is not there cannot be watched.</summary>
+    private static IEnumerable<((string, string)[], long)> Times(DateTimeOffset? at) => [([], at?.ToUnixTimeSeconds() ?? 0)];
 
     private static (string, string)[] Labels(params (string, string)[] labels) => labels;
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+using Nomadstack.Cluster;
+
 namespace Nomadstack.Api;
 
 /// <summary>Asks for a join token.</summary>
@@ -22,6 +24,41 @@ internal sealed record RotateRequest(string What, string? Product = null);
 
 /// <param name="Undo">Ends the preparation instead; refused once the cluster is being closed.</param>
 internal sealed record SecureRequest(bool Undo = false);
+
+/// <summary>Asks to make a cluster anew from an archive.</summary>
+/// <param name="Archive">Absolute path on the agent's machine.</param>
+/// <param name="Key">The recovery key.</param>
+internal sealed record RestoreRequest(string Archive, string Key);
+
+/// <summary>Asks to give up the majority of a product's voters.</summary>
+/// <param name="AcceptDataLoss">Names of nodes that never return.</param>
+/// <param name="Seen">The lines of the plan that a person agreed to: no other is carried out. Null for whatever the plan is now.</param>
+internal sealed record RecoverRequest(IReadOnlyList<string>? AcceptDataLoss = null, IReadOnlyList<string>? Seen = null);
+
+/// <summary>What a recovery would do.</summary>
+internal sealed record RecoverPlan(IReadOnlyList<RecoverPlanItem> Products)
+{
+    /// <summary>For <see cref="RecoverRequest.Seen"/>.</summary>
+    public IReadOnlyList<string> ToSeen() => [.. Products.Where(p => p.State == RecoverPlanItem.Recover).SelectMany(p => p.Lines)];
+}
+
+/// <param name="State"><c>recover|nothing|refused</c>.</param>
+/// <param name="Keep">The node whose data goes on.</param>
+/// <param name="Lines">In words: what is kept, what starts blank, what is lost.</param>
+/// <param name="Problem">Why it is refused.</param>
+internal sealed record RecoverPlanItem(string Product, string State, string? Keep, IReadOnlyList<string> Lines, Problem? Problem)
+{
+    public const string Recover = "recover", Nothing = "nothing", Refused = "refused";
+
+    /// <summary>Term and index of the last entry that is kept.</summary>
+    public long Term { get; init; }
+
+    /// <inheritdoc cref="Term"/>
+    public long Index { get; init; }
+}
+
+/// <param name="Address">Where a member is: IP, or IP and peer port.</param>
+internal sealed record AddressRequest(string Address);
 
 /// <summary>What a rotation would do.</summary>
 /// <param name="Items">What is replaced, in that order.</param>

@@ -27,6 +27,9 @@ internal sealed record ClusterStatus(string Id, string State, string Reason, int
     /// <summary><c>secure</c>: closed to strangers by TLS, access control and encrypted gossip; <c>plain</c>: open to everybody who reaches its ports.</summary>
     public string Security { get; init; } = "plain";
 
+    /// <summary>When the cluster's state was saved last, as far as this node has the snapshots; null on a client node and before there is a cluster.</summary>
+    public SnapshotsStatus? Snapshots { get; init; }
+
     /// <summary>This node's certificates and the authorities behind them; empty before there is a cluster.</summary>
     public IReadOnlyList<CertificateStatus> Certificates { get; init; } = [];
 

@@ -12,7 +12,11 @@ namespace Nomadstack.Bootstrap;
 /// <param name="LeaveIntended">The point of no return: from here on the bootstrap server leaves in any case.</param>
 /// <param name="BootstrapGone">The bootstrap server is in no raft configuration, its process has ended, and its folder is retired.</param>
 /// <param name="ClientRuns">This node's client runs; also true for a product without a client.</param>
-internal sealed record ProductFacts(bool BootstrapStarted, bool LeaderKnown, bool Closed, bool JobRegistered, bool JobServerCaughtUp, bool LeaveIntended, bool BootstrapGone, bool ClientRuns);
+internal sealed record ProductFacts(bool BootstrapStarted, bool LeaderKnown, bool Closed, bool JobRegistered, bool JobServerCaughtUp, bool LeaveIntended, bool BootstrapGone, bool ClientRuns)
+{
+    /// <summary>It has the state of the archive that the cluster is made from; also true for a cluster that is made from none.</summary>
+    public bool Restored { get; init; } = true;
+}
 
 /// <summary>All facts for the bootstrap, at one moment.</summary>
 /// <param name="Products">The cluster's products, in the order of their bootstrap.</param>
@@ -28,6 +32,7 @@ internal enum BootstrapVerb
     StartClient,
     AwaitLeader,
     Close,
+    Restore,
     AwaitNodeReady,
     RegisterJob,
     AwaitJobServers,
@@ -48,6 +53,7 @@ internal sealed record BootstrapStep(BootstrapVerb Verb, Product? Product = null
         BootstrapVerb.StartClient => $"start this node's {Product!.Title} client",
         BootstrapVerb.AwaitLeader => $"elect the first {Product!.Title} leader",
         BootstrapVerb.Close => $"close {Product!.Title} to strangers: initialise its access control",
+        BootstrapVerb.Restore => $"restore {Product!.Title}'s state from the archive",
         BootstrapVerb.AwaitNodeReady => "register this node",
         BootstrapVerb.RegisterJob => $"register the job {Product!.JobId}",
         BootstrapVerb.AwaitJobServers => "bring the job servers into the quorum",
@@ -69,13 +75,18 @@ internal static class BootstrapDecision
         if (First(facts, (p, f) => !p.FencesClient && !f.ClientRuns) is { } free) return new(BootstrapVerb.StartClient, free);
         // Before there is anything to observe, for only status is told to whoever says no token, and before the fenced client: one passes on a stranger's request (run on 2.0.5).
         if (First(facts, (_, f) => f is { Closed: false, BootstrapGone: false }) is { } open) return new(BootstrapVerb.Close, open);
+        // Before this node's client and the jobs: what they find is the restored state.
+        if (First(facts, (_, f) => f is { Restored: false, LeaderKnown: false, BootstrapGone: false }) is { } blank) return new(BootstrapVerb.AwaitLeader, blank);
+        if (First(facts, (_, f) => f is { Restored: false, BootstrapGone: false }) is { } old) return new(BootstrapVerb.Restore, old);
         if (First(facts, (p, f) => p.Schedules && f is { LeaderKnown: false, BootstrapGone: false }) is { } leaderless) return new(BootstrapVerb.AwaitLeader, leaderless);
         if (First(facts, (_, f) => !f.ClientRuns) is { } fenced) return new(BootstrapVerb.StartClient, fenced);
-        if (!facts.NodeReady) return new(BootstrapVerb.AwaitNodeReady);
+        // Once everything is done, a client that registers anew with the job servers is the last thing that health waits for.
+        var pivoted = First(facts, (_, f) => f is { BootstrapGone: false } or { JobRegistered: false }) is null;
+        if (!facts.NodeReady && !pivoted) return new(BootstrapVerb.AwaitNodeReady);
         if (First(facts, (_, f) => !f.JobRegistered) is { } jobless) return new(BootstrapVerb.RegisterJob, jobless);
         if (First(facts, (_, f) => !f.BootstrapGone && (f.JobServerCaughtUp || f.LeaveIntended)) is { } over) return new(BootstrapVerb.RemoveServer, over);
         if (First(facts, (_, f) => !f.BootstrapGone) is not null) return new(BootstrapVerb.AwaitJobServers);
-        return new(!facts.TracesGone ? BootstrapVerb.RemoveTraces : facts.Healthy ? BootstrapVerb.Done : BootstrapVerb.AwaitHealth);
+        return new(!facts.TracesGone ? BootstrapVerb.RemoveTraces : facts is { Healthy: true, NodeReady: true } ? BootstrapVerb.Done : BootstrapVerb.AwaitHealth);
     }
 
     private static Product? First(BootstrapFacts facts, Func<Product, ProductFacts, bool> condition) =>

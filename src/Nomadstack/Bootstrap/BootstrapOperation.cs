@@ -5,6 +5,8 @@ using Nomadstack.Clients;
 using Nomadstack.Cluster;
 using Nomadstack.Operations;
 using Nomadstack.Products;
+using Nomadstack.Programs;
+using Nomadstack.Recovery;
 using Nomadstack.Servers;
 
 namespace Nomadstack.Bootstrap;
@@ -19,8 +21,9 @@ internal sealed class BootstrapOperation(
     ServerHost host,
     ServerJobs jobs,
     NodeClients clients,
-    Func<ClusterRequest, CancellationToken, Task> mint,
-    Func<CancellationToken, Task<string?>> lacks) : Flow<BootstrapFacts, BootstrapStep>(context.Time, context.Logs.CreateLogger<BootstrapOperation>())
+    Func<ClusterRequest, Restoration?, CancellationToken, Task> mint,
+    Func<CancellationToken, Task<string?>> lacks,
+    NodePrograms programs) : Flow<BootstrapFacts, BootstrapStep>(context.Time, context.Logs.CreateLogger<BootstrapOperation>())
 {
     public const string Kind = "bootstrap";
 
@@ -30,6 +33,18 @@ internal sealed class BootstrapOperation(
     private readonly HashSet<string> _closed = [];
 
     private readonly ILogger _log = context.Logs.CreateLogger<BootstrapOperation>();
+
+    /// <summary>What the cluster is made from; null for nothing.</summary>
+    private Restoration? _restoration;
+
+    /// <summary>Makes the cluster that was asked for, or makes one anew from an archive.</summary>
+    public async Task MakeAsync(OperationRun run, CancellationToken cancel)
+    {
+        _restoration = Restoration.Of(run.Request, context, programs);
+        await RunAsync(run, cancel);
+        // Done or undone: nobody needs the recovery key here any more.
+        File.Delete(Restoration.KeyFileOf(context.Paths));
+    }
 
     /// <summary>No single step takes a healthy machine longer than this; slow disks get a factor of five over what was measured.</summary>
     protected override TimeSpan? StepDeadline { get; } = TimeSpan.FromSeconds(120);
@@ -53,10 +68,10 @@ internal sealed class BootstrapOperation(
         {
             case { Verb: BootstrapVerb.MintCluster }:
                 run.WaitFor("agents of a cluster that takes this machine for one of its nodes");
-                await Fault.AroundAsync("mint-cluster", () => mint(ClusterRequest.From(run.Request, context.Table), cancel));
+                await Fault.AroundAsync("mint-cluster", () => mint(ClusterRequest.From(run.Request, context.Table), _restoration, cancel));
                 break;
             case { Verb: BootstrapVerb.StartServer, Product: { } product }:
-                await bootstrap.StartAsync(product.Name, cancel);
+                await bootstrap.StartAsync(product.Name, _restoration is { } from ? instance => from.WriteKeysAsync(instance.Product, instance.Site, cancel) : null, cancel);
                 break;
             case { Verb: BootstrapVerb.StartClient, Product: { } product }:
                 var client = clients[product.Name];
@@ -66,6 +81,9 @@ internal sealed class BootstrapOperation(
                 break;
             case { Verb: BootstrapVerb.Close, Product: { } product }:
                 await CloseAsync(product, run, cancel);
+                break;
+            case { Verb: BootstrapVerb.Restore, Product: { } product }:
+                if (bootstrap.Instance(product.Name) is { } empty) await Fault.AroundAsync($"restore-{product.Name}", () => _restoration!.RestoreAsync(empty, run.WaitFor, cancel));
                 break;
             case { Verb: BootstrapVerb.RegisterJob, Product: { } product }:
                 await RegisterAsync(product, cancel);
@@ -86,7 +104,7 @@ internal sealed class BootstrapOperation(
     protected override async Task<BootstrapFacts> ObserveAsync(Action<string> say, CancellationToken cancel)
     {
         // Decided last: until then what closes the cluster is not complete.
-        if (context.Membership.Current is null || !context.Trust.IsDecided) return new(false, [], false, false, false);
+        if (context.Membership.Current is null || !context.Trust.IsDecided || (_restoration is not null && !await _restoration.IsSeededAsync(cancel))) return new(false, [], false, false, false);
         var api = await jobs.AnyServerAsync(cancel);
         List<(Product, ProductFacts)> products = [];
         foreach (var product in context.Products) products.Add((product, await ObserveAsync(product, api, say, cancel)));
@@ -95,7 +113,8 @@ internal sealed class BootstrapOperation(
         if (api is not null && clients.Scheduler.Runs && !ready) say($"this node's {context.Table.Scheduler.Title} client to register with a healthy task driver");
         var pivoted = products.All(p => p.Item2.BootstrapGone);
         var gone = pivoted && await TracesGoneAsync(cancel);
-        var lacking = gone ? await lacks(cancel) : null;
+        // The restored jobs ask for as many servers as there were: that is not lacking before other machines have joined.
+        var lacking = gone && _restoration is null ? await lacks(cancel) : null;
         if (lacking is not null) say(lacking);
         return new(true, products, ready, gone, gone && lacking is null);
     }
@@ -121,7 +140,8 @@ internal sealed class BootstrapOperation(
 
         return new(temporary?.Process.Pid is not null, view is { HasLeader: true }, await IsClosedAsync(product, temporary, cancel), registered, caughtUp, bootstrap.IsLeaving(product.Name),
             BootstrapGone: temporary is null && job is { Record.WasVoter: true },
-            ClientRuns: !product.HasClient || clients[product.Name].Runs);
+            ClientRuns: !product.HasClient || clients[product.Name].Runs)
+        { Restored = temporary is null || _restoration?.IsRestored(product) != false };
     }
 
     /// <summary>A healthy voter that has applied everything that the bootstrap server had when asked, and has copied the keys that are not in raft.</summary>

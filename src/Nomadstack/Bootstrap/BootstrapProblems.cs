@@ -12,6 +12,20 @@ internal static class BootstrapProblems
         waitedFor.Length > 0 ? $"It was waiting for {waitedFor}." : "The step did not have the effect it should have.",
         $"Read the logs in {logs}, then run `nomadstack bootstrap` again. It starts from a clean state.");
 
+    public static Problem Exists(string cluster) => new(
+        "bootstrap/exists",
+        $"This node is already a member of cluster {cluster}.",
+        "Bootstrap never makes a second cluster on a data folder.",
+        "`nomadstack status` shows the cluster. For a new cluster, use an empty data folder.")
+    { Unsafe = true };
+
+    public static Problem Joining(string host) => new(
+        "bootstrap/joining",
+        $"This agent is joining the cluster of {host}.",
+        "It was started with --join.",
+        "To make a new cluster, start the agent without --join.")
+    { Unsafe = true };
+
     public static Problem Undone() => new(
         "bootstrap/undone",
         "The bootstrap failed and was undone.",

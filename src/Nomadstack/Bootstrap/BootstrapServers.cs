@@ -21,7 +21,8 @@ internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<
     public bool Exists(string role) => Find(role) is not null;
 
     /// <summary>Creates the server's identity, then starts it or adopts the one that runs.</summary>
-    public async Task StartAsync(string role, CancellationToken cancel)
+    /// <param name="beforeFirst">Runs before the start, while the server has no data yet; null for nothing.</param>
+    public async Task StartAsync(string role, Func<ServerInstance, Task>? beforeFirst, CancellationToken cancel)
     {
         if (Find(role) is not { } server)
         {
@@ -35,6 +36,7 @@ internal sealed class BootstrapServers(NodeContext context, IReadOnlyDictionary<
         }
 
         Publish();
+        if (beforeFirst is not null && !Directory.Exists(server.Instance.Site.DataFolder)) await beforeFirst(server.Instance);
         await Fault.AroundAsync($"start-{role}-bootstrap", () => server.Instance.StartAsync([], 1, null, cancel));
     }
 

@@ -34,6 +34,7 @@ internal sealed class BundleStore(NodePaths paths, TimeProvider time)
         if (Noted(State)?.Current == Path.GetFileName(target) && IsAsRecorded(target, bundle.Index)) return target;
         try
         {
+            DurableFolders.CreateOwn(paths.Data);
             DurableFolders.Create(Root, OwnerOnly);
             if (Mount.Of(Path.GetFullPath(Root), await File.ReadAllTextAsync("/proc/self/mountinfo", cancel)) is { NoExec: true } mount)
                 throw new ProblemException(BundleProblems.NoExec(Root, mount.Point));

@@ -74,11 +74,21 @@ internal static class CommandLine
             new StatusCommand(here, global),
             new WaitCommand(here, global),
             new RecoverCommand(here, global),
+            new RestoreCommand(here, global),
+            new TimelineCommand(here, global),
+            new ExplainCommand(here, global),
+            new DrillCommand(here, global),
             new RotateCommand(here, global),
             new SecureCommand(here, global),
             new Command("credentials", "Let people and tools in from other machines") { new CredentialsCommand(here, global) },
             new Command("token", "Manage the tokens that let nodes join") { new CreateCommand(here, global), new Token.ListCommand(here, global), new RevokeCommand(here, global) },
-            new Command("node", "Manage the nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global) },
+            new Command("node", "Manage the nodes of the cluster") { new Node.ListCommand(here, global), new DrainCommand(here, global), new RemoveCommand(here, global), new AddressCommand(here, global) },
+            new Command("snapshot", "Save, prove and restore the state of the whole cluster")
+            {
+                new Snapshot.SaveCommand(here, global), new Snapshot.ListCommand(here, global), new Snapshot.InspectCommand(here, global), new Snapshot.VerifyCommand(here, global),
+                new Snapshot.RestoreCommand(here, global), new Snapshot.PruneCommand(here, global), new Snapshot.KeyCommand(here, global), new Snapshot.PolicyCommand(here, global),
+            },
+            new Command("kit", "Keep what a person needs when nothing runs") { new Kit.ExportCommand(here, global), new Kit.InspectCommand(here) },
             new Command("program", "Manage the programs that this node runs") { new Programs.UseCommand(here, global) },
             new Command("job", "Run, stop and show jobs through the Nomad API")
             {

@@ -11,7 +11,7 @@ namespace Nomadstack.Cli;
 /// <summary><c>nomadstack credentials create</c>: a folder that lets a person or a tool in from another machine, with the products' own command lines.</summary>
 internal sealed class CredentialsCommand : Command
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite, OwnerFolder = OwnerOnly | UnixFileMode.UserExecute;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     public CredentialsCommand(Surroundings here, GlobalOptions global)
         : base("create", "Make a folder with certificates and tokens for a person or a tool")
@@ -41,7 +41,7 @@ internal sealed class CredentialsCommand : Command
     {
         try
         {
-            DurableFolders.Create(folder, OwnerFolder);
+            DurableFolders.CreateOwn(folder);
             foreach (var (file, content) in files)
             {
                 using var stream = new FileStream(Path.Combine(folder, Path.GetFileName(file)), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.CommandLine;
+using Nomadstack.Api;
 using Nomadstack.Cli.Options;
 using Nomadstack.Cli.Output;
 
@@ -9,17 +10,55 @@ namespace Nomadstack.Cli;
 internal sealed class RecoverCommand : Command
 {
     public RecoverCommand(Surroundings here, GlobalOptions global)
-        : base("recover", "Decide what to do after servers lost state")
+        : base("recover", "Go on after a majority of servers was lost for good, from the best data that is left")
     {
+        var lost = Setting.Many(here, "--accept-data-loss", "NODE", "Nodes that never return: what only they had is given up", text => text);
+        lost.AllowMultipleArgumentsPerToken = true;
+        var plan = Setting.Flag(here, "--plan", "Show what would be done, and do nothing");
+        var yes = Setting.Flag(here, "--yes", "Do not ask");
         var accept = Setting.Flag(here, "--accept-state", "Start this node's client with the older state that the servers have. Tasks that are not in that state are stopped");
-        Options.Add(accept);
+        foreach (var option in new Option[] { lost, plan, yes, accept }) Options.Add(option);
+        var detach = new DetachOption(this, here);
         SetAction(async (parse, cancel) =>
         {
-            if (!parse.GetValue(accept)) throw ExitCode.WrongUsage("No action was named.", "Add --accept-state on each node whose gate is closed because the servers lost state.");
             using var agent = global.Client(parse);
-            await agent.AcceptStateAsync(cancel);
-            new ProgressWriter(here).Done("accepted: this node's client starts with the state of the servers");
-            return ExitCode.Done;
+            if (parse.GetValue(accept))
+            {
+                await agent.AcceptStateAsync(cancel);
+                new ProgressWriter(here).Done("accepted: this node's client starts with the state of the servers");
+                return ExitCode.Done;
+            }
+
+            var request = new RecoverRequest(parse.GetValue(lost));
+            var json = parse.GetValue(global.Json);
+            var planned = await agent.PlanRecoveryAsync(request, cancel);
+            if (parse.GetValue(plan))
+            {
+                if (json) Answer.Json(here, planned, ApiJson.Readable.RecoverPlan);
+                else Show(here.Out, planned);
+                return planned.Products.Any(p => p.State == RecoverPlanItem.Refused) ? ExitCode.RefusedAsUnsafe : ExitCode.Done;
+            }
+
+            if (planned.Products.Any(p => p.State == RecoverPlanItem.Recover)) Show(here.Error, planned);
+            if (planned.Products.All(p => p.State != RecoverPlanItem.Refused) && !Consent.To(here, "Give up what is lost?", parse.GetValue(yes))) return ExitCode.RefusedAsUnsafe;
+            return await OperationEnd.ReachAsync(here, agent, await agent.RecoverAsync(request with { Seen = planned.ToSeen() }, cancel), detach.Read(parse), json, cancel);
         });
+    }
+
+    private static void Show(TextWriter to, RecoverPlan plan)
+    {
+        foreach (var product in plan.Products)
+        {
+            to.WriteLine(product.State switch
+            {
+                RecoverPlanItem.Recover => $"{product.Product}: the majority is lost",
+                RecoverPlanItem.Refused => $"{product.Product}: refused ({product.Problem!.Code})",
+                _ => $"{product.Product}: nothing to recover, {string.Join(" ", product.Lines)}",
+            });
+            if (product.State == RecoverPlanItem.Recover)
+                foreach (var line in product.Lines) to.WriteLine("  " + line);
+            if (product.Problem is { } problem)
+                foreach (var part in new[] { problem.What, problem.Why, problem.Fix }) to.WriteLine("  " + part);
+        }
     }
 }

@@ -51,7 +51,7 @@ internal sealed class StatusCommand : Command
                 var now = status is not null ? JsonSerializer.Serialize(status, ApiJson.Default.StatusDocument) : away!.Why;
                 if (now != shown) Redraw(status, away, now, json);
                 shown = now;
-                if (_here.NobodyReads()) return ExitCode.Done;
+                if (_here.OutIsGone) return ExitCode.Done;
                 await Task.Delay(s_interval, _here.Time, cancel);
                 try
                 {

@@ -54,6 +54,9 @@ internal sealed record Surroundings
     /// <summary><see cref="Out"/> is a pipe that nobody reads any more.</summary>
     public Func<bool> NobodyReads { get; init; } = () => false;
 
+    /// <summary>There is no reason to write on. What was lost is told, and decides the exit code, where the command ends.</summary>
+    public bool OutIsGone => NobodyReads() || OutLost() is not null;
+
     /// <summary>The second Ctrl-C.</summary>
     public CancellationToken HardStop { get; init; }
 

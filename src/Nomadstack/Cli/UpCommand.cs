@@ -118,8 +118,8 @@ internal sealed class UpCommand : Command
         }
         catch (ProblemException e)
         {
-            // The API was not up yet, or it refused. Say so and end at least the agent: the next one adopts its processes.
-            if (e.Problem.Code == AgentPresence.ProblemCode) progress.Note("stopped before the agent answered; the next `nomadstack up` on this data folder adopts its processes");
+            // The API was not up yet, or it refused. The agent ends, with what it has started; what an earlier one left is adopted by the next.
+            if (e.Problem.Code == AgentPresence.ProblemCode) progress.Note("stopped before the agent answered; the same command goes on from there");
             else if (!daemon.IsCompleted) Answer.Problem(_here, e.Problem, json: false);
         }
 

@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
 using Nomadstack.Products;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Clients;
 
@@ -50,6 +51,11 @@ internal sealed class ClientCure(NodeContext context, NodeClients clients, Func<
         if (cure == Cure.Nothing) return;
         (_tried, _triedAt) = (_tried + 1, context.Time.GetTimestamp());
         _log.LogWarning("The {Product} client of this node runs, but the leader has called it {State} for {Seconds} s. It is {Cure}; its tasks run on", client.Product.Title, own?.Status ?? "unknown", (int)lasted.TotalSeconds, cure == Cure.Reload ? "told to register again" : "restarted");
+        context.Timeline.Tell(
+            EventKinds.ClientCured,
+            $"The leader has called this node's {client.Product.Title} client {own?.Status ?? "unknown"} for {(int)lasted.TotalSeconds} s. "
+            + (cure == Cure.Reload ? "It is told to register again." : "It is restarted."),
+            (EventFields.Role, client.Product.Name));
         await Fault.AroundAsync("cure-client", () => cure == Cure.Reload ? client.ReloadAsync(cancel) : client.RestartAsync(cancel));
     }
 }

@@ -31,6 +31,8 @@ internal abstract record Gate
     /// <param name="StateLost">True when the servers lost state that this node knows. Waiting may not help; an operator may accept it.</param>
     internal sealed record Closed(string For, bool NoQuorum, bool StateLost = false) : Gate;
 
+    private const string Accept = "`nomadstack recover --accept-state` on this node goes on with it all the same";
+
     /// <summary>Pure and total.</summary>
     public static Gate Decide(GateFacts facts)
     {
@@ -41,12 +43,12 @@ internal abstract record Gate
             return new Closed(NoLeader(facts.Servers, answering), NoQuorum: true);
         if (facts.ReadIndex is not { } read) return new Closed($"a consistent read through the leader on {leader.Node}", NoQuorum: false);
         if (leader.Applied < leader.LastLog) return new Closed($"the leader on {leader.Node} to replay its log: {leader.Applied} of {leader.LastLog}", NoQuorum: false);
-        if (Loss(facts, leader) is { } loss) return new Closed(loss + ", and would stop this node's tasks", NoQuorum: false, StateLost: true);
+        if (Loss(facts, leader) is { } loss) return new Closed($"{loss}, and would stop this node's tasks. {Accept}", NoQuorum: false, StateLost: true);
         if (facts is { LeaderKnowsNode: false, Past: not Past.GoesOn })
         {
             return new Closed(
                 $"a server that knows this node: the leader on {leader.Node} does not, and would stop its tasks. "
-                + "If the cluster only collected this node, the gate opens within minutes",
+                + $"If the cluster only collected this node, the gate opens within minutes. {Accept}",
                 NoQuorum: false,
                 StateLost: true);
         }

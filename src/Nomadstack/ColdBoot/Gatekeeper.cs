@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
 using System.Text.Json.Serialization;
+using Microsoft.Extensions.Logging;
 using Nomadstack.Cluster;
+using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.ColdBoot;
 
@@ -50,6 +54,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     private static readonly TimeSpan s_awayLong = TimeSpan.FromMinutes(50);
 
     private readonly DurableFile<Memory> _file = new(Path.Combine(context.Paths.Data, scheduler.Row.Name, "seen.json"), 1, ColdBootJson.Default.Memory);
+    private readonly ILogger _log = context.Logs.CreateLogger<Gatekeeper>();
     private readonly Lock _lock = new();
     private Memory? _memory;
     private long? _provedAt;
@@ -75,14 +80,23 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     /// <summary>Waits without a deadline. <paramref name="say"/> is called with the reason whenever it changes.</summary>
     public async Task<Gate.Open> WaitAsync(Action<string> say, CancellationToken cancel)
     {
+        var told = "";
+        var began = context.Time.GetTimestamp();
         while (true)
         {
             switch (await LookAsync(cancel))
             {
                 case Gate.Open open:
+                    var seconds = context.Time.GetElapsedTime(began).TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
+                    context.Timeline.Tell(EventKinds.GateOpened, $"The gate is open after {seconds} s: the {scheduler.Row.Title} client may start.", (EventFields.Seconds, seconds));
                     return open;
                 case Gate.Closed closed:
                     say(closed.For);
+                    // An index that counts up is no other reason.
+                    var reason = string.Concat(closed.For.Where(c => !char.IsAsciiDigit(c)));
+                    if (reason != told && closed.StateLost) _log.LogWarning("The {Product} client waits at the gate for {What}", scheduler.Row.Title, closed.For);
+                    if (reason != told) context.Timeline.Tell(EventKinds.GateClosed, $"The gate waits for {closed.For}.", (EventFields.Reason, closed.For));
+                    told = reason;
                     break;
             }
 
@@ -123,6 +137,7 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     public void Accept()
     {
         if (Last is not Gate.Closed { StateLost: true }) throw new ProblemException(ColdBootProblems.NothingToAccept(Last is Gate.Closed closed ? closed.For : null));
+        context.Timeline.Tell(EventKinds.GateOverridden, "A person has accepted the state that the servers have: the gate opens.");
         Remember(_ => new Memory());
     }
 
@@ -140,12 +155,15 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
             missing = memory.Allocations.Except(known.Select(a => a.Id)).Count();
         }
 
+        var (remembered, held) = (History.Parse(memory.Marks), History.Parse(note.Text));
+        // What ran here and is not in the state that an operator has restored since was given up with consent.
+        if (held.IsRestoredSince(remembered, context.Membership.Settings?.Text(SettingNames.Restored))) missing = 0;
         var away = context.Time.GetUtcNow() - memory.LookedAt;
         return facts with
         {
             ReadIndex = (await asked).IndexSeen,
             LeaderKnowsNode = !memory.Registered || self is not null,
-            Past = History.Compare(History.Parse(memory.Marks), History.Parse(note.Text)),
+            Past = History.Compare(remembered, held),
             Missing = missing,
             AwayLong = away > s_awayLong,
         };

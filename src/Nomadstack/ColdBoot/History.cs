@@ -49,12 +49,24 @@ internal sealed record History(IReadOnlyList<(long Number, string Name)> Marks)
 
     public string Render() => string.Join(',', Marks.Select(m => string.Create(CultureInfo.InvariantCulture, $"{m.Number}:{m.Name}")));
 
+    /// <summary>Whether an operator's restore, whose mark this is, is in this history and not yet in the one that a node remembers.</summary>
+    /// <param name="mark"><c>NUMBER:NAME</c>; null for none.</param>
+    public bool IsRestoredSince(History remembered, string? mark) => mark is not null && Parse(mark).Marks is [var restored] && Marks.Contains(restored) && remembered.Last < restored.Number;
+
     /// <summary>With one mark more.</summary>
     public History With(string name)
     {
         var last = Last + 1;
         return new([.. Marks.Where(m => IsKept(last - m.Number, m.Number)), (last, name)]);
     }
+
+    /// <summary>Marks of other nodes that the writer may not know yet: one a minute, and a node looks at least once a minute.</summary>
+    private const int Unseen = 16;
+
+    /// <summary>
+    /// The history after an operator restored an older state: it goes on from what was there before, so no node takes what the operator wanted for a loss. Its last mark is the restore's.
+    /// </summary>
+    public static History AfterRestore(History before, string name) => new([.. before.Marks, (before.Last + Unseen, name)]);
 
     /// <summary>Pure and total.</summary>
     public static Past Compare(History remembered, History held)

@@ -30,6 +30,9 @@ internal sealed partial class ConsulApi(Endpoint endpoint, TimeProvider time, Ht
     public override async Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await Http.GetAsync("/v1/agent/self", ConsulJson.Default.SelfReply, deadline, cancel)).Map(self => self.ToSelf());
 
+    /// <summary>Sessions and services come and go with the agents that made them.</summary>
+    public override Task<Answer<StateCounts>> CountAsync(TimeSpan deadline, CancellationToken cancel) => CountAsync([("keys", "/v1/kv/?keys", null), ("queries", "/v1/query", null)], deadline, cancel);
+
     /// <summary>Exists since Consul 1.15.</summary>
     public override Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
         TransferLeadershipAsync(HttpMethod.Post, "/v1/operator/raft/transfer-leader", id, deadline, cancel);
@@ -48,7 +51,7 @@ internal sealed partial class ConsulApi(Endpoint endpoint, TimeProvider time, Ht
         Http.DoAsync(HttpMethod.Put, "/v1/agent/join/" + Uri.EscapeDataString(address), null, deadline, cancel);
 
     /// <param name="member">The node name.</param>
-    public override Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
+    protected override Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
         Http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave/" + Uri.EscapeDataString(member) + (prune ? "?prune" : ""), null, deadline, cancel);
 
     /// <summary>

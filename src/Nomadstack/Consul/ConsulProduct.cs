@@ -2,6 +2,7 @@
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.HashiCorp;
+using Nomadstack.HashiCorp.RaftData;
 using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
@@ -36,6 +37,18 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
         return new(site.ProcessName, program.Path, program.Arguments("agent", "-config-file", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
     }
 
+    public SnapshotFacts ReadSnapshot(Stream from) => SnapshotFile.Read(from);
+
+    public ProcessSpec PrepareThrowAway(ServerSite site, Credentials credentials) => PrepareDrill(site, credentials, ClusterTrust.MakeGossipKey(), []);
+
+    public ProcessSpec PrepareDrill(ServerSite site, Credentials credentials, string gossipKey, IReadOnlyList<string> join)
+    {
+        var program = programs.For(row, null);
+        var configuration = ConsulServerConfig.For(site, join, program.Version) with { Bootstrap = site.Bootstrap, MinQuorum = 1, ServerStabilizationTime = Promotion.Stabilization, Security = new(credentials, gossipKey, AgentToken: null) };
+        ServerFiles.Write(site, configuration.Render(), site.DataFolder);
+        return new(site.ProcessName, program.Path, program.Arguments("agent", "-config-file", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
+    }
+
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers)
     {
         // A client that nobody can call without a certificate may answer DNS with what everybody may know.
@@ -57,6 +70,14 @@ internal sealed class ConsulProduct(Product row, NodeContext context, NodeProgra
 
     /// <summary>One of the datacenter's agents, and on a server one of the servers of all datacenters.</summary>
     private static IEnumerable<string> Keyrings(string data) => [Path.Combine(data, "serf", "local.keyring"), Path.Combine(data, "serf", "remote.keyring")];
+
+    public Task<RaftOnDisk> RaftOnDiskAsync(ServerSite site, CancellationToken cancel) => Task.Run(() => RaftDataFolder.Read(Raft(site), cancel), cancel);
+
+    public void WritePeers(ServerSite site, IReadOnlyList<RaftPeer> peers) => PeersFile.Write(row, Raft(site), peers);
+
+    public bool HasPeersToRead(ServerSite site) => PeersFile.IsThere(Raft(site));
+
+    private static string Raft(ServerSite site) => Path.Combine(site.DataFolder, "raft");
 
     /// <summary>Leaves through its API call. The process ends by itself and is then not started again.</summary>
     public async Task LeaveAsync(Endpoint server, IOwnedProcess process, TimeSpan deadline, Task? gone, CancellationToken cancel)

@@ -7,13 +7,13 @@ namespace Nomadstack.Consul;
 
 /// <summary>What a closed Consul agent shows, believes and says.</summary>
 /// <param name="GossipKey">Once <c>serf/local.keyring</c> exists, that counts.</param>
-/// <param name="AgentToken">For the agent's own work.</param>
+/// <param name="AgentToken">For the agent's own work; null for a server without access control.</param>
 /// <param name="DefaultToken">For callers that say none, above all DNS; null for none.</param>
 /// <param name="InitialManagement">
 /// The first management token, only for the server that makes the cluster: the elected leader enters it at once, so that there is no moment at which a stranger could ask for one.
 /// Every leader that has it in its file would enter it again (consul#4977).
 /// </param>
-internal sealed record ConsulSecurity(Credentials Credentials, string GossipKey, string AgentToken, string? DefaultToken = null, string? InitialManagement = null)
+internal sealed record ConsulSecurity(Credentials Credentials, string GossipKey, string? AgentToken, string? DefaultToken = null, string? InitialManagement = null)
 {
     /// <summary>The keys of that version. HTTP moves to TLS on the same port.</summary>
     public void Close(JsonObject configuration, SemVer version)
@@ -33,6 +33,7 @@ internal sealed record ConsulSecurity(Credentials Credentials, string GossipKey,
             configuration["verify_server_hostname"] = true;
         }
 
+        if (AgentToken is null) return;
         var tokens = new JsonObject { ["agent"] = AgentToken };
         if (DefaultToken is not null) tokens["default"] = DefaultToken;
         if (InitialManagement is not null) tokens[version.AtLeast(1, 11) ? "initial_management" : "master"] = InitialManagement;

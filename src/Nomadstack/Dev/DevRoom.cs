@@ -20,7 +20,7 @@ internal sealed class DevRoom
     {
         var folder = FolderIn(paths);
         foreach (var node in Enumerable.Range(1, nodes).Select(number => new DevNode(folder, number)))
-            DurableFolders.Create(node.Paths.Data, DurableFolders.OwnerOnly);
+            DurableFolders.CreateOwn(node.Paths.Data);
         return Find(paths)!;
     }
 

@@ -2,6 +2,7 @@
 using Nomadstack.Api;
 using Nomadstack.Bundle;
 using Nomadstack.Cluster;
+using Nomadstack.Peers;
 using Nomadstack.Preflight;
 using Nomadstack.Processes;
 using Nomadstack.Programs;
@@ -52,6 +53,9 @@ internal sealed record DoctorFacts(
 
     /// <summary>What this node has settled to run, by product; only of a member.</summary>
     public IReadOnlyDictionary<string, OwnProgram> Own { get; init; } = new Dictionary<string, OwnProgram>();
+
+    /// <summary>Products that this member's cluster was made without.</summary>
+    public IReadOnlySet<string> NotInCluster { get; init; } = new HashSet<string>();
 
     /// <summary>Programs that are where this node would look today and that it does not use, by product.</summary>
     public IReadOnlyDictionary<string, ProgramOffer> Offers { get; init; } = new Dictionary<string, ProgramOffer>();
@@ -117,6 +121,7 @@ internal sealed record DoctorFacts(
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
             Own = mine,
+            NotInCluster = WithoutOf(paths),
             Certificates = NodeCertificates.Read(paths, ProductTable.Known, host.Now),
             Peers = peers,
             Offers = offers,
@@ -124,6 +129,10 @@ internal sealed record DoctorFacts(
             Proxies = [.. s_proxyVariables.Where(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))],
         };
     }
+
+    /// <summary>What is wrong with the file is found where the peers are read from it.</summary>
+    private static HashSet<string> WithoutOf(NodePaths paths) =>
+        Read(() => Membership.OnDisk(paths)).Item1 is { } cluster ? ProductTable.Known.Stack.Select(p => p.Name).Except(cluster.Products).ToHashSet() : [];
 
     private static (NodeFile?, Problem?) ReadNode(NodePaths paths) => Read(NodeFile.At(paths).Read);
 

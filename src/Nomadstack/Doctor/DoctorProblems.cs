@@ -56,7 +56,7 @@ internal static class DoctorProblems
     public static Problem GossipDeaf(string name, IReadOnlyList<string> ports) => new(
         "doctor/gossip-deaf",
         $"{name} does not answer gossip over UDP at {string.Join(" and ", ports)}.",
-        "The same ports are open for TCP. Something on the way drops UDP, or loses packets of 1400 bytes. Gossip that is encrypted does not answer either.",
+        "The same ports are open for TCP. Something on the way drops UDP, or loses packets of 1400 bytes.",
         "Let UDP through at the same ports as TCP. Without it, nodes take each other for failed now and then.");
 
     public static Problem SlowDisk(string time) => new(

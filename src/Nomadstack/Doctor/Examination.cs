@@ -30,7 +30,7 @@ internal static class Examination
         Agent(facts),
         .. Cluster(facts),
         .. Bundle(facts),
-        .. ProductTable.Known.Shown.Select(p => Program(facts, p, facts.Programs[p.Name])),
+        .. ProductTable.Known.Shown.Where(p => !facts.NotInCluster.Contains(p.Name)).Select(p => Program(facts, p, facts.Programs[p.Name])),
         .. Network(facts),
         .. Peers(facts),
         .. CertificateCheck.Of(facts.Certificates),

@@ -23,17 +23,16 @@ internal sealed record SeenPeer(string Name, string At, PeerAnswering Answering,
     /// <exception cref="ProblemException"><c>storage/*</c>.</exception>
     public static async Task<IReadOnlyList<SeenPeer>> AllAsync(NodePaths paths, string self, TimeProvider time, CancellationToken cancel)
     {
-        var file = new DurableFile<ClusterDocument>(paths.ClusterFile, ClusterDocument.CurrentSchema, ReadablePeersJson.ClusterDocument, MembershipRules.Complaint);
-        if (file.Read() is not { } document) return [];
+        if (Membership.OnDisk(paths) is not { } document) return [];
         var others = document.Nodes.Values.Where(n => n.Id != self && !n.Removed).OrderByDescending(n => n.Servers.Count).ThenBy(n => n.Name, StringComparer.Ordinal).Take(Most);
-        return await Task.WhenAll(others.Select(n => LookAsync(document, n, time, cancel)));
+        return await Task.WhenAll(others.Select(n => LookAsync(paths, document, n, time, cancel)));
     }
 
-    private static async Task<SeenPeer> LookAsync(ClusterDocument document, NodeEntry node, TimeProvider time, CancellationToken cancel)
+    private static async Task<SeenPeer> LookAsync(NodePaths paths, ClusterDocument document, NodeEntry node, TimeProvider time, CancellationToken cancel)
     {
         var at = new JoinAddress(node.Address, node.Ports.Peers);
         var looking = TimedAsync();
-        var gossip = await Task.WhenAll(Gossip(document, node).Select(async port => (port.Words, Answer: await GossipProbe.AskAsync(IPAddress.Parse(node.Address), port.Number, cancel))));
+        var gossip = await Task.WhenAll(Gossip(paths, document, node).Select(async port => (port.Words, Answer: await GossipProbe.AskAsync(IPAddress.Parse(node.Address), port.Number, port.Key, cancel))));
         var ((answering, answer), now) = await looking;
         return new(node.Name, at.ToString(), answering, [.. gossip.Where(g => g.Answer == GossipAnswering.Deaf).Select(g => g.Words)]) { Later = answer?.Clock - now };
 
@@ -41,12 +40,16 @@ internal sealed record SeenPeer(string Name, string At, PeerAnswering Answering,
         async Task<((PeerAnswering, PingAnswer?), DateTimeOffset)> TimedAsync() => (await PeerProbe.LookAsync(at, time, cancel), time.GetUtcNow());
     }
 
-    private static IEnumerable<(int Number, string Words)> Gossip(ClusterDocument document, NodeEntry node)
+    /// <summary>A pool whose key this node does not have, such as that of the Nomad servers on a node without one, cannot be asked.</summary>
+    private static IEnumerable<(int Number, string Words, byte[]? Key)> Gossip(NodePaths paths, ClusterDocument document, NodeEntry node)
     {
+        var closed = document.Settings.Text(SettingNames.SecurityPhase) is SettingNames.Secure or SettingNames.Closing;
         foreach (var product in ProductTable.Known.Stack.Where(p => document.Products.Contains(p.Name) && !(p.Schedules && document.Engine == EngineKind.Embedded)))
         {
-            if (product.FindPort(ProductPort.Client, ProductPort.Serf) is { } client) yield return (node.Ports[client], $"{node.Ports[client]}/udp ({client.Words})");
-            foreach (var server in node.Servers.Where(s => s.Role == product.Name && s.Serf > 0)) yield return (server.Serf, $"{server.Serf}/udp ({product.Title} server gossip)");
+            var key = closed ? GossipProbe.KeyIn(Path.Combine(paths.Server(product.Name), "data")) ?? GossipProbe.KeyIn(Path.Combine(paths.Client(product.Name), "data")) : null;
+            if (closed && key is null) continue;
+            if (product.FindPort(ProductPort.Client, ProductPort.Serf) is { } client) yield return (node.Ports[client], $"{node.Ports[client]}/udp ({client.Words})", key);
+            foreach (var server in node.Servers.Where(s => s.Role == product.Name && s.Serf > 0)) yield return (server.Serf, $"{server.Serf}/udp ({product.Title} server gossip)", key);
         }
     }
 }

@@ -29,6 +29,9 @@ internal sealed class DriverServer : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private bool _stopped;
 
+    /// <summary>Tasks whose end somebody waits for.</summary>
+    public int Waits => _driver.Waits;
+
     /// <param name="keeperMark">See <see cref="LogKeeper"/>.</param>
     /// <param name="version">This product's version. Nomad requires semver.</param>
     public DriverServer(IServerHost host, string pluginFolder, string lifelineFolder, string socketPath, KeyValuePair<string, string> keeperMark, string version, TimeProvider time, ILoggerFactory logs)

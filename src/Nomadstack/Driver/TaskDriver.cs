@@ -21,6 +21,11 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
 
     private readonly ConcurrentDictionary<string, HeldTask> _tasks = new(StringComparer.Ordinal);
 
+    private int _waits;
+
+    /// <summary>Calls of WaitTask that are open: each of them is told of its task's end, whatever becomes of the task.</summary>
+    public int Waits => Volatile.Read(ref _waits);
+
     public override Task<InitResponse> Init(InitRequest request, ServerCallContext context) => Task.FromResult(new InitResponse());
 
     public override Task<ShutdownResponse> Shutdown(ShutdownRequest request, ServerCallContext context) => Task.FromResult(new ShutdownResponse());
@@ -75,6 +80,9 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
         var state = DriverState.FromBytes(handle.DriverState.Span);
         // A claim that ended while this agent runs is not taken again: a newer one may have the server. WaitTask tells Nomad of the end.
         if (_tasks.TryGetValue(handle.Config.Id, out var known) && known.Ended.IsCompleted) return new();
+        // Nomad keeps the handles of allocations that ended long ago, and asks for each of them at every start of its client (seen on 1.1.2). What holds a server is in its record; whoever is
+        // refused here and still wanted by the cluster is started anew once Nomad has asked its servers.
+        if (!host.Holds(handle.Config.Id)) throw NotFound(handle.Config.Id);
         await ClaimAsync(handle.Config, ServerRequest.Checked(state.Role, state.Version, host.Roles), state.StartedAt, context.CancellationToken);
         return new();
     }
@@ -103,9 +111,19 @@ internal sealed partial class TaskDriver(IServerHost host, DriverHealth health, 
 
     public override async Task<WaitTaskResponse> WaitTask(WaitTaskRequest request, ServerCallContext context)
     {
-        if (_tasks.TryGetValue(request.TaskId, out var held)) await held.Ended.WaitAsync(context.CancellationToken);
-        else if (host.Holds(request.TaskId)) await host.ReleasedAsync(request.TaskId, context.CancellationToken);
-        else throw NotFound(request.TaskId);
+        var end = _tasks.TryGetValue(request.TaskId, out var held) ? held.Ended
+            : host.Holds(request.TaskId) ? host.ReleasedAsync(request.TaskId, context.CancellationToken)
+            : throw NotFound(request.TaskId);
+        Interlocked.Increment(ref _waits);
+        try
+        {
+            await end.WaitAsync(context.CancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waits);
+        }
+
         return new() { Result = new() };
     }
 

@@ -146,8 +146,7 @@ internal sealed class Fetcher(NodePaths paths, ReleaseSource source, ReleaseKey 
     /// <summary>The data folder is its owner's alone, whoever makes it first; what is above it is not ours to close.</summary>
     private void CreateFolders(string last)
     {
-        if (Path.GetDirectoryName(paths.Data) is { } above) DurableFolders.Create(above);
-        DurableFolders.Create(paths.Data, DurableFolders.OwnerOnly);
+        DurableFolders.CreateOwn(paths.Data);
         DurableFolders.Create(last);
     }
 

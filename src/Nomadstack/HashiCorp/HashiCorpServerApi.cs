@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Nomadstack.Ground.Http;
 using Nomadstack.Products;
@@ -12,7 +13,7 @@ namespace Nomadstack.HashiCorp;
 internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader, TimeProvider time, HttpMessageInvoker? transport) : IServerApi, IGossipKeys
 {
     /// <summary>A server answers these at once. One that does not counts as down.</summary>
-    private static readonly TimeSpan s_local = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_local = TimeSpan.FromSeconds(2), s_ending = TimeSpan.FromMilliseconds(250);
 
     protected ProductHttp Http { get; } = new(endpoint, indexHeader, time, transport);
 
@@ -28,7 +29,25 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
     /// <summary>Joins this server to the gossip at <paramref name="address"/> (IP and serf port), once. Gossip is mutual: either side may do this.</summary>
     public abstract Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel);
 
-    public abstract Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel);
+    /// <summary>
+    /// A member that gossip takes for alive, or for leaving, is never pruned: every agent that hears of it would sleep for 8 s with its list of members locked, and answer nothing about
+    /// members or servers meanwhile (serf, <c>handlePrune</c> in serf/serf.go). One that has just ended is waited for.
+    /// </summary>
+    public async Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel)
+    {
+        var (began, harmless) = (time.GetTimestamp(), false);
+        while (prune && !harmless && (await MembersAsync(deadline, cancel)).Try(out var members))
+        {
+            harmless = members.Where(m => m.Name == member).All(m => m.Status is GossipMember.Failed or GossipMember.Left);
+            if (harmless || time.GetElapsedTime(began) > deadline / 2) break;
+            await Task.Delay(s_ending, time, cancel);
+        }
+
+        return await ForceLeaveAsync(member, harmless, deadline, cancel);
+    }
+
+    /// <summary><see cref="ForgetMemberAsync"/> with the product's own call.</summary>
+    protected abstract Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel);
 
     public abstract Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel);
 
@@ -108,6 +127,27 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
 
     public Task<Answer<Done>> RestoreSnapshotAsync(Stream from, TimeSpan deadline, CancellationToken cancel) => Http.UploadAsync(HttpMethod.Put, SnapshotPath, from, deadline, cancel);
 
+    public abstract Task<Answer<StateCounts>> CountAsync(TimeSpan deadline, CancellationToken cancel);
+
+    public async Task<string?> VersionAsync(CancellationToken cancel) => (await AgentSelfAsync(s_local, cancel)).Try(out var self) ? self.Version : null;
+
+    /// <summary>Counts the elements of lists, one path for each kind. A kind that this version does not have, or has none of, is answered with 404; one that the embedded engine does not have, with 501.</summary>
+    /// <param name="kinds">Kind, path, and which elements count.</param>
+    protected async Task<Answer<StateCounts>> CountAsync(IReadOnlyList<(string Kind, string Path, Func<JsonElement, bool>? Counts)> kinds, TimeSpan deadline, CancellationToken cancel)
+    {
+        var (index, counts) = (0L, new Dictionary<string, long>());
+        foreach (var (kind, path, counted) in kinds)
+        {
+            var answer = await Http.CountAsync(path, counted, deadline, cancel);
+            // 501: the embedded engine names what it does not have.
+            if (answer.IsNotFound || answer is Answer<long>.Refused { Status: 501 }) continue;
+            if (!answer.Try(out var count)) return answer.Map(_ => new StateCounts(0, counts));
+            (index, counts[kind]) = (Math.Max(index, answer.IndexSeen), count);
+        }
+
+        return new Answer<StateCounts>.Ok(new(index, counts), index);
+    }
+
     protected Task<LeadershipTransfer> TransferLeadershipAsync(HttpMethod method, string path, string id, TimeSpan deadline, CancellationToken cancel) =>
         Operator.TransferLeadershipAsync(method, path, id, deadline, cancel);
 
@@ -116,6 +156,8 @@ internal abstract class HashiCorpServerApi(Endpoint endpoint, string indexHeader
         var asked = AgentSelfAsync(s_local, cancel);
         var leading = LeaderAsync(s_local, cancel);
         var (self, leader) = (await asked, await leading);
+        // Started again without a leader, it has not applied its log yet and knows no token: raft applies what a leader has committed. It answers all the same.
+        if (leader is null && self is Answer<AgentSelf>.Refused { Status: 403 }) return (new(null, Leads: false, 0, 0), []);
         return self.Try(out var told) && told.Raft is { } raft ? (new(leader, raft.IsLeader, raft.AppliedIndex, raft.LastLogIndex), raft.Peers) : null;
     }
 }

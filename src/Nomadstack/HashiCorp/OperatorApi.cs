@@ -67,6 +67,7 @@ internal sealed class OperatorApi(ProductHttp http)
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(KeyringReply))]
 [JsonSerializable(typeof(RaftConfiguration))]

@@ -40,17 +40,13 @@ internal sealed record RaftStats(string State, long Term, long LastLogIndex, lon
     {
         if (stats is null || !stats.TryGetValue("state", out var state)) return null;
         return new(state, Number("term"), Number("last_log_index"), Number("commit_index"), Number("applied_index"), Number("last_snapshot_index"),
-            (int)Number("protocol_version"), RaftPeer.ParseAll(stats.GetValueOrDefault("latest_configuration")));
+            (int)Number("protocol_version"), PeersIn(stats.GetValueOrDefault("latest_configuration")));
 
         long Number(string key) => long.TryParse(stats.GetValueOrDefault(key), out var n) ? n : 0;
     }
-}
 
-/// <summary>A server in the raft configuration, as printed in the raft counters.</summary>
-internal sealed record RaftPeer(string Id, string Address, bool Voter)
-{
     /// <summary>Reads <c>[{Suffrage:Voter ID:x Address:y} …]</c>, the only form in which a server without a leader shows its configuration and its suffrage.</summary>
-    public static IReadOnlyList<RaftPeer> ParseAll(string? text)
+    private static List<RaftPeer> PeersIn(string? text)
     {
         List<RaftPeer> peers = [];
         foreach (var part in (text ?? "").Trim('[', ']').Split('}', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
@@ -101,7 +97,10 @@ internal sealed record AutopilotConfiguration(JsonObject Raw)
 /// <param name="Status"><c>alive|leaving|left|failed|none</c>.</param>
 /// <param name="Id">The raft id in its tags; null when it has none.</param>
 /// <param name="RpcAddress">IP and server RPC port; null for a client.</param>
-internal sealed record GossipMember(string Name, string Address, int Port, string Status, string? Id, string? RpcAddress, bool Server, IReadOnlyDictionary<string, string> Tags);
+internal sealed record GossipMember(string Name, string Address, int Port, string Status, string? Id, string? RpcAddress, bool Server, IReadOnlyDictionary<string, string> Tags)
+{
+    public const string Failed = "failed", Left = "left";
+}
 
 /// <summary>The gossip keys of one pool of agents, as both products answer.</summary>
 internal sealed record KeyringReply(Dictionary<string, int>? Keys, int NumNodes)

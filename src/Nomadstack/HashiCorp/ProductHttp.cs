@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -37,21 +38,49 @@ internal sealed class ProductHttp(Endpoint endpoint, string indexHeader, TimePro
     }
 
     /// <summary>Copies the reply's body to a stream, as it comes. Returns its length.</summary>
+    /// <remarks>Status 200 is sent before the body: what fails later is a body that does not match the header <c>Digest</c> (Nomad), or breaks off.</remarks>
     public async Task<Answer<long>> DownloadAsync(string path, Stream to, TimeSpan deadline, CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(endpoint.Address, path));
         return await AskAsync(request, async (response, ended) =>
         {
+            var digest = response.Headers.TryGetValues("Digest", out var values) ? values.FirstOrDefault() : null;
             await using var from = await response.Content.ReadAsStreamAsync(ended);
+            using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             var buffer = new byte[CopyBytes];
             var copied = 0L;
             while (await from.ReadAsync(buffer, ended) is > 0 and var read)
             {
+                sum.AppendData(buffer, 0, read);
                 await to.WriteAsync(buffer.AsMemory(0, read), ended);
                 copied += read;
             }
 
+            const string Prefix = "sha-256=";
+            if (digest?.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) == true && digest[Prefix.Length..] != Convert.ToBase64String(sum.GetHashAndReset()))
+                throw new IOException($"its answer of {copied} bytes does not match the sum that it sent before");
             return copied;
+        }, deadline, cancel);
+    }
+
+    /// <summary>How many elements a list has, read one by one.</summary>
+    public async Task<Answer<long>> CountAsync(string path, Func<JsonElement, bool>? counts, TimeSpan deadline, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(endpoint.Address, path));
+        return await AskAsync(request, async (response, ended) =>
+        {
+            await using var from = await response.Content.ReadAsStreamAsync(ended);
+            var count = 0L;
+            try
+            {
+                await foreach (var element in JsonSerializer.DeserializeAsyncEnumerable(from, ProductsJson.Default.JsonElement, ended)) count += counts?.Invoke(element) == false ? 0 : 1;
+            }
+            catch (JsonException e)
+            {
+                throw new IOException($"{path} sent an unexpected answer: {e.Message}", e);
+            }
+
+            return count;
         }, deadline, cancel);
     }
 

@@ -5,7 +5,8 @@ namespace Nomadstack.Health;
 /// Since when the servers of a product have had no leader, as far as this agent has looked: it looks by itself now and then, so that the first question somebody asks
 /// is not the beginning. Elapsed time, not the clock's, which may be set meanwhile.
 /// </summary>
-internal sealed class LeaderSightings(TimeProvider time)
+/// <param name="changed">Told when the servers of a product have lost their leader, or have one again; not at the first look that finds one.</param>
+internal sealed class LeaderSightings(TimeProvider time, Action<string, bool>? changed = null)
 {
     /// <summary>Two rounds of the agent's own looks (<c>Maintenance</c>): what was seen longer ago says nothing about the time between.</summary>
     internal static readonly TimeSpan Fresh = TimeSpan.FromSeconds(30);
@@ -26,14 +27,21 @@ internal sealed class LeaderSightings(TimeProvider time)
     public void Note(string role, bool leader)
     {
         var now = time.GetTimestamp();
+        var news = false;
         lock (_lock)
         {
             if (leader)
             {
                 _seen[role] = now;
-                _lost.Remove(role);
+                news = _lost.Remove(role);
             }
-            else if (!_lost.ContainsKey(role)) _lost[role] = _seen.TryGetValue(role, out var seen) && time.GetElapsedTime(seen, now) <= Fresh ? seen : now;
+            else if (!_lost.ContainsKey(role))
+            {
+                news = true;
+                _lost[role] = _seen.TryGetValue(role, out var seen) && time.GetElapsedTime(seen, now) <= Fresh ? seen : now;
+            }
         }
+
+        if (news) changed?.Invoke(role, leader);
     }
 }

@@ -47,6 +47,9 @@ internal sealed record StatusFacts(
     /// <summary>Which clock is wrong, in words; empty where none is.</summary>
     public string Clock { get; init; } = "";
 
+    /// <summary>What is wrong with the cluster's snapshots, in words; empty where nothing is.</summary>
+    public string Snapshots { get; init; } = "";
+
     /// <summary>Most servers the cluster may have: 1, 3 or 5.</summary>
     public int MostServers { get; init; } = 1;
 }

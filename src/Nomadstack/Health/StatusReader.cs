@@ -10,6 +10,7 @@ using Nomadstack.Programs;
 using Nomadstack.Security;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Health;
 
@@ -32,7 +33,10 @@ internal sealed class StatusReader(
     private readonly Lock _lock = new();
 
     /// <summary>Fed by each reading, and by whoever looks at the servers anyway.</summary>
-    public LeaderSightings Leaders { get; } = new(context.Time);
+    public LeaderSightings Leaders { get; } = new(context.Time, (role, leader) => context.Timeline.Tell(
+        leader ? EventKinds.LeaderSeen : EventKinds.LeaderLost,
+        leader ? $"The {role} servers have a leader again, as this node sees it." : $"The {role} servers have no leader, as this node sees it.",
+        (EventFields.Role, role)));
 
     /// <summary>Which peers answer; set once peering runs.</summary>
     public Func<string, bool> IsReachable { get; set; } = _ => false;
@@ -42,6 +46,9 @@ internal sealed class StatusReader(
 
     /// <summary>Which clock is wrong, in words; empty where none is.</summary>
     public Func<string> Clock { get; set; } = () => "";
+
+    /// <summary>What is wrong with the cluster's snapshots, in words, and when the newest were taken.</summary>
+    public Func<(string Words, SnapshotsStatus? Times)> Snapshots { get; set; } = () => ("", null);
 
     /// <summary>Why a peer does not answer, by its id; null where nothing better is known than that it does not.</summary>
     public Func<string, Problem?> WhySilent { get; set; } = _ => null;
@@ -61,6 +68,7 @@ internal sealed class StatusReader(
             new(cluster?.ClusterId ?? "", verdict.State, verdict.Reason, facts.Desired.GetValueOrDefault(context.Table.Scheduler.Name, cluster is null ? 0 : 1))
             {
                 Security = context.Trust.Phase,
+                Snapshots = cluster is null ? null : Snapshots().Times,
                 // A cluster without a product may have its certificates.
                 Certificates = [.. NodeCertificates.Ends(context.Paths, context.Table, context.Time.GetUtcNow())
                     .Where(c => c.Product == CertificateStatus.OurAgents || context.Products.Any(p => p.Name == c.Product))],
@@ -83,7 +91,7 @@ internal sealed class StatusReader(
     public async Task<string?> LacksAsync(CancellationToken cancel)
     {
         var facts = await ObserveAsync(context.Membership.Current, cancel);
-        return Verdict.On(facts with { Bootstrapping = false, Clock = "", Nodes = [.. facts.Nodes.Select(n => n with { Disk = null })] }) is { State: not "healthy" } verdict ? verdict.Reason : null;
+        return Verdict.On(facts with { Bootstrapping = false, Clock = "", Snapshots = "", Nodes = [.. facts.Nodes.Select(n => n with { Disk = null })] }) is { State: not "healthy" } verdict ? verdict.Reason : null;
     }
 
     /// <summary>What provides a product. Asked at each reading: what a node drives is settled when it becomes a member.</summary>
@@ -136,6 +144,7 @@ internal sealed class StatusReader(
         {
             MostServers = cluster.MaxServers,
             Clock = Clock(),
+            Snapshots = Snapshots().Words,
         };
     }
 

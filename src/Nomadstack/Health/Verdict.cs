@@ -18,6 +18,7 @@ internal sealed record Verdict(string State, string Reason)
         // Whatever else is wrong, it may come from there or get worse by it.
         var causes = facts.Nodes.Where(n => n.Disk is { Level: DiskLevel.Short }).Select(n => $"the disk of {n.Name} is nearly full: {n.Disk!.InWords()}").ToList();
         if (facts.Clock.Length > 0) causes.Add(facts.Clock);
+        if (facts.Snapshots.Length > 0) causes.Add(facts.Snapshots);
         if (causes.Count == 0) return found;
         var all = string.Join("; ", causes);
         return found.State == "healthy" ? new("degraded", all) : found with { Reason = $"{found.Reason}; {all}" };

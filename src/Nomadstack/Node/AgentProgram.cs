@@ -11,6 +11,7 @@ using Nomadstack.Bootstrap;
 using Nomadstack.Clients;
 using Nomadstack.Cluster;
 using Nomadstack.ColdBoot;
+using Nomadstack.Drills;
 using Nomadstack.Driver;
 using Nomadstack.Health;
 using Nomadstack.Life;
@@ -19,8 +20,12 @@ using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Recovery;
 using Nomadstack.Servers;
+using Nomadstack.Snapshots;
+using Nomadstack.Snapshots.Targets;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Node;
 
@@ -54,11 +59,16 @@ internal static class AgentProgram
         using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time) { IsSparing = () => disk.IsShort }], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
         disk.Log = logs.CreateLogger<DiskKeeper>();
         var recorded = ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists);
-        await AddressWait.ForRecordedAsync(paths, options.Bind, recorded, Waiting, time, cancel);
-        var node = NodeIdentity.ReadOrMint(paths, options, recorded, alone: up);
+        var waited = "";
+        var patience = !recorded ? AddressWait.Patience : Membership.OnDisk(paths)?.Nodes.Values.Count(n => !n.Removed) > 1 ? AddressWait.ServersPatience : AddressWait.LonePatience;
+        await AddressWait.ForRecordedAsync(paths, options.Bind, patience, Waiting, time, cancel);
+        var node = NodeIdentity.ReadOrMint(paths, options, alone: up);
+        var timeline = new Journal(paths.Timeline, node.Name, ProcFs.BootId, time, what => logs.CreateLogger<Journal>().LogWarning("{What}", what));
+        var events = new AgentEvents(timeline, ProductTable.Known, time);
+        disk.Timeline = timeline;
         var membership = new Membership(paths, node, time);
         membership.Load();
-        var context = new NodeContext(node, paths, membership, ProductTable.Known, time, logs);
+        var context = new NodeContext(node, paths, membership, ProductTable.Known, time, logs) { Timeline = timeline };
         var (programs, offering) = await new ProgramChoice(options, context).MakeAsync(cancel);
         using var offers = offering;
         // Beside the wiring, for at a cold boot every tenth of a second before a server starts is one without a quorum.
@@ -66,10 +76,18 @@ internal static class AgentProgram
         using var watcher = ProcessWatcher.Start();
         var spawner = new ProcessSpawner(paths.Data);
         var supervised = new ConcurrentBag<SupervisedProcess>();
-        var parts = Wire(context, programs, offers, disk, Supervise);
+        var parts = Wire(context, programs, offers, disk, events, Supervise);
         // Everything that would make the start fail later is checked before anything is written or started.
         await checks;
-        if (NodeFile.At(paths).Read() != node) NodeFile.At(paths).Write(node);
+        events.Started(ProcFs.BootId, BuildVersion.Text);
+        events.Addressed(NodeFile.At(paths).Read()?.Address ?? node.Address, node.Address, waited);
+        if (NodeFile.At(paths).Read() is var former && former != node)
+        {
+            // Before the address that its peers know is gone from the disk.
+            if (former is not null) ServerHost.RememberAddresses(paths, former, context.Table);
+            NodeFile.At(paths).Write(node);
+        }
+
         parts.Operations.Load();
         parts.Host.Load();
         if (membership.Self is { Removed: true })
@@ -105,6 +123,8 @@ internal static class AgentProgram
         {
             // First everything that could start a process, then the processes.
             await life.EndAsync();
+            // The agent of `up` leaves nothing behind, and a second signal may come before the request to stop that the first one led to.
+            if (up && cancel.IsCancellationRequested) stop.Demand();
             await stop.CarryOutAsync(() => StopProcessesAsync(parts, options, cancel));
             if (membership.Self is { Removed: true }) await LeaveNothingAsync(parts, options, cancel);
             await driver.StopAsync();
@@ -113,11 +133,13 @@ internal static class AgentProgram
             await parts.Clients.DetachAsync();
             // Before the watcher ends: its end must not look like the end of a process.
             await Task.WhenAll(supervised.Select(process => process.DetachAsync()));
+            events.Stopped(stop.Asked.IsCompleted);
         }
 
         void Waiting(string what)
         {
             options.Waiting?.Invoke(what);
+            if (what.Length > 0) waited = what;
             if (what.Length > 0) logs.CreateLogger<Daemon>().LogWarning("{What}", what);
         }
 
@@ -129,7 +151,7 @@ internal static class AgentProgram
         }
     }
 
-    private static DaemonParts Wire(NodeContext context, NodePrograms programs, ProgramOffers offers, DiskKeeper disk, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
+    private static DaemonParts Wire(NodeContext context, NodePrograms programs, ProgramOffers offers, DiskKeeper disk, AgentEvents events, Func<string, Func<CancellationToken, Task>?, Action<ProcessEvent>?, SupervisedProcess> supervise)
     {
         var (node, paths, membership, table, time, logs) = context;
         var processLog = logs.CreateLogger("Nomadstack.Processes");
@@ -142,9 +164,9 @@ internal static class AgentProgram
             LogEvent(e);
             if (!site.Bootstrap && e.Kind is ProcessEventKind.Exited or ProcessEventKind.Started) host?.Tell(site.Role, e.Message);
         }), time);
-        host = new ServerHost(node, paths, membership, code, Instantiate, time, logs.CreateLogger<ServerHost>());
+        host = new ServerHost(node, paths, membership, code, Instantiate, time, logs.CreateLogger<ServerHost>(), context.Timeline);
 
-        var operations = new OperationLog(paths, time);
+        var operations = new OperationLog(paths, time, context.Timeline);
         var temporary = new BootstrapServers(context, code, Instantiate);
         var jobs = new ServerJobs(context, scheduler);
         var gate = new Gatekeeper(context, scheduler);
@@ -162,13 +184,41 @@ internal static class AgentProgram
             DiskOf = id => id == node.Id ? disk.Now : peers.DiskOf(id),
             BootstrapPid = role => temporary.Instance(role)?.Process.Pid,
         };
+        var throwAway = new ThrowAwayServers(context, code, name => supervise(name, null, LogEvent));
+        var (store, keys) = (new SnapshotStore(paths), new SnapshotKey(context));
+        var proof = new SnapshotProof(context, store, throwAway);
+        var taker = new SnapshotTaker(context, code, store, keys, proof, BuildVersion.Text, product => programs.Find(product)?.Kind ?? EngineKind.None);
+        var copies = new SnapshotCopies(context, store, () => peers.Calls, peers.IsReachable);
+        var snapshots = new SnapshotKeeper(context, store, taker, copies, cancel => host.LeadsAsync(scheduler.Row.Name, cancel), () => disk.Now);
+        var export = new SnapshotExport(context, store, cancel => host.LeadsAsync(scheduler.Row.Name, cancel));
+        var restore = new RestoreOperation(context, code, store, taker, proof, keys, scheduler, jobs.AnyServerAsync, AfterRestore, product => programs.Find(product)?.Version.ToString());
+        peers.Snapshots = copies;
+        status.Snapshots = () => (string.Join("; ", new[] { snapshots.InWords(), export.InWords() }.Where(words => words.Length > 0)), membership.IsClientNode ? null : new(snapshots.Newest(verified: false), snapshots.Newest(verified: true)));
         peers.Clients = new ClientDesk(context, code);
+        peers.Surveys = new SurveyDesk(context, host);
         gate.ProvedElsewhere = peers.ProveAsync;
         var credentials = new CredentialKeeper(context, host, clients, peers.IsReachable);
-        var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync, status.LacksAsync);
-        return new(context, programs, offers, disk, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), credentials, new(context, code, clients, peers.AskForCredentialsAsync, credentials.RoundAsync), new(context, code, host), keepers, bootstrap, new(context, jobs), new(context, code, peers.IsReachable), new(context, code, peers.IsReachable, status.LacksAsync), new(context, host, clients, scheduler, peers.IsReachable), peers, status);
+        // Their servers are no part of what happens on this node.
+        var drills = new DrillRoom(context, code, operations, name => supervise(name, null, Log), () => disk.Now);
+        var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync, status.LacksAsync, programs);
+        return new(context, programs, offers, disk, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), credentials, new(context, code, clients, peers.AskForCredentialsAsync, credentials.RoundAsync), new(context, code, host), keepers, bootstrap, new(context, jobs), new(context, code, peers.IsReachable), new(context, code, peers.IsReachable, status.LacksAsync), new(context, host, clients, scheduler, peers.IsReachable), new(context, host, peers.SurveyAsync), new(context, peers.SurveyAsync), new(context, host), snapshots, export, new(context, store, taker, proof, keys, snapshots, export, restore, BuildVersion.Text), drills, peers, status);
 
-        void LogEvent(ProcessEvent e) => processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
+        (string History, string Mark) AfterRestore(string before, string name)
+        {
+            // This node may remember more than was in the state when the restore was asked for.
+            var (noted, remembered) = (History.Parse(before), History.Parse(gate.Memory.Marks));
+            var after = History.AfterRestore(noted.Last >= remembered.Last ? noted : remembered, name);
+            return (after.Render(), new History([after.Marks[^1]]).Render());
+        }
+
+        void LogEvent(ProcessEvent e)
+        {
+            Log(e);
+            events.OfProcess(e);
+        }
+
+        void Log(ProcessEvent e) =>
+            processLog.Log(e.Kind is ProcessEventKind.Trouble or ProcessEventKind.Killed ? LogLevel.Warning : LogLevel.Information, "{Process}: {Message}", e.Name, e.Message);
     }
 
     private static WebApplication BuildWeb(NodePaths paths, DriverServer driver, string driverSocket, AgentService service, ILoggerFactory logs)

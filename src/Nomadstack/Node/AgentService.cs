@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Net;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Recovery;
 using Nomadstack.Securing;
+using Nomadstack.Snapshots;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Node;
 
@@ -58,6 +62,31 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
 
         return Task.FromResult(run.Current);
     }
+
+    public Task<Operation> RestoreAsync(RestoreRequest request, CancellationToken cancel) => daemon.RestoreAsync(request.Archive, request.Key, cancel);
+
+    public async Task<Operation> RecoverAsync(RecoverRequest request, CancellationToken cancel)
+    {
+        if (parts.Operations.Unfinished(RecoverOperation.Kind) is { } running) return running.Current;
+        var plans = await parts.Recover.PlanAsync(request.AcceptDataLoss ?? [], cancel);
+        var asked = RecoverOperation.RequestOf(plans);
+        // Between the plan and the consent a node may have come back.
+        if (request.Seen is { } seen && !seen.SequenceEqual(Shown(plans).ToSeen())) throw new ProblemException(RecoveryProblems.PlanChanged());
+        var run = parts.Operations.Begin(RecoverOperation.Kind, asked);
+        daemon.Follow(life, run);
+        return run.Current;
+    }
+
+    public async Task<RecoverPlan> PlanRecoveryAsync(RecoverRequest request, CancellationToken cancel) => Shown(await parts.Recover.PlanAsync(request.AcceptDataLoss ?? [], cancel));
+
+    private static RecoverPlan Shown(IReadOnlyList<ProductPlan> plans) =>
+        new([.. plans.Select(plan => plan switch
+        {
+            ProductPlan.GiveUp up => new RecoverPlanItem(up.Product, RecoverPlanItem.Recover, up.Keep.Node, up.InWords, null) { Term = up.Keep.Survey!.LastTerm, Index = up.Keep.Survey.LastIndex },
+            ProductPlan.Refused refused => new(refused.Product, RecoverPlanItem.Refused, null, [], refused.Problem),
+            ProductPlan.Nothing nothing => new(nothing.Product, RecoverPlanItem.Nothing, null, [nothing.Why], null),
+            _ => throw new InvalidOperationException($"unknown plan {plan}"),
+        })]);
 
     public Task<Operation> RotateAsync(RotateRequest request, CancellationToken cancel)
     {
@@ -113,8 +142,32 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         parts.Peers.Remove(entry.Id);
     }
 
+    public Task FindNodeAsync(string node, string address, CancellationToken cancel)
+    {
+        var entry = Context.Membership.Others.FirstOrDefault(n => n.Name == node || n.Id == node)
+            ?? throw new ProblemException(new("node/unknown", $"There is no other node {node}.", "The membership does not contain it, or it was removed, or it is this one.", "See `nomadstack node list`."));
+        var at = Peers.JoinAddress.Parse(address);
+        if (!IPAddress.TryParse(at.Host, out var ip)) throw new ProblemException(NodeProblems.NoSuchAddress(address));
+        return parts.Peers.FindAsync(entry, new(ip, at.Port), cancel);
+    }
+
     public Task<CredentialsMade> MakeCredentialsAsync(CredentialsRequest request, CancellationToken cancel) =>
         new CredentialDesk(OnAServerNode("make credentials for people").Context, parts.Products).MakeAsync(request, cancel);
+
+    public Task<TimelineDocument> TimelineAsync(TimelineQuery query, CancellationToken cancel) => parts.Peers.TimelineAsync(query, cancel);
+
+    public async Task<DrillReport> DrillAsync(DrillRequest request, CancellationToken cancel)
+    {
+        var drills = OnAServerNode("rehearse").Drills;
+        DrillReport? report = null;
+        // The agent's end waits until nothing of it is left.
+        await life.Begin("a drill", async ending =>
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, ending);
+            report = await drills.RunAsync(request.What, either.Token);
+        });
+        return report!;
+    }
 
     public Task AcceptStateAsync(CancellationToken cancel)
     {
@@ -146,6 +199,49 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         (variables[names.Ca], variables[names.Certificate], variables[names.Key]) = (credentials.CaFile, credentials.CertificateFile, credentials.KeyFile);
         if (Context.Trust.Token(product, Peers.SecretNames.Management) is { } token) variables[names.Token] = token;
         return variables;
+    }
+
+    public IReadOnlyList<SnapshotInfo> Snapshots() => OnAServerNode("show snapshots").SnapshotDesk.List();
+
+    public Task<Operation> SaveSnapshotAsync(CancellationToken cancel) => Task.FromResult(BeginSnapshot(SnapshotDesk.SaveKind, new Dictionary<string, string>()));
+
+    public Task<SnapshotInfo> InspectSnapshotAsync(SnapshotRequest request, CancellationToken cancel) => OnAServerNode("show snapshots").SnapshotDesk.InspectAsync(request.Of, cancel);
+
+    public Task<Operation> VerifySnapshotAsync(SnapshotRequest request, CancellationToken cancel)
+    {
+        OnAServerNode("verify a snapshot").SnapshotDesk.PathOf(request.Of);
+        return Task.FromResult(BeginSnapshot(SnapshotDesk.VerifyKind, new Dictionary<string, string> { [SnapshotDesk.NameKey] = request.Of }));
+    }
+
+    public Task<RestorePlan> PlanRestoreAsync(SnapshotRequest request, CancellationToken cancel) => OnAServerNode("restore a snapshot").SnapshotDesk.PlanAsync(request.Of, cancel);
+
+    public async Task<Operation> RestoreSnapshotAsync(SnapshotRequest request, CancellationToken cancel)
+    {
+        var desk = OnAServerNode("restore a snapshot").SnapshotDesk;
+        if (!request.Consent) throw new ProblemException(SnapshotProblems.NeedsConsent());
+        return BeginSnapshot(RestoreOperation.Kind, await desk.Restore.OrderAsync(desk.PathOf(request.Of), cancel));
+    }
+
+    public PruneResult PruneSnapshots(PruneRequest request) => new(OnAServerNode("delete snapshots").SnapshotDesk.Prune(request.DryRun));
+
+    public RecoveryKeyShown RecoveryKey() => new(OnAServerNode("show the recovery key").SnapshotDesk.Key());
+
+    public Task<SnapshotPolicyStatus> SnapshotPolicyAsync(SnapshotPolicyRequest request, CancellationToken cancel) => OnAServerNode("change how snapshots are taken").SnapshotDesk.PolicyAsync(request, cancel);
+
+    public Task<KitMade> MakeKitAsync(KitRequest request, CancellationToken cancel) => OnAServerNode("make a kit").SnapshotDesk.MakeKitAsync(request.Passphrase, cancel);
+
+    private Operation BeginSnapshot(string kind, IReadOnlyDictionary<string, string> request)
+    {
+        if (Context.Membership.Current is null) throw new ProblemException(SnapshotProblems.NotHere());
+        _ = OnAServerNode("take or restore a snapshot");
+        foreach (var other in (string[])[SnapshotDesk.SaveKind, SnapshotDesk.VerifyKind, RestoreOperation.Kind])
+        {
+            if (parts.Operations.Unfinished(other) is { } running) throw new ProblemException(SnapshotProblems.UnderWay(running.Current.Id));
+        }
+
+        var run = parts.Operations.Begin(kind, request);
+        daemon.Follow(life, run);
+        return run.Current;
     }
 
     public Task StopEverythingAsync(CancellationToken cancel) => stop.AskAsync(cancel);

@@ -6,6 +6,7 @@ using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Security;
 using Nomadstack.Servers;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Node;
 
@@ -99,6 +100,7 @@ internal sealed class CredentialKeeper(NodeContext context, ServerHost host, Nod
         if (reloaded)
         {
             await Task.Delay(s_reading, context.Time, cancel);
+            context.Timeline.Tell(EventKinds.CertificateRenewed, $"The {product.Title} agents of this node have read new certificates, authorities or tokens.", (EventFields.Role, product.Name));
             _log.LogInformation("This node's {Product} certificate, authorities or tokens are new, and its {Product} agents have read them", product.Title, product.Title);
         }
 

@@ -7,9 +7,13 @@ using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Operations;
 using Nomadstack.Products;
+using Nomadstack.Recovery;
 using Nomadstack.Securing;
 using Nomadstack.Security;
 using Nomadstack.Servers;
+using Nomadstack.Snapshots;
+using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Node;
 
@@ -39,16 +43,11 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
             if (Context.Membership.Current is { } cluster)
             {
                 return parts.Operations.All.FirstOrDefault(o => o is { Kind: BootstrapOperation.Kind, State: Operation.Finished })
-                    ?? throw new ProblemException(new(
-                        "bootstrap/exists",
-                        $"This node is already a member of cluster {cluster.ClusterId}.",
-                        "Bootstrap never makes a second cluster on a data folder.",
-                        "`nomadstack status` shows the cluster. For a new cluster, use an empty data folder.")
-                    { Unsafe = true });
+                    ?? throw new ProblemException(BootstrapProblems.Exists(cluster.ClusterId));
             }
 
             if (options.Join is { } host)
-                throw new ProblemException(new("bootstrap/joining", $"This agent is joining the cluster of {host}.", "It was started with --join.", "To make a new cluster, start the agent without --join.") { Unsafe = true });
+                throw new ProblemException(BootstrapProblems.Joining(host));
             if (request.Servers is not (1 or 3 or 5))
                 throw new ProblemException(new("bootstrap/servers", $"A cluster cannot have {request.Servers} servers.", "An even number of servers tolerates no more failures than one server fewer.", "Use 1, 3 or 5."));
             var products = Context.Table.Stack.Where(p => p.Schedules || !(request.Without ?? []).Contains(p.Name)).ToList();
@@ -59,6 +58,37 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         }
     }
 
+    /// <summary>The bootstrap that runs or is done, or one that makes the cluster of an archive anew. Refused if this node belongs to a cluster or was asked to join one.</summary>
+    /// <param name="key">The text of the recovery key.</param>
+    /// <exception cref="ProblemException"><c>archive/*</c>, <c>restore/*</c>, <c>bootstrap/*</c>.</exception>
+    public async Task<Operation> RestoreAsync(string archive, string key, CancellationToken cancel)
+    {
+        if (parts.Operations.Unfinished(BootstrapOperation.Kind) is { } running) return running.Current;
+        if (Context.Membership.Current is { } own) throw new ProblemException(BootstrapProblems.Exists(own.ClusterId));
+        if (options.Join is { } host) throw new ProblemException(BootstrapProblems.Joining(host));
+        if (!Path.IsPathRooted(archive) || !File.Exists(archive)) throw new ProblemException(RestoreProblems.WrongPath(archive));
+        var keyFile = Restoration.KeyFileOf(Context.Paths);
+        DurableText.Write(keyFile, key.Trim() + "\n");
+        try
+        {
+            var cluster = await new Restoration(Context, parts.Programs, archive, keyFile).CheckAsync(cancel);
+            foreach (var product in cluster.Products.Select(p => Context.Table[p])) parts.Programs.For(product, null);
+            lock (_lock)
+            {
+                if (parts.Operations.Unfinished(BootstrapOperation.Kind) is { } begun) return begun.Current;
+                var request = new Dictionary<string, string>(new ClusterRequest(cluster.MaxServers, cluster.Products, Secure: true).ToRequest()) { [Restoration.ArchiveKey] = archive, [Restoration.KeyFileKey] = keyFile };
+                var run = parts.Operations.Begin(BootstrapOperation.Kind, request);
+                _bootstrapAsked.TrySetResult(run);
+                return run.Current;
+            }
+        }
+        catch (ProblemException)
+        {
+            File.Delete(keyFile);
+            throw;
+        }
+    }
+
     /// <summary>Runs until the lifetime ends, the agent is asked to stop everything, or a part fails in a way that the agent cannot repair.</summary>
     public async Task RunAsync(Lifetime life, Task stopAsked)
     {
@@ -66,6 +96,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         var maintenance = new Maintenance(parts);
         _ = life.Loop("maintenance", maintenance.RoundAsync);
         _ = life.Loop("the disk", parts.Disk.RoundAsync);
+        _ = life.Begin("what is left of a drill", _ => parts.Drills.SettleAsync());
         var told = Task.Delay(Timeout.InfiniteTimeSpan, Context.Time, life.Ending);
         // The start ends when all loops run; that it failed ends the agent.
         await Task.WhenAny(live, stopAsked, told, parts.Peers.Removed);
@@ -73,6 +104,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         if (await Task.WhenAny(stopAsked, told, parts.Peers.Removed) != parts.Peers.Removed) return;
         // Durable before the first act: the next start finds it, wherever this one is killed.
         Context.Membership.AcceptRemoval();
+        Context.Timeline.Tell(EventKinds.Removal, "This node was removed from its cluster: most of its peers say so.");
         throw new ProblemException(NodeProblems.Removed(Context.Node.Name));
     }
 
@@ -101,13 +133,20 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         }
 
         if (!booted) await BootAsync(life, cancel);
-        else KeepServers(life);
-        foreach (var run in new[] { DrainOperation.Kind, RotateOperation.Kind, SecureOperation.Kind }.SelectMany(parts.Operations.AllUnfinished)) Follow(life, run);
+        else
+        {
+            LookAfterRaft(life);
+            KeepServers(life);
+        }
+
+        foreach (var run in new[] { DrainOperation.Kind, RotateOperation.Kind, SecureOperation.Kind, RecoverOperation.Kind, SnapshotDesk.SaveKind, SnapshotDesk.VerifyKind, RestoreOperation.Kind }.SelectMany(parts.Operations.AllUnfinished)) Follow(life, run);
         _ = life.Loop("the cluster's history", parts.History.RoundAndWaitAsync);
         _ = life.Loop("the client as the leader sees it", parts.Cure.RoundAsync);
         _ = life.Loop("the node's certificates", parts.Credentials.RoundAndWaitAsync);
         if (Context.Membership.IsClientNode) _ = life.Loop("the node's credentials from server nodes", parts.Given.RoundAndWaitAsync);
-        else _ = life.Loop("the tokens of removed client nodes", parts.NodeTokens.RoundAndWaitAsync);
+        else _ = life.Loop("the cluster's snapshots", parts.Snapshots.RoundAndWaitAsync);
+        if (!Context.Membership.IsClientNode) _ = life.Loop("the copies of snapshots outside the cluster", parts.Exports.RoundAndWaitAsync);
+        if (!Context.Membership.IsClientNode) _ = life.Loop("the tokens of removed client nodes", parts.NodeTokens.RoundAndWaitAsync);
         _ = life.Loop("the client's list of servers", parts.Clients.Servers.RoundAsync);
         _ = life.Loop("the exchange with peers", parts.Peers.RunAsync);
     }
@@ -116,9 +155,19 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     public void Follow(Lifetime life, OperationRun run) => _ = run.Current.Kind switch
     {
         SecureOperation.Kind => life.Begin("the closing of the cluster", ending => parts.Secure.FollowAsync(run, ending)),
+        RecoverOperation.Kind => life.Begin("the recovery", ending => parts.Recover.FollowAsync(run, ending)),
+        SnapshotDesk.SaveKind or SnapshotDesk.VerifyKind => life.Begin("a snapshot", ending => parts.SnapshotDesk.FollowAsync(run, ending)),
+        RestoreOperation.Kind => life.Begin("the restore of a snapshot", ending => parts.SnapshotDesk.Restore.FollowAsync(run, ending)),
         RotateOperation.Kind => life.Begin("the rotation", ending => parts.Rotate.FollowAsync(run, ending)),
         _ => life.Begin($"the drain of {run.Request.GetValueOrDefault("node")}", ending => parts.Drain.FollowAsync(run, ending)),
     };
+
+    /// <summary>What makes a raft go on that cannot by itself: addresses that changed, a majority that was given up.</summary>
+    private void LookAfterRaft(Lifetime life)
+    {
+        _ = life.Loop("the addresses of this node's servers", parts.Addresses.RoundAndWaitAsync);
+        _ = life.Loop("the epoch of this node's raft data", parts.Recovery.RoundAndWaitAsync);
+    }
 
     /// <summary>One keeper for each product, none of which waits for another. A cluster may have been closed while this node was away: then no client starts before its servers are.</summary>
     private void KeepServers(Lifetime life)
@@ -146,7 +195,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     /// <summary>A failed bootstrap was undone. The daemon waits for the next one; <c>up</c> ends.</summary>
     private async Task BootstrapAsync(OperationRun run, CancellationToken cancel)
     {
-        await parts.Bootstrap.RunAsync(run, cancel);
+        await parts.Bootstrap.MakeAsync(run, cancel);
         if (run.Current.Problem is not { } problem)
         {
             _log.LogInformation("Bootstrap done: cluster {Cluster}", Context.Membership.Current!.ClusterId);
@@ -181,6 +230,7 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         run.Step("start the recorded servers");
         // At once and in parallel: silent peers must not delay a server for which others may be waiting.
         await Task.WhenAll(parts.Host.StartRecordedAsync(cancel), parts.Peers.StartAsync(cancel));
+        LookAfterRaft(life);
         await AwaitCredentialsAsync(run, cancel);
         // The servers need their keepers while a client waits: a server that was leaving may be needed for its vote.
         KeepServers(life);

@@ -2,12 +2,16 @@
 using Nomadstack.Bootstrap;
 using Nomadstack.Clients;
 using Nomadstack.ColdBoot;
+using Nomadstack.Drills;
 using Nomadstack.Health;
 using Nomadstack.Operations;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Recovery;
 using Nomadstack.Securing;
 using Nomadstack.Servers;
+using Nomadstack.Snapshots;
+using Nomadstack.Snapshots.Targets;
 
 namespace Nomadstack.Node;
 
@@ -36,5 +40,12 @@ internal sealed record DaemonParts(
     RotateOperation Rotate,
     SecureOperation Secure,
     ClosingKeeper Closing,
+    Readdressing Addresses,
+    RecoverOperation Recover,
+    RecoveryKeeper Recovery,
+    SnapshotKeeper Snapshots,
+    SnapshotExport Exports,
+    SnapshotDesk SnapshotDesk,
+    DrillRoom Drills,
     NodePeers Peers,
     StatusReader Status);

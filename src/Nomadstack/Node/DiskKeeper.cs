@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging;
 using Nomadstack.Preflight;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Node;
 
@@ -26,6 +27,9 @@ internal sealed class DiskKeeper(Func<DiskSpace?> read, DiskReserve reserve, lon
     /// <summary>Told of changes; set once there is a log.</summary>
     public ILogger? Log { get; set; }
 
+    /// <inheritdoc cref="Log"/>
+    public Journal Timeline { get; set; } = Journal.Nowhere;
+
     public static DiskKeeper Of(NodePaths paths, AgentOptions options, TimeProvider time) =>
         new(() => DiskReading.Of(paths.Data), new(paths.Reserve), options.DiskReserve, time);
 
@@ -49,6 +53,7 @@ internal sealed class DiskKeeper(Func<DiskSpace?> read, DiskReserve reserve, lon
                 reserve.Release();
                 if (wanted == 0) break;
                 _released = true;
+                Timeline.Tell(EventKinds.DiskReserveGiven, $"The disk is full: {disk.InWords()}. Its reserve was given to the servers.");
                 Log?.LogError("The disk is full: {Disk}. Its reserve was given to the servers and lasts for minutes at most. Free space on it", disk.InWords());
                 break;
             case ReserveDecision.Take when mayTake:
@@ -65,6 +70,8 @@ internal sealed class DiskKeeper(Func<DiskSpace?> read, DiskReserve reserve, lon
     {
         if (disk.Level == _told) return;
         _told = disk.Level;
+        var kind = disk.Level switch { DiskLevel.Short => EventKinds.DiskShort, DiskLevel.Low => EventKinds.DiskLow, _ => EventKinds.DiskRoomy };
+        Timeline.Tell(kind, $"The disk of the data folder: {disk.InWords()}.");
         const string Message = "The disk of the data folder: {Disk}";
         if (disk.Level == DiskLevel.Short) Log?.LogError(Message + ". When it is full, this node's servers stop", disk.InWords());
         else if (disk.Level == DiskLevel.Low) Log?.LogWarning(Message, disk.InWords());

@@ -29,7 +29,7 @@ internal static class Folders
         try
         {
             // The data folder is opened last: what is inside is closed by then.
-            DurableFolders.Create(paths.Data, OwnerOnly);
+            DurableFolders.CreateOwn(paths.Data);
             foreach (var folder in own.Concat(passed.Skip(1)).Append(paths.Data))
             {
                 at = folder;

@@ -29,6 +29,7 @@ internal sealed class Maintenance(DaemonParts parts)
     {
         await Task.Delay(s_between, Context.Time, cancel);
         _round++;
+        Context.Timeline.Sync();
         foreach (var file in Directory.EnumerateFiles(Context.Paths.Log, "*.log"))
         {
             if (parts.Disk.IsShort) _rotation.MakeRoom(file);

@@ -9,12 +9,11 @@ namespace Nomadstack.Node;
 /// <summary>Tells who this node is: from disk, or new at the agent's first start. Writes nothing; the caller does that after all checks.</summary>
 internal static class NodeIdentity
 {
-    /// <param name="holdsServers">Whether a server is recorded in the data folder: its raft peers know it by its address.</param>
     /// <param name="alone">
     /// Whether a cluster of this machine alone is meant unless an address is given: <c>up</c> makes one that runs whatever anybody asks of it, and that is nobody else's business.
     /// </param>
-    /// <exception cref="ProblemException"><c>node/address-changed</c>, or what the file's own reading found.</exception>
-    public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool holdsServers, bool alone)
+    /// <exception cref="ProblemException"><c>node/renamed</c>, or what the file's own reading found.</exception>
+    public static NodeFile ReadOrMint(NodePaths paths, AgentOptions options, bool alone)
     {
         if (NodeFile.At(paths).Read() is not { } node)
         {
@@ -42,16 +41,6 @@ internal static class NodeIdentity
                 "The name is part of the node's identity in the cluster.",
                 "Remove --name, or start with an empty data folder and join under the new name.")
             { Unsafe = true });
-        if (holdsServers)
-        {
-            throw new ProblemException(new("node/address-changed",
-                $"This node's address was {node.Address}, and now it is to be {asked.Address}{(asked.Ports == node.Ports ? "" : " with other ports")}.",
-                "The node has servers, and their raft peers know them only by their address.",
-                $"Give the machine its old address again (or use --bind {node.Address}), or drain this node first, from another node. "
-                + "If this data folder is a copy of another machine's, move it away and join with an empty one. Nothing was changed.")
-            { Unsafe = true });
-        }
-
         return asked;
     }
 

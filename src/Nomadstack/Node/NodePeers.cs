@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Api;
 using Nomadstack.Bootstrap;
@@ -6,7 +7,9 @@ using Nomadstack.Cluster;
 using Nomadstack.Peers;
 using Nomadstack.Products;
 using Nomadstack.Programs;
+using Nomadstack.Recovery;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Node;
 
@@ -33,8 +36,17 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
 
     /// <summary>Makes the certificate authority, the certificate and the cluster document, in this order. The cluster exists once the document does. Repeatable.</summary>
     /// <exception cref="ProblemException"><c>bootstrap/known-elsewhere</c>: a cluster already has this machine as one of its nodes.</exception>
-    public async Task MintAsync(ClusterRequest request, CancellationToken cancel)
+    /// <param name="restoration">What the cluster is made from; null for nothing.</param>
+    public async Task MintAsync(ClusterRequest request, Restoration? restoration, CancellationToken cancel)
     {
+        if (restoration is not null)
+        {
+            if (context.Membership.Current is null) await FormerCluster.RefuseAsync(context.Node, context.Time, cancel);
+            await restoration.SeedAsync(Self, cancel);
+            await StartAsync(cancel);
+            return;
+        }
+
         if (context.Membership.Current is null)
         {
             await FormerCluster.RefuseAsync(context.Node, context.Time, cancel);
@@ -81,7 +93,8 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
         if (_peering is not null) return;
         Listen();
         _pki = await LoadAsync(cancel);
-        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets, Clients);
+        var peering = new Peering(context.Membership, _pki, _identity, context.Time, Random.Shared.Next(), context.Trust.Secrets, Clients, Snapshots, Surveys, context.Logs.CreateLogger<Whereabouts>(), context.Timeline, context.Paths.Timeline);
+        peering.Health.Changed += TellContact;
         peering.Health.Disk = Disk;
         peering.Health.Removed += problem => _removed.TrySetResult(problem);
         await peering.CheckIdentityAsync(cancel);
@@ -110,6 +123,7 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
             if (!pki.CanSign && !await AskForCertificateAsync(pki, cancel)) continue;
             await StopAsync();
             await StartAsync(cancel);
+            context.Timeline.Tell(EventKinds.CertificateRenewed, "The certificate that this node shows its peers was renewed.");
         }
     }
 
@@ -151,6 +165,44 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     /// <summary>What this node does for client nodes.</summary>
     public IClientDesk? Clients { get; set; }
 
+    /// <summary>What this node tells of its raft data.</summary>
+    public ISurveyDesk? Surveys { get; set; }
+
+    /// <summary>The raft data of the server nodes that answer, this one's included. Those that do not answer, or are too old to tell, are left out.</summary>
+    public async Task<IReadOnlyList<NodeSurvey>> SurveyAsync(CancellationToken cancel)
+    {
+        var own = Surveys is { } desk ? [await desk.SurveyAsync(cancel)] : Array.Empty<NodeSurvey>();
+        if (_peering is not { } peering) return own;
+        return [.. own, .. (await Task.WhenAll(context.Membership.Others.Where(n => n.IsServer && peering.IsReachable(n.Id)).ToList().Select(n => AskAsync(n.Id)))).OfType<NodeSurvey>()];
+
+        async Task<NodeSurvey?> AskAsync(string id)
+        {
+            try
+            {
+                // A node speaks for itself, whatever it writes into the answer.
+                return await peering.Client.SurveyAsync(id, cancel) with { NodeId = id };
+            }
+            catch (ProblemException e)
+            {
+                _log.LogInformation("Node {Node} does not tell its raft data: {Problem}", id, e.Problem);
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Asks for a member at an address that a person names.</summary>
+    /// <exception cref="ProblemException"><c>node/not-there</c>.</exception>
+    public async Task FindAsync(NodeEntry node, IPEndPoint at, CancellationToken cancel)
+    {
+        if (_peering is not { } peering || !await peering.AskAtAsync(node.Id, at, cancel)) throw new ProblemException(NodeProblems.NotThere(node.Name, at.ToString(), _peering?.Health.Of(node.Id).LastError));
+    }
+
+    /// <summary>What this node gives to other server nodes. To be set before <see cref="StartAsync"/>.</summary>
+    public ISnapshotDesk? Snapshots { get; set; }
+
+    /// <summary>Calls to peers; null before <see cref="StartAsync"/> and on the way to a new certificate.</summary>
+    public PeerClient? Calls => _peering?.Client;
+
     /// <summary>How the clocks of the nodes lie to each other; null while there are no peers.</summary>
     public PeerClocks? Clocks => _peering?.Health.Clocks(context.Membership.Others);
 
@@ -179,13 +231,23 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
 
     public void RevokeToken(string id) => context.Membership.RevokeToken(id);
 
-    public void Remove(string nodeId) => context.Membership.RemoveNode(nodeId);
+    public void Remove(string nodeId)
+    {
+        var name = NameOf(nodeId);
+        context.Membership.RemoveNode(nodeId);
+        context.Timeline.Tell(EventKinds.Removal, $"{name} was removed from the cluster, as asked here.", (EventFields.Peer, name));
+    }
 
     /// <summary>Logs what peers sent and was refused, and what was moved out of the file.</summary>
     private void Listen()
     {
         if (_listens) return;
         _listens = true;
+        context.Membership.Changed += () =>
+        {
+            // The removal itself came with an exchange: as good as being told by those who refuse us.
+            if (context.Membership.Self is { Removed: true, Signed: not null }) _removed.TrySetResult(NodeProblems.Removed(context.Node.Name));
+        };
         foreach (var entry in context.Membership.Quarantined) LogPutAside(_log, entry.Name, entry.Key, entry.Why, context.Paths.Quarantine);
         context.Membership.Refusals.Told += problem => LogRefused(_log, problem.What, problem.Why, problem.Fix);
     }

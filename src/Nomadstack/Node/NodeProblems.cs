@@ -20,6 +20,18 @@ internal static class NodeProblems
         $"Run the command on a server node: {string.Join(", ", servers)}.")
     { Unsafe = true };
 
+    public static Problem NotThere(string node, string at, Problem? why) => new(
+        "node/not-there",
+        $"Node {node} does not answer at {at}.",
+        why is null ? "No agent of this cluster with its certificate is there." : why.What + " " + why.Why,
+        $"Check the address, that the agent of {node} runs (`nomadstack status` there), and that its peer port can be reached from here.");
+
+    public static Problem NoSuchAddress(string text) => new(
+        "node/bad-address",
+        $"{text} is no address.",
+        "An IP address is needed, or one with the peer port behind it.",
+        "For example 10.0.0.7, 10.0.0.7:4640 or [2001:db8::7]:4640.");
+
     public static Problem DrainEnded(string node) => new(
         "drain/ended",
         $"The drain of {node} was ended before its servers had moved.",

@@ -17,6 +17,9 @@ internal sealed class StopRequest
         return _done.Task.WaitAsync(cancel);
     }
 
+    /// <summary>As if somebody had asked: nobody can any more, and everything is to end all the same.</summary>
+    public void Demand() => _asked.TrySetResult();
+
     /// <summary>Does it once it is requested. A failure is reported to the callers and not thrown: the agent ends in any case.</summary>
     public async Task CarryOutAsync(Func<Task> stop)
     {

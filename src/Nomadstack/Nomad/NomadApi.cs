@@ -29,6 +29,26 @@ internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, Htt
     public override async Task<Answer<AgentSelf>> AgentSelfAsync(TimeSpan deadline, CancellationToken cancel) =>
         (await Http.GetAsync("/v1/agent/self", NomadJson.Default.SelfReply, deadline, cancel)).Map(self => self.ToSelf());
 
+    /// <summary>Children of periodic and dispatched jobs are left out: leaders make and forget them by themselves. Variables exist since 1.4.</summary>
+    public override Task<Answer<StateCounts>> CountAsync(TimeSpan deadline, CancellationToken cancel) => CountAsync(
+        [
+            ("jobs", "/v1/jobs?namespace=*", job => !job.TryGetProperty("ParentID", out var parent) || parent.GetString() is null or ""),
+            ("nodes", "/v1/nodes", null),
+            ("namespaces", "/v1/namespaces", null),
+            ("variables", "/v1/vars?namespace=*", null),
+        ],
+        deadline, cancel);
+
+    public async Task<Answer<IReadOnlyList<ListedJob>>> JobsAsync(TimeSpan deadline, CancellationToken cancel) =>
+        (await Http.GetAsync("/v1/jobs?namespace=*", NomadJson.Default.IReadOnlyListListedJobReply, deadline, cancel))
+            .Map<IReadOnlyList<ListedJob>>(all => [.. all.Where(j => string.IsNullOrEmpty(j.ParentID)).Select(j => j.ToListed())]);
+
+    public async Task<Answer<Done>> StopJobAsync(ListedJob job, TimeSpan deadline, CancellationToken cancel)
+    {
+        var answer = await Http.DoAsync(HttpMethod.Delete, $"{Job(job.Id)}?namespace={Uri.EscapeDataString(job.Namespace)}", null, deadline, cancel);
+        return answer.IsNotFound ? new Answer<Done>.Ok(default) : answer;
+    }
+
     /// <summary>Exists since Nomad 1.7.</summary>
     public override Task<LeadershipTransfer> TransferLeadershipAsync(string id, TimeSpan deadline, CancellationToken cancel) =>
         TransferLeadershipAsync(HttpMethod.Put, "/v1/operator/raft/transfer-leadership", id, deadline, cancel);
@@ -37,7 +57,7 @@ internal sealed partial class NomadApi(Endpoint endpoint, TimeProvider time, Htt
         (await Http.GetAsync("/v1/agent/members", NomadJson.Default.MembersReply, deadline, cancel)).Map(reply => reply.ToMembers());
 
     /// <param name="member">The name with its region, as in gossip: <c>n1.global</c>.</param>
-    public override Task<Answer<Done>> ForgetMemberAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
+    protected override Task<Answer<Done>> ForceLeaveAsync(string member, bool prune, TimeSpan deadline, CancellationToken cancel) =>
         Http.DoAsync(HttpMethod.Put, "/v1/agent/force-leave?node=" + Uri.EscapeDataString(member) + (prune ? "&prune=true" : ""), null, deadline, cancel);
 
     public override async Task<Answer<Done>> JoinAsync(string address, TimeSpan deadline, CancellationToken cancel)

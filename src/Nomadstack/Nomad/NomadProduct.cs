@@ -2,6 +2,7 @@
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.HashiCorp;
+using Nomadstack.HashiCorp.RaftData;
 using Nomadstack.Peers;
 using Nomadstack.Preflight;
 using Nomadstack.Processes;
@@ -52,6 +53,29 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
         ServerFiles.Write(site, configuration.Render(), Path.Combine(site.DataFolder, "server"));
         return new(site.ProcessName, program.Path, program.Arguments("agent", "-config", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
     }
+
+    public SnapshotFacts ReadSnapshot(Stream from) => SnapshotFile.Read(from);
+
+    public ProcessSpec PrepareThrowAway(ServerSite site, Credentials credentials) => PrepareDrill(site, credentials, ClusterTrust.MakeGossipKey(), []);
+
+    public ProcessSpec PrepareDrill(ServerSite site, Credentials credentials, string gossipKey, IReadOnlyList<string> join)
+    {
+        var program = programs.For(row, null);
+        var configuration = NomadServerConfig.For(site, join) with { Bootstrap = site.Bootstrap, MinQuorum = 1, ServerStabilizationTime = Promotion.Stabilization, Credentials = credentials, AccessControl = false, GossipKey = gossipKey };
+        ServerFiles.Write(site, configuration.Render(), Path.Combine(site.DataFolder, "server"));
+        return new(site.ProcessName, program.Path, program.Arguments("agent", "-config", site.ConfigFile), Path.Combine(context.Paths.Log, site.ProcessName + ".log"));
+    }
+
+    public IReadOnlyList<string> KeyFiles(ServerSite site) =>
+        Keystore(site) is var keystore && Directory.Exists(keystore) ? Directory.GetFiles(keystore, "*.nks.json") : [];
+
+    public void WriteKeyFile(ServerSite site, string name, byte[] content)
+    {
+        DurableFolders.Create(Keystore(site), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        DurableText.Write(Path.Combine(Keystore(site), name), System.Text.Encoding.UTF8.GetString(content));
+    }
+
+    private static string Keystore(ServerSite site) => Path.Combine(site.DataFolder, "server", "keystore");
 
     public ProcessSpec PrepareClient(IReadOnlyList<string> servers)
     {
@@ -141,7 +165,23 @@ internal sealed class NomadProduct(Product row, NodeContext context, NodeProgram
 
     public bool HasOldGossipKey(ServerSite? site) => site is not null && KeyringFile.IsOld([Keyring(site)], context.Trust.GossipKeys(row));
 
-    public void BeforeServerStart(ServerSite site) => KeyringFile.Update([Keyring(site)], context.Trust.GossipKeys(row));
+    public void BeforeServerStart(ServerSite site)
+    {
+        // The servers' configuration has no raft_logstore: Nomad would begin an empty raft.db beside a raft-wal, and lead with it (run on 2.0.5).
+        if (RaftDataFolder.HasWal(Raft(site))) throw new ProblemException(RaftProblems.UnusedWal(row, RaftDataFolder.Wal(Raft(site))));
+        KeyringFile.Update([Keyring(site)], context.Trust.GossipKeys(row));
+    }
+
+    public Task<RaftOnDisk> RaftOnDiskAsync(ServerSite site, CancellationToken cancel) =>
+        programs.Find(row) is { Kind: EngineKind.Embedded } engine
+            ? EngineRaft.ReadAsync(engine, site.DataFolder, context.Time, cancel)
+            : Task.Run(() => RaftDataFolder.Read(Raft(site), cancel), cancel);
+
+    public void WritePeers(ServerSite site, IReadOnlyList<RaftPeer> peers) => PeersFile.Write(row, Raft(site), peers);
+
+    public bool HasPeersToRead(ServerSite site) => PeersFile.IsThere(Raft(site));
+
+    private static string Raft(ServerSite site) => Path.Combine(site.DataFolder, "server", "raft");
 
     private static string Keyring(ServerSite site) => Path.Combine(site.DataFolder, "server", "serf.keyring");
 

@@ -25,6 +25,16 @@ internal sealed record SelfReply(SelfConfig? Config, MemberReply? Member, IReadO
     private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 }
 
+/// <summary>An element of <c>/v1/jobs</c>, the part that we read.</summary>
+internal sealed record ListedJobReply(string? ID, string? Namespace, string? ParentID, bool Stop, JobSummaryReply? JobSummary)
+{
+    public ListedJob ToListed() => new(Namespace is { Length: > 0 } named ? named : "default", ID ?? "", Stop, JobSummary?.Summary?.Values.Sum(g => g.Running) ?? 0);
+}
+
+internal sealed record JobSummaryReply(Dictionary<string, GroupSummaryReply>? Summary);
+
+internal sealed record GroupSummaryReply(long Running);
+
 internal sealed record SelfConfig(SelfVersion? Version);
 
 internal sealed record SelfVersion(string? Version);
@@ -121,6 +131,7 @@ internal sealed record TaskEventReply(string? Type, string? DisplayMessage, long
 [JsonSerializable(typeof(IReadOnlyList<AllocationReply>))]
 [JsonSerializable(typeof(IReadOnlyList<NodeAllocationReply>))]
 [JsonSerializable(typeof(IReadOnlyList<KeyReply>))]
+[JsonSerializable(typeof(IReadOnlyList<ListedJobReply>))]
 [JsonSerializable(typeof(IReadOnlyList<NodeFacts>))]
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNameCaseInsensitive = true)]
 internal sealed partial class NomadJson : JsonSerializerContext;

@@ -36,6 +36,9 @@ internal sealed record NomadServerConfig
     /// <summary>What the server shows and whom it believes; null for one that is open to everybody.</summary>
     public Credentials? Credentials { get; init; }
 
+    /// <summary>False for a server that lets in whoever shows a certificate.</summary>
+    public bool AccessControl { get; init; } = true;
+
     /// <summary>The key of the servers' gossip; null for none. Once <c>serf.keyring</c> exists, that counts.</summary>
     public string? GossipKey { get; init; }
 
@@ -98,6 +101,7 @@ internal sealed record NomadServerConfig
             ["consul"] = new JsonObject { ["auto_advertise"] = false, ["server_auto_join"] = false, ["client_auto_join"] = false },
         };
         NomadSecurity.Close(configuration, Credentials);
+        if (!AccessControl) configuration.Remove("acl");
         return ConfigText.Of(configuration);
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Operations;
 
@@ -27,13 +28,14 @@ internal sealed record OperationFile : IHasSchema
 internal sealed partial class OperationsJson : JsonSerializerContext;
 
 /// <summary>All operations of this node, running and finished; each is a file in <c>operations/</c>, written when its step or state changes.</summary>
-internal sealed class OperationLog(NodePaths paths, TimeProvider time)
+internal sealed class OperationLog(NodePaths paths, TimeProvider time, Journal? timeline = null)
 {
     /// <summary>Only the newest twenty finished operations are kept.</summary>
     private const int Kept = 20;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, OperationRun> _runs = [];
+    private readonly OperationEvents _events = new(timeline ?? Journal.Nowhere);
 
     /// <summary>Newest first.</summary>
     public IReadOnlyList<Operation> All
@@ -75,7 +77,7 @@ internal sealed class OperationLog(NodePaths paths, TimeProvider time)
         {
             var file = FileAt(path);
             if (file.Read() is not { } content) continue;
-            lock (_lock) _runs[content.Operation.Id] = new OperationRun(content, file, time);
+            lock (_lock) _runs[content.Operation.Id] = new OperationRun(content, file, time, _events);
         }
 
         Trim();
@@ -103,8 +105,9 @@ internal sealed class OperationLog(NodePaths paths, TimeProvider time)
             Operation = new Operation { Id = id, Kind = kind, StartedAt = now, StepStartedAt = now },
             Request = request ?? new Dictionary<string, string>(),
         };
-        var run = new OperationRun(content, FileAt(Path.Combine(paths.Operations, id + ".json")), time);
+        var run = new OperationRun(content, FileAt(Path.Combine(paths.Operations, id + ".json")), time, _events);
         run.Save();
+        _events.Started(run.Current);
         lock (_lock) _runs[id] = run;
         Trim();
         return run;
@@ -114,7 +117,7 @@ internal sealed class OperationLog(NodePaths paths, TimeProvider time)
 }
 
 /// <summary>One running operation: its step, what it waits for, and how it ended.</summary>
-internal sealed class OperationRun(OperationFile content, DurableFile<OperationFile> file, TimeProvider time)
+internal sealed class OperationRun(OperationFile content, DurableFile<OperationFile> file, TimeProvider time, OperationEvents events)
 {
     private readonly Lock _lock = new();
     private OperationFile _content = content;
@@ -135,6 +138,7 @@ internal sealed class OperationRun(OperationFile content, DurableFile<OperationF
             var now = time.GetUtcNow();
             Set(o with { Step = step, Reason = "", StepStartedAt = now, Done = o.Step.Length == 0 ? o.Done : [.. o.Done, new(o.Step, Seconds(o.StepStartedAt, now))] });
             Save();
+            events.Step(Current);
         }
     }
 
@@ -174,6 +178,7 @@ internal sealed class OperationRun(OperationFile content, DurableFile<OperationF
             var done = state == Operation.Finished && o.Step.Length > 0 ? [.. o.Done, new StepDone(o.Step, Seconds(o.StepStartedAt, now))] : o.Done;
             Set(o with { State = state, Reason = reason, Problem = problem, EndedAt = now, Done = done });
             Save();
+            events.Ended(Current);
         }
     }
 

@@ -67,15 +67,7 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
     {
         try
         {
-            secrets.Reseal();
-            var answer = await Exchange.RunAsync(membership, peer, secrets.Digest, request => AskAsync(peer, request, cancel));
-            if (secrets.Digest is { } ours && answer?.Secrets is { } theirs && ours != theirs && membership.Current?.Nodes.GetValueOrDefault(peer) is { } node && SecretDesk.IsServer(node))
-                await _secretDesk.ExchangeAsync(peer, request => client.SecretsAsync(peer, request, cancel));
-        }
-        catch (ProblemException e) when (e.Problem.Code == "peers/unreachable")
-        {
-            health.Failed(peer, e.Problem);
-            if (health.HasJustGone(peer)) await ExplainAsync(peer, cancel);
+            if (!await TryExchangeAsync(peer, cancel) && health.HasJustGone(peer)) await ExplainAsync(peer, cancel);
         }
         catch (ProblemException e)
         {
@@ -91,6 +83,24 @@ internal sealed class AntiEntropy(Membership membership, PeerClient client, Peer
             var problem = PeerProblems.ExchangeFailed(membership.Current?.Nodes.GetValueOrDefault(peer)?.Name ?? peer, e);
             health.Refused(peer, problem);
             membership.Refusals.Tell(peer, problem.Why, problem);
+        }
+    }
+
+    /// <returns>False if it cannot be reached.</returns>
+    private async Task<bool> TryExchangeAsync(string peer, CancellationToken cancel)
+    {
+        try
+        {
+            secrets.Reseal();
+            var answer = await Exchange.RunAsync(membership, peer, secrets.Digest, request => AskAsync(peer, request, cancel));
+            if (secrets.Digest is { } ours && answer?.Secrets is { } theirs && ours != theirs && membership.Current?.Nodes.GetValueOrDefault(peer) is { } node && SecretDesk.IsServer(node))
+                await _secretDesk.ExchangeAsync(peer, request => client.SecretsAsync(peer, request, cancel));
+            return true;
+        }
+        catch (ProblemException e) when (e.Problem.Code == "peers/unreachable")
+        {
+            health.Failed(peer, e.Problem);
+            return false;
         }
     }
 

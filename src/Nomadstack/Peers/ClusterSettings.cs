@@ -19,6 +19,18 @@ internal static class SettingNames
     /// <summary>How far the cluster is closed to strangers. A cluster of release 0.1.0 has no such setting and is plain.</summary>
     public const string SecurityPhase = "security.phase";
 
+    /// <summary>Seconds between two snapshots; 0 for none.</summary>
+    public const string SnapshotEvery = "snapshot.every";
+
+    /// <summary>For how many seconds every snapshot is kept, and for how many one a day.</summary>
+    public const string SnapshotDense = "snapshot.dense", SnapshotThin = "snapshot.thin";
+
+    /// <summary>Where copies go besides the server nodes, such as <c>folder:/path</c> or <c>s3://bucket/prefix</c>; empty for nowhere.</summary>
+    public const string SnapshotTarget = "snapshot.target";
+
+    /// <summary>The mark (<c>NUMBER:NAME</c>) that an operator's last restore wrote into the cluster's history: what a node remembers of before does not count against it.</summary>
+    public const string Restored = "snapshot.restored";
+
     public const string Plain = "plain", Secure = "secure";
 
     /// <summary>On the way from plain to secure: every node gets its certificates. Nothing is closed yet.</summary>
@@ -26,6 +38,15 @@ internal static class SettingNames
 
     /// <summary>On the way from plain to secure: every agent starts again closed, and access control is initialised. There is no way back.</summary>
     public const string Closing = "closing";
+
+    /// <summary>How often the majority of a product's voters was given up: a number that only rises. Raft data of an older epoch is of a past that was given up.</summary>
+    public static string RecoveryEpoch(string product) => "recovery.epoch." + product;
+
+    /// <summary>The server whose data goes on when the majority of a product's voters is given up: the new <see cref="RecoveryEpoch"/> and the server's raft id.</summary>
+    public static string RecoveryKeep(string product) => "recovery.keep." + product;
+
+    /// <summary>The archive that a product's state was restored from, when the cluster was made anew from one.</summary>
+    public static string RestoredFrom(string product) => "restored.from." + product;
 
     /// <summary>The authorities that a product's agents believe, as PEM. The first one signs.</summary>
     public static string Ca(string product) => "ca." + product;
@@ -43,6 +64,12 @@ internal static class SecretNames
 {
     /// <summary>The token that may do anything.</summary>
     public const string Management = "management";
+
+    /// <summary>What opens the cluster's snapshots.</summary>
+    public const string RecoveryKey = "recovery.key";
+
+    /// <summary>The credentials file for the bucket in <see cref="SettingNames.SnapshotTarget"/>.</summary>
+    public const string SnapshotCredentials = "snapshot.credentials";
 
     /// <summary>The private key of the first authority in <see cref="SettingNames.Ca"/>, as PEM.</summary>
     public static string CaKey(string product) => $"ca.{product}.key";
@@ -68,6 +95,9 @@ internal sealed class ClusterSettings(ClusterDocument document)
     public string Engine => Text(SettingNames.Engine) ?? document.FirstEngine;
 
     public IReadOnlyList<string> Products => List(SettingNames.Products) ?? [.. ProductTable.Known.Stack.Where(p => p.Schedules || (p.InFirstRelease && document.FirstWhole)).Select(p => p.Name)];
+
+    /// <summary>How often the majority of a product's voters was given up.</summary>
+    public int RecoveryEpoch(string product) => Number(SettingNames.RecoveryEpoch(product)) ?? 0;
 
     /// <summary>Names of all settings that were written and not deleted, in order.</summary>
     public IReadOnlyList<string> Names => [.. document.Registers.Values.Where(s => !s.Deleted).Select(s => s.Name).Order(StringComparer.Ordinal)];

@@ -2,6 +2,7 @@
 using System.Text;
 using System.Text.Json;
 using Nomadstack.Cluster;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Peers;
 
@@ -16,6 +17,8 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
 {
     /// <summary>Certificates and tokens do not work when clocks differ by more.</summary>
     public static readonly TimeSpan MaxClockSkew = TimeSpan.FromMinutes(5);
+
+    public Journal Timeline { private get; init; } = Journal.Nowhere;
 
     /// <exception cref="ProblemException"><c>join/*</c>.</exception>
     public async Task<JoinAnswer> AnswerAsync(JoinRequest request, CancellationToken cancel)
@@ -39,6 +42,7 @@ internal sealed class JoinDesk(Membership membership, Pki pki, PeerClient client
             CheckUses(latest, asked);
             return Decide(latest, asked, now);
         }, latest => latest.Nodes.Values.Where(n => n.Id != asked.Id && Provisional.IsOverdue(n, now) && (HasName(n, asked) || HasAddress(n, asked))));
+        Timeline.Tell(EventKinds.Join, $"{admitted.Name} ({admitted.Address}) was let in as a {kind} node.", (EventFields.Peer, admitted.Name));
         return new JoinAnswer(certificate.ExportCertificatePem(), pki.Ca.ExportCertificatePem(), kind == NodeKind.Server ? pki.RevealCaKey() : null, FirstView(membership.Current ?? document, admitted),
             kind, pki.Prove(asked.Id, kind, request.PublicKey));
     }

@@ -15,7 +15,7 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     private const long RemovalStride = 1L << 32;
 
     private readonly Lock _gate = new();
-    private readonly DurableFile<ClusterDocument> _file = new(paths.ClusterFile, ClusterDocument.CurrentSchema, ReadablePeersJson.ClusterDocument, MembershipRules.Complaint);
+    private readonly DurableFile<ClusterDocument> _file = FileAt(paths);
     private readonly DurableFile<QuarantineFile> _quarantine = new(paths.Quarantine, QuarantineFile.CurrentSchema, QuarantineJson.Default.QuarantineFile);
     private volatile ClusterDocument? _current;
     private NodeSigner? _signer;
@@ -52,6 +52,12 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
             Changed -= Wake;
         }
     }
+
+    /// <summary>The membership on disk, for whoever looks without being the agent. Null if there is none.</summary>
+    /// <exception cref="ProblemException"><c>storage/*</c>.</exception>
+    public static ClusterDocument? OnDisk(NodePaths paths) => FileAt(paths).Read();
+
+    private static DurableFile<ClusterDocument> FileAt(NodePaths paths) => new(paths.ClusterFile, ClusterDocument.CurrentSchema, ReadablePeersJson.ClusterDocument, MembershipRules.Complaint);
 
     /// <summary>This node's own entry, or null while it is not a member of a cluster.</summary>
     public NodeEntry? Self => _current?.Nodes.GetValueOrDefault(node.Id);
@@ -116,6 +122,31 @@ internal sealed class Membership(NodePaths paths, NodeFile node, TimeProvider ti
     /// <summary>Writes the first document of a new cluster. Repeating this with the same cluster id changes nothing.</summary>
     /// <exception cref="ProblemException"><c>peers/other-cluster</c>: this node belongs to one already.</exception>
     public void Create(ClusterDocument document) => Adopt(Signer is { } signer && document.Nodes.TryGetValue(node.Id, out var own) ? With(document, signer.Sign(own)) : document);
+
+    /// <summary>
+    /// Writes the document of a cluster that is made anew from an archive: the same identity with this node as its only member. The nodes of the archive are removed, and what only rises goes
+    /// so far ahead that nothing a survivor may bring wins.
+    /// </summary>
+    /// <param name="archived">The membership in the archive.</param>
+    /// <param name="stride">How far.</param>
+    /// <param name="products">Those whose raft data, wherever it is, is of the past.</param>
+    public void CreateRestored(ClusterDocument archived, NodeEntry self, int stride, IReadOnlyList<string> products)
+    {
+        ForgetKeys();
+        var signer = Signer ?? throw new ProblemException(PeerProblems.NoCluster());
+        var registers = new Dictionary<string, Setting>(archived.Registers);
+        foreach (var product in products)
+        {
+            var name = SettingNames.RecoveryEpoch(product);
+            var value = JsonSerializer.SerializeToElement(archived.Settings.RecoveryEpoch(product) + stride, PeersJson.Default.Int32);
+            registers[name] = signer.Sign(new Setting { Name = name, Value = value, Version = archived.Settings.Version(name) + stride, Writer = node.Id });
+        }
+
+        var nodes = archived.Nodes.Values.Where(n => n.Id != node.Id).ToDictionary(n => n.Id, n => n.Removed ? n : Gone(n));
+        nodes[self.Id] = self;
+        var clean = archived with { Nodes = nodes, Registers = registers, Refused = [], Schema = ClusterDocument.CurrentSchema };
+        Change(current => current ?? With(clean, signer.Sign(self with { Kind = signer.Kind, Signed = null })));
+    }
 
     /// <summary>Takes the document received at a join. If this node already has one of the same cluster, both are merged.</summary>
     /// <exception cref="ProblemException"><c>peers/other-cluster</c>: this node belongs to another cluster.</exception>

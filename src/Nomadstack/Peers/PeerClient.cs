@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
@@ -8,6 +9,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Peers;
 
@@ -23,12 +25,16 @@ internal sealed class PeerClient : IDisposable
     /// <summary>For calls in which the other node asks its products: a few requests, each as long as there may be no leader.</summary>
     private static readonly TimeSpan s_withProducts = TimeSpan.FromSeconds(20);
 
+    /// <summary>A download of any length goes on while something comes.</summary>
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan s_idleConnection = TimeSpan.FromSeconds(20);
 
     private readonly Pki _pki;
     private readonly Membership _membership;
     private readonly TimeProvider _time;
     private readonly HttpClient _http;
+    private readonly ConcurrentDictionary<string, IPEndPoint> _found = new();
 
     public PeerClient(Pki pki, Membership membership, TimeProvider time)
     {
@@ -73,6 +79,10 @@ internal sealed class PeerClient : IDisposable
         PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/secrets"), request, SecretsJson.Default.SecretsRequest), SecretsJson.Default.SecretsAnswer, s_deadline, _time, cancel);
 
     /// <inheritdoc cref="AskAsync"/>
+    public Task<TimelinePart> TimelineAsync(string nodeId, TimelineQuery query, CancellationToken cancel) =>
+        PeerCalls.SendAsync(_http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/timeline"), query, TimelineJson.Default.TimelineQuery), TimelineJson.Default.TimelinePart, s_deadline, _time, cancel);
+
+    /// <inheritdoc cref="AskAsync"/>
     public Task<CredentialsGiven> CredentialsAsync(string nodeId, CredentialsAsked asked, CancellationToken cancel) =>
         PeerCalls.SendAsync(
             _http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/credentials"), asked, ClientMessagesJson.Default.CredentialsAsked), ClientMessagesJson.Default.CredentialsGiven, s_withProducts, _time, cancel);
@@ -82,6 +92,21 @@ internal sealed class PeerClient : IDisposable
         PeerCalls.SendAsync(
             _http, PeerCalls.Post(At(nodeId, Port(nodeId), "/v1/client/proof"), asked, ClientMessagesJson.Default.ProofAsked), ClientMessagesJson.Default.ProofGiven, s_withProducts, _time, cancel);
 
+    /// <summary>The list of a server node's snapshots, as its <see cref="ISnapshotDesk"/> made it.</summary>
+    /// <inheritdoc cref="AskAsync"/>
+    public async Task<byte[]> SnapshotsAsync(string nodeId, CancellationToken cancel)
+    {
+        using var list = new MemoryStream();
+        await PeerCalls.DownloadAsync(_http, new HttpRequestMessage(HttpMethod.Get, At(nodeId, Port(nodeId), "/v1/snapshots")), list, SyncLimits.BodyBytes, s_silence, _time, cancel);
+        return list.ToArray();
+    }
+
+    /// <summary>Copies a server node's snapshot as it comes.</summary>
+    /// <param name="size">It may have no more bytes.</param>
+    /// <inheritdoc cref="AskAsync"/>
+    public Task DownloadSnapshotAsync(string nodeId, string name, Stream to, long size, CancellationToken cancel) =>
+        PeerCalls.DownloadAsync(_http, new HttpRequestMessage(HttpMethod.Get, At(nodeId, Port(nodeId), "/v1/snapshots/" + name)), to, size, s_silence, _time, cancel);
+
     /// <summary>Asks for a new peer certificate without showing one: the old one may have ended.</summary>
     /// <inheritdoc cref="AskAsync"/>
     public static async Task<CertificateGiven> CertificateAsync(X509Certificate2 ca, NodeEntry server, CertificateAsked asked, TimeProvider time, CancellationToken cancel)
@@ -90,6 +115,16 @@ internal sealed class PeerClient : IDisposable
         var post = PeerCalls.Post(At(server.Address, server.Ports.Peers, "/v1/client/certificate"), asked, ClientMessagesJson.Default.CertificateAsked);
         return await PeerCalls.SendAsync(http, post, ClientMessagesJson.Default.CertificateGiven, s_deadline, time, cancel);
     }
+
+    /// <inheritdoc cref="AskAsync"/>
+    public Task<NodeSurvey> SurveyAsync(string nodeId, CancellationToken cancel) =>
+        PeerCalls.SendAsync(_http, new HttpRequestMessage(HttpMethod.Get, At(nodeId, Port(nodeId), "/v1/survey")), SurveyJson.Default.NodeSurvey, s_deadline, _time, cancel);
+
+    /// <summary>Calls to a node go there from now on, until the node itself has told its address. Its certificate must name it there as anywhere.</summary>
+    public void FoundAt(string nodeId, IPEndPoint at) => _found[nodeId] = at;
+
+    /// <summary>It was not there, or has told its address.</summary>
+    public void Forget(string nodeId) => _found.TryRemove(nodeId, out _);
 
     /// <summary>The node of our cluster that answers at an address; null if none does.</summary>
     public async Task<PeerAnswer?> TryAskAsync(string address, int port, CancellationToken cancel)
@@ -114,7 +149,8 @@ internal sealed class PeerClient : IDisposable
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
     {
         var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
-        if (_membership.Current?.Nodes.GetValueOrDefault(host) is { } entry) (host, port) = (entry.Address, entry.Ports.Peers);
+        if (_found.TryGetValue(host, out var found)) (host, port) = (found.Address.ToString(), found.Port);
+        else if (_membership.Current?.Nodes.GetValueOrDefault(host) is { } entry) (host, port) = (entry.Address, entry.Ports.Peers);
         return await PeerCalls.ConnectAsync(host, port, cancel);
     }
 
@@ -161,6 +197,50 @@ internal static class PeerCalls
         var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, json));
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         return new HttpRequestMessage(HttpMethod.Post, uri) { Content = content };
+    }
+
+    /// <summary>Copies an answer of any length, but no longer than <paramref name="most"/>, while it comes.</summary>
+    /// <param name="silence">So long nothing may come.</param>
+    /// <exception cref="ProblemException"><c>peers/unreachable</c>, or the refusal that the peer sent.</exception>
+    public static async Task DownloadAsync(HttpClient http, HttpRequestMessage request, Stream to, long most, TimeSpan silence, TimeProvider time, CancellationToken cancel)
+    {
+        using var limit = new CancellationTokenSource(silence, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
+        var where = $"{request.RequestUri!.Host}:{request.RequestUri.Port}";
+        using (request)
+        {
+            try
+            {
+                (request.Version, request.VersionPolicy) = (http.DefaultRequestVersion, http.DefaultVersionPolicy);
+                using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, both.Token);
+                await using var raw = await response.Content.ReadAsStreamAsync(both.Token);
+                await using var body = new BoundedStream(raw, response.IsSuccessStatusCode ? most : SyncLimits.BodyBytes);
+                if (!response.IsSuccessStatusCode)
+                {
+                    var refusal = await JsonSerializer.DeserializeAsync(body, PeersJson.Default.ProblemMessage, both.Token);
+                    throw new ProblemException(refusal is { Code.Length: > 0 } ? refusal.ToProblem() : PeerProblems.BadAnswer(where, $"It answered with status {(int)response.StatusCode}."));
+                }
+
+                var buffer = new byte[64 * 1024];
+                while (await body.ReadAsync(buffer, both.Token) is > 0 and var read)
+                {
+                    limit.CancelAfter(silence);
+                    await to.WriteAsync(buffer.AsMemory(0, read), cancel);
+                }
+            }
+            catch (JsonException e)
+            {
+                throw new ProblemException(PeerProblems.BadAnswer(where, "The answer is not the JSON of a peer."), e);
+            }
+            catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+            {
+                throw new ProblemException(PeerProblems.Unreachable(where, $"Nothing came for {silence.TotalSeconds:0} seconds."), e);
+            }
+            catch (HttpRequestException e)
+            {
+                throw new ProblemException(PeerProblems.Unreachable(where, (e.InnerException ?? e).Message), e);
+            }
+        }
     }
 
     /// <exception cref="ProblemException"><c>peers/unreachable</c>, <c>peers/bad-answer</c>, or the refusal that the peer sent.</exception>

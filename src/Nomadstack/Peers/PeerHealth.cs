@@ -34,6 +34,9 @@ internal sealed class PeerHealth(TimeProvider time)
     /// <summary>Raised when more of the peers that answer say that this node was removed than take it for a member. One alone, broken or stolen, removes nobody whom others know.</summary>
     public event Action<Problem>? Removed;
 
+    /// <summary>Raised with the node's id when a peer has become unreachable, with the reason, and when it is heard again, with none. Handlers must be quick.</summary>
+    public event Action<string, Problem?>? Changed;
+
     public bool IsReachable(string nodeId) => Of(nodeId).Failures < FailuresToDoubt;
 
     public PeerContact Of(string nodeId) => _contacts.GetValueOrDefault(nodeId) ?? new PeerContact(null, 0, null);
@@ -65,19 +68,29 @@ internal sealed class PeerHealth(TimeProvider time)
         return PeerClocks.Judge(offsets);
     }
 
-    public void Heard(string nodeId) => _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, null);
+    public void Heard(string nodeId) => Answered(nodeId, null);
 
     /// <summary>The peer answered, and something else went wrong.</summary>
     public void Refused(string nodeId, Problem why)
     {
-        _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, why);
+        Answered(nodeId, why);
         if (why.Code != RemovedCode) return;
         var answering = _contacts.Values.Where(c => c is { LastHeard: not null, Failures: 0 }).ToList();
         if (answering.Count(c => c.LastError?.Code == RemovedCode) > answering.Count(c => c.LastError is null)) Removed?.Invoke(why);
     }
 
-    public void Failed(string nodeId, Problem why) =>
-        _contacts.AddOrUpdate(nodeId, static (_, why) => new PeerContact(null, 1, why), static (_, was, why) => was with { Failures = was.Failures + 1, LastError = was.LastError?.Code == PeerProblems.LargePacketsLostCode ? was.LastError : why }, why);
+    public void Failed(string nodeId, Problem why)
+    {
+        var contact = _contacts.AddOrUpdate(nodeId, static (_, why) => new PeerContact(null, 1, why), static (_, was, why) => was with { Failures = was.Failures + 1, LastError = was.LastError?.Code == PeerProblems.LargePacketsLostCode ? was.LastError : why }, why);
+        if (contact.Failures == FailuresToDoubt) Changed?.Invoke(nodeId, why);
+    }
+
+    private void Answered(string nodeId, Problem? why)
+    {
+        var gone = !IsReachable(nodeId);
+        _contacts[nodeId] = new PeerContact(time.GetUtcNow(), 0, why);
+        if (gone) Changed?.Invoke(nodeId, null);
+    }
 
     /// <summary>Whether it has just become unreachable, so that it is worth finding out why.</summary>
     public bool HasJustGone(string nodeId) => Of(nodeId).Failures == FailuresToDoubt;

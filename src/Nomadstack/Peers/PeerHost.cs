@@ -13,6 +13,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Nomadstack.Cluster;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Peers;
 
@@ -27,7 +28,7 @@ internal sealed record AgentIdentity(string Version, string Instance)
 /// The peer port: HTTP/2 over TLS on this node's address. Anyone may send a ping or ask to join. Everything else
 /// needs a certificate of our CA that names a node that was not removed.
 /// </summary>
-internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, SecretStore secrets, PeerHealth health, TimeProvider time, IClientDesk? clients = null) : IAsyncDisposable
+internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity identity, JoinDesk joins, SyncDesk syncs, SecretStore secrets, PeerHealth health, TimeProvider time, IClientDesk? clients = null, ISnapshotDesk? snapshots = null) : IAsyncDisposable
 {
     /// <summary>Two from each node of a cluster of 500, beside strangers.</summary>
     private const int MostConnections = 1024;
@@ -37,8 +38,14 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
     private readonly RenewalDesk _renewals = new(membership, pki, time);
     private WebApplication? _app;
 
+    /// <summary>What happened on this node; empty where it tells nothing.</summary>
+    public string TimelineFile { private get; init; } = "";
+
     /// <summary>Connections without a certificate, now.</summary>
     internal int StrangersNow => _strangers.Count;
+
+    /// <summary>Tells server nodes what raft data is here; null where nobody can tell.</summary>
+    public ISurveyDesk? Surveys { get; init; }
 
     public static Problem CannotListen(IPAddress address, int port, string why) =>
         new("peers/cannot-listen", $"The peer port {address}:{port} cannot be opened.", why, "Free the port, or give this node another address with --bind or another port.");
@@ -127,6 +134,10 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     var server = Authenticate(context);
                     await WriteAsync(context, _secretDesk.Answer(await ReadAsync(context, SecretsJson.Default.SecretsRequest), server), SecretsJson.Default.SecretsAnswer);
                     break;
+                case ("POST", "/v1/timeline"):
+                    Authenticate(context);
+                    await WriteAsync(context, Timeline(await ReadSmallAsync(context, TimelineJson.Default.TimelineQuery)), TimelineJson.Default.TimelinePart);
+                    break;
                 case ("POST", "/v1/client/credentials") when clients is not null:
                     var (asking, shown) = Client(context);
                     var wanted = await ReadSmallAsync(context, ClientMessagesJson.Default.CredentialsAsked);
@@ -137,8 +148,27 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
                     var claim = await ReadSmallAsync(context, ClientMessagesJson.Default.ProofAsked);
                     await WriteAsync(context, await clients.ProveAsync(asking, claim, context.RequestAborted), ClientMessagesJson.Default.ProofGiven);
                     break;
+                case ("GET", "/v1/survey") when Surveys is { } surveys:
+                    var surveyor = Authenticate(context);
+                    if (!IsServer(surveyor)) throw new ProblemException(PeerProblems.NotAServerNode(surveyor));
+                    await WriteAsync(context, await surveys.SurveyAsync(context.RequestAborted), SurveyJson.Default.NodeSurvey);
+                    break;
                 case ("POST", "/v1/client/certificate"):
                     await WriteAsync(context, _renewals.Answer(await ReadSmallAsync(context, ClientMessagesJson.Default.CertificateAsked)), ClientMessagesJson.Default.CertificateGiven);
+                    break;
+                case ("GET", "/v1/snapshots") when snapshots is not null:
+                    ServerNode(context);
+                    context.Response.ContentType = "application/json";
+                    await context.Response.Body.WriteAsync(snapshots.List(), context.RequestAborted);
+                    break;
+                case ("GET", { } path) when snapshots is not null && path.StartsWith(SnapshotPath, StringComparison.Ordinal):
+                    ServerNode(context);
+                    await using (var file = snapshots.Open(path[SnapshotPath.Length..]) ?? throw new ProblemException(PeerProblems.NoSuchRoute($"GET {path}")))
+                    {
+                        context.Response.ContentLength = file.Length;
+                        await file.CopyToAsync(context.Response.Body, context.RequestAborted);
+                    }
+
                     break;
                 default:
                     throw new ProblemException(PeerProblems.NoSuchRoute($"{context.Request.Method} {context.Request.Path}"));
@@ -148,6 +178,26 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
         {
             context.Response.StatusCode = StatusOf(refused.Problem.Code);
             await WriteAsync(context, ProblemMessage.Of(refused.Problem), PeersJson.Default.ProblemMessage);
+        }
+    }
+
+    private const string SnapshotPath = "/v1/snapshots/";
+
+    /// <summary>Archives hold the cluster's secrets, though sealed: only who may have those gets them.</summary>
+    private void ServerNode(HttpContext context)
+    {
+        if (Authenticate(context) is var peer && !IsServer(peer)) throw new ProblemException(PeerProblems.NotAServerNode(peer));
+    }
+
+    private TimelinePart Timeline(TimelineQuery query)
+    {
+        try
+        {
+            return TimelineFile.Length > 0 ? JournalFile.Read(TimelineFile, query) : new([], false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ProblemException(TimelineProblems.NotReadable(TimelineFile, e.Message), e);
         }
     }
 
@@ -198,7 +248,11 @@ internal sealed class PeerHost(Membership membership, Pki pki, AgentIdentity ide
         {
             if (await JsonSerializer.DeserializeAsync(context.Request.Body, json, context.RequestAborted) is { } value) return value;
         }
-        catch (Exception e) when (e is JsonException or Microsoft.AspNetCore.Http.BadHttpRequestException)
+        catch (JsonException e)
+        {
+            throw BadRequest($"Its body is not JSON, or a value in it is of the wrong kind: {(e.Path is { Length: > 1 } at ? at + ", " : "")}line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.", e);
+        }
+        catch (Microsoft.AspNetCore.Http.BadHttpRequestException e)
         {
             throw BadRequest(e.Message, e);
         }

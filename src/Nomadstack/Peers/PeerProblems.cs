@@ -62,8 +62,10 @@ internal static class PeerProblems
         why,
         "Free the port, or give this node another address with --bind or another port with --port.");
 
+    public const string NoSuchRouteCode = "peers/no-such-route";
+
     public static Problem NoSuchRoute(string request) => new(
-        "peers/no-such-route",
+        NoSuchRouteCode,
         "This agent does not know that request.",
         $"{request} is not part of its peer protocol.",
         SameVersion);

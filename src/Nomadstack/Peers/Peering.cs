@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using System.Net;
 using Nomadstack.Cluster;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Peers;
 
@@ -14,16 +17,22 @@ internal sealed class Peering : IAsyncDisposable
 
     /// <param name="pki">Used but not owned: dispose it after this.</param>
     /// <param name="clients">What this node does for client nodes; null for nothing.</param>
+    /// <param name="snapshots">What this node gives to other server nodes; null for nothing.</param>
+    /// <param name="timelineFile">What happened on this node, which peers may ask for; empty for nothing.</param>
     /// <param name="seed">Seed for the order in which peers are called.</param>
-    public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed, SecretStore? secrets = null, IClientDesk? clients = null)
+    public Peering(Membership membership, Pki pki, AgentIdentity identity, TimeProvider time, int seed, SecretStore? secrets = null, IClientDesk? clients = null, ISnapshotDesk? snapshots = null, ISurveyDesk? surveys = null, ILogger? log = null, Journal? timeline = null, string timelineFile = "")
     {
         (_membership, _identity, _time) = (membership, identity, time);
         Client = new PeerClient(pki, membership, time);
         Health = new PeerHealth(time);
         Secrets = secrets ?? new SecretStore(membership);
         Sync = new AntiEntropy(membership, Client, Health, Secrets, time, seed);
-        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, Health, time), new SyncDesk(membership), Secrets, Health, time, clients);
+        _host = new PeerHost(membership, pki, identity, new JoinDesk(membership, pki, Client, Health, time) { Timeline = timeline ?? Journal.Nowhere }, new SyncDesk(membership), Secrets, Health, time, clients, snapshots) { Surveys = surveys, TimelineFile = timelineFile };
+        Whereabouts = new Whereabouts(membership, Health, FoundAsync, time, log ?? NullLogger.Instance);
     }
+
+    /// <summary>Finds members that came back under other addresses.</summary>
+    public Whereabouts Whereabouts { get; }
 
     public PeerClient Client { get; }
 
@@ -46,7 +55,25 @@ internal sealed class Peering : IAsyncDisposable
         _host.StartAsync(IPAddress.Parse(_membership.Node.Address), _membership.Node.Ports.Peers, cancel);
 
     /// <summary>Exchanges with peers until cancelled, then returns.</summary>
-    public Task RunAsync(CancellationToken cancel) => Sync.RunAsync(cancel);
+    public Task RunAsync(CancellationToken cancel) => Task.WhenAll(Sync.RunAsync(cancel), Whereabouts.RunAsync(cancel));
+
+    /// <summary>Somebody says that a member is there: it is asked. If its certificate agrees, the exchange brings its new address here and ours there.</summary>
+    /// <returns>Whether it was there.</returns>
+    public async Task<bool> AskAtAsync(string nodeId, IPEndPoint at, CancellationToken cancel)
+    {
+        Client.FoundAt(nodeId, at);
+        try
+        {
+            await Sync.ExchangeAsync(nodeId, cancel);
+            return Health.Of(nodeId) is { Failures: 0, LastHeard: not null };
+        }
+        finally
+        {
+            Client.Forget(nodeId);
+        }
+    }
+
+    private async Task FoundAsync(string nodeId, IPEndPoint at, CancellationToken cancel) => await AskAtAsync(nodeId, at, cancel);
 
     /// <summary>This node itself is always reachable; a peer until two attempts fail.</summary>
     public bool IsReachable(string nodeId) => nodeId == _membership.Node.Id || Health.IsReachable(nodeId);

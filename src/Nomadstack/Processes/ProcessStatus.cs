@@ -17,7 +17,11 @@ internal sealed record ProcessStatus(bool Wanted, ProcessIdentity? Running, Proc
 internal sealed record ProcessEnd(DateTimeOffset At, ProcessIdentity Process, ProcessExit Exit, IReadOnlyList<string> LastLines);
 
 /// <summary>Something that happened to a supervised process; <paramref name="Message"/> is for people.</summary>
-internal sealed record ProcessEvent(string Name, DateTimeOffset At, ProcessEventKind Kind, string Message);
+internal sealed record ProcessEvent(string Name, DateTimeOffset At, ProcessEventKind Kind, string Message)
+{
+    /// <summary>The message without what the process itself wrote, which may be anything.</summary>
+    public string Brief { get; init; } = Message;
+}
 
 internal enum ProcessEventKind
 {

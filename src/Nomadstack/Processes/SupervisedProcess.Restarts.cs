@@ -74,7 +74,7 @@ internal sealed partial class SupervisedProcess
         }
 
         _status = _status with { Running = null, StartedAt = null, LastExit = new(time.GetUtcNow(), process, exit, lines) };
-        Raise(ProcessEventKind.Exited, $"Pid {process.Pid} ended: {exit}.{(lines.Count > 0 ? $" Last output: {lines[^1]}" : "")}");
+        Raise(ProcessEventKind.Exited, $"Pid {process.Pid} ended: {exit}.", lines.Count > 0 ? lines[^1] : "");
     }
 
     private RestartDecision Decide(int start, TimeSpan uptime, int quickEnds)

@@ -294,7 +294,8 @@ internal sealed partial class SupervisedProcess(string name, string recordsFolde
         }
     }
 
-    private void Raise(ProcessEventKind kind, string message) => OnEvent?.Invoke(new(Name, time.GetUtcNow(), kind, message));
+    private void Raise(ProcessEventKind kind, string message, string lastOutput = "") =>
+        OnEvent?.Invoke(new(Name, time.GetUtcNow(), kind, lastOutput.Length > 0 ? $"{message} Last output: {lastOutput}" : message) { Brief = message });
 
     private async Task<Turn> TurnAsync(CancellationToken cancel)
     {

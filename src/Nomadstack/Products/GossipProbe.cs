@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 
 namespace Nomadstack.Products;
 
@@ -9,7 +11,7 @@ internal enum GossipAnswering
 {
     Answers,
 
-    /// <summary>Its TCP port is open, and nothing came back over UDP: it is filtered, full packets are lost, or gossip is encrypted.</summary>
+    /// <summary>Its TCP port is open, and nothing came back over UDP: it is filtered, or full packets are lost.</summary>
     Deaf,
 
     /// <summary>Its TCP port is not open either, so its UDP port tells nothing.</summary>
@@ -26,9 +28,13 @@ internal static class GossipProbe
 
     private const int Tries = 3;
 
+    /// <summary>Consul's and Nomad's.</summary>
+    private static readonly string[] s_keyrings = ["serf/local.keyring", "server/serf.keyring"];
+
     private static readonly TimeSpan s_connect = TimeSpan.FromSeconds(1), s_answer = TimeSpan.FromMilliseconds(500);
 
-    public static async Task<GossipAnswering> AskAsync(IPAddress address, int port, CancellationToken cancel)
+    /// <param name="key">With which the members encrypt; they do not answer one that does not. Null where gossip is open.</param>
+    public static async Task<GossipAnswering> AskAsync(IPAddress address, int port, byte[]? key, CancellationToken cancel)
     {
         if (!await OpensAsync(address, port, cancel)) return GossipAnswering.NotUp;
         using var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
@@ -40,7 +46,7 @@ internal static class GossipProbe
             limit.CancelAfter(s_answer);
             try
             {
-                await socket.SendAsync(Ping(n), limit.Token);
+                await socket.SendAsync(key is null ? Ping(n) : Encrypt(Ping(n), key), limit.Token);
                 if (await socket.ReceiveAsync(answer, limit.Token) > 0) return GossipAnswering.Answers;
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
@@ -74,6 +80,41 @@ internal static class GossipProbe
             packet.Add((byte)(ShortText | text.Length));
             packet.AddRange(Encoding.ASCII.GetBytes(text));
         }
+    }
+
+    /// <summary>
+    /// The key that an agent with this data folder encrypts with first, from the file in which the library keeps them (serf: base64 texts in JSON); null where there is none, or none that
+    /// can be read.
+    /// </summary>
+    /// <param name="data">Of a server or a client. Nothing else below it is looked at: tasks have their files there too.</param>
+    public static byte[]? KeyIn(string data)
+    {
+        foreach (var file in s_keyrings.Select(name => Path.Combine(data, name)).Where(File.Exists))
+        {
+            try
+            {
+                using var keys = JsonDocument.Parse(File.ReadAllText(file));
+                if (keys.RootElement is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.String } first) return first.GetBytesFromBase64();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or FormatException)
+            {
+                // Its agent says what is wrong with it. Without a key nobody is asked.
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>As the library does (memberlist, <c>security.go</c>): version 1, a nonce of 12 bytes, AES-GCM, the tag at the end.</summary>
+    internal static byte[] Encrypt(byte[] packet, byte[] key)
+    {
+        const int Nonce = 12, Tag = 16;
+        var message = new byte[1 + Nonce + packet.Length + Tag];
+        message[0] = 1;
+        RandomNumberGenerator.Fill(message.AsSpan(1, Nonce));
+        using var aes = new AesGcm(key, Tag);
+        aes.Encrypt(message.AsSpan(1, Nonce), packet, message.AsSpan(1 + Nonce, packet.Length), message.AsSpan(1 + Nonce + packet.Length));
+        return message;
     }
 
     private static async Task<bool> OpensAsync(IPAddress address, int port, CancellationToken cancel)

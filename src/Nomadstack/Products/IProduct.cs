@@ -68,6 +68,39 @@ internal interface IProduct
     /// <summary>Whether a server of this node, or its client where <paramref name="site"/> is null, encrypts gossip with a key that no longer counts: it was away when keys were replaced.</summary>
     bool HasOldGossipKey(ServerSite? site) => false;
 
+    /// <summary>What the server's raft data says. Its server may run or not. Never fails: what cannot be read is told as that.</summary>
+    Task<RaftOnDisk> RaftOnDiskAsync(ServerSite site, CancellationToken cancel) => Task.FromResult(RaftOnDisk.Blank);
+
+    /// <summary>Makes the server replace its raft configuration by this one at its next start. The server must not run. Repeatable.</summary>
+    void WritePeers(ServerSite site, IReadOnlyList<RaftPeer> peers) => throw new NotSupportedException($"{Row.Title} has no raft configuration to replace.");
+
+    /// <summary>Whether the configuration of <see cref="WritePeers"/> waits for the server's next start, or for the end of its first work.</summary>
+    bool HasPeersToRead(ServerSite site) => false;
+
+    /// <summary>
+    /// Writes the configuration of a server of a drill: it joins those alone, lets in only who shows a certificate of <paramref name="credentials"/>' authority, and has no access control, so
+    /// that none of the cluster's tokens is needed to look at what was restored into it. Where <see cref="ServerSite.Bootstrap"/> is set, it makes the cluster.
+    /// </summary>
+    ProcessSpec PrepareDrill(ServerSite site, Credentials credentials, string gossipKey, IReadOnlyList<string> join);
+
+    /// <summary>Reads a snapshot file to its end and checks all sums in it.</summary>
+    /// <exception cref="InvalidDataException">It is damaged, not whole, or something else.</exception>
+    SnapshotFacts ReadSnapshot(Stream from);
+
+    /// <summary>
+    /// Writes the configuration of a server that is a cluster of its own: it joins nobody, lets in only who shows a certificate of <paramref name="credentials"/>' authority, and has no access
+    /// control, so that none of the cluster's tokens is needed to look at what was restored into it.
+    /// </summary>
+    ProcessSpec PrepareThrowAway(ServerSite site, Credentials credentials);
+
+    /// <summary>The files of <see cref="KeysOnDisk"/>.</summary>
+    IReadOnlyList<string> KeyFiles(ServerSite site) => [];
+
+    /// <summary>Puts one of <see cref="KeyFiles"/>, by its name, where a server that has not started yet finds it.</summary>
+    void WriteKeyFile(ServerSite site, string name, byte[] content)
+    {
+    }
+
     /// <summary>Runs before each start of a server's process.</summary>
     void BeforeServerStart(ServerSite site)
     {
@@ -168,6 +201,12 @@ internal interface IScheduler
 
     /// <summary>One node with its metadata, by full id, or a null value if the cluster has no such node.</summary>
     Task<Answer<NodeFacts?>> NodeAsync(string id, TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>All jobs of all namespaces, but for those that a periodic or dispatched job made.</summary>
+    Task<Answer<IReadOnlyList<ListedJob>>> JobsAsync(TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>Stops a job, which stays in the state. Also Ok if there is no such job.</summary>
+    Task<Answer<Done>> StopJobAsync(ListedJob job, TimeSpan deadline, CancellationToken cancel);
 
     /// <summary>Forgets a node that will never return, its allocations with it.</summary>
     Task<Answer<Done>> PurgeNodeAsync(string nodeId, TimeSpan deadline, CancellationToken cancel);

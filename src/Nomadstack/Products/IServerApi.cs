@@ -53,6 +53,12 @@ internal interface IServerApi
 
     /// <summary>Replaces the cluster's whole state by a snapshot. The caller must have asked for consent.</summary>
     Task<Answer<Done>> RestoreSnapshotAsync(Stream from, TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>What there is of each kind in the leader's state that only an operator changes, and its newest index. A kind that this version does not have is missing.</summary>
+    Task<Answer<StateCounts>> CountAsync(TimeSpan deadline, CancellationToken cancel);
+
+    /// <summary>The version of the running server; null if it does not answer.</summary>
+    Task<string?> VersionAsync(CancellationToken cancel);
 }
 
 /// <summary>Whether a server serves.</summary>

@@ -14,6 +14,15 @@ internal sealed record JobFacts(string Id, string Type, string Status, bool Stop
     public int Count => Counts.Values.FirstOrDefault();
 }
 
+/// <summary>A job in a list.</summary>
+/// <param name="Stop">True once it was stopped.</param>
+/// <param name="Running">How many of its allocations run, as the servers know it.</param>
+internal sealed record ListedJob(string Namespace, string Id, bool Stop, long Running)
+{
+    /// <summary>The id, with its namespace where that is not the default.</summary>
+    public override string ToString() => Namespace is "" or "default" ? Id : $"{Namespace}/{Id}";
+}
+
 /// <summary>The result of registering a job.</summary>
 internal abstract record JobRegistration
 {

@@ -4,6 +4,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Peers;
 using Nomadstack.Security;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Products;
 
@@ -12,6 +13,9 @@ internal sealed record NodeContext(NodeFile Node, NodePaths Paths, Membership Me
 {
     /// <summary>What closes the cluster to strangers.</summary>
     public ClusterTrust Trust { get; } = new(Membership, new SecretStore(Membership), Table, Time);
+
+    /// <summary>Where what happens on this node is told.</summary>
+    public Journal Timeline { get; init; } = Journal.Nowhere;
 
     /// <summary>The endpoints of the products' APIs.</summary>
     public ProductEndpoints Endpoints => field ??= new(Trust);

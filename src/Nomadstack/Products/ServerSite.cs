@@ -13,6 +13,10 @@ namespace Nomadstack.Products;
 internal sealed record ServerSite(Product Product, bool Bootstrap, string Name, string Folder, string RaftId, string Address, int Http, int Rpc, int Serf)
 {
     public string Role => Product.Name;
+
+    /// <summary>IP and raft port, as a raft configuration has it.</summary>
+    public string RaftAddress => HostPort.Join(Address, Rpc);
+
     public string DataFolder => Path.Combine(Folder, "data");
     public string ConfigFile => Path.Combine(Folder, "config.json");
     public string ProcessName => Bootstrap ? Role + "-bootstrap" : Role + "-server";

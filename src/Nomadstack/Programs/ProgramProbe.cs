@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 using System.ComponentModel;
-using System.Diagnostics;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Kernel;
 
@@ -61,7 +60,7 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
         string output;
         try
         {
-            output = await OutputAsync(program, [.. leading, "version"], limit, cancel);
+            output = (await ProgramOutput.OfAsync(program, [.. leading, "version"], MostOutput, limit, time, cancel)).Out;
         }
         catch (Win32Exception e)
         {
@@ -102,41 +101,4 @@ internal sealed class ProgramProbe(TimeProvider time, KnownPrograms? memory = nu
 
     private static bool IsExecutable(string path) =>
         (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
-
-    private async Task<string> OutputAsync(string program, IReadOnlyList<string> arguments, TimeSpan deadline, CancellationToken cancel)
-    {
-        using var limit = new CancellationTokenSource(deadline, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
-        using var process = new Process
-        {
-            StartInfo = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = "/" },
-        };
-        process.Start();
-        try
-        {
-            process.StandardInput.Close();
-            var output = ReadAsync(process.StandardOutput, both.Token);
-            await Task.WhenAll(output, ReadAsync(process.StandardError, both.Token), process.WaitForExitAsync(both.Token));
-            return await output;
-        }
-        finally
-        {
-            if (!process.HasExited) process.Kill(entireProcessTree: true);
-        }
-    }
-
-    /// <summary>Reads to the end and keeps only the beginning: another program may print without end.</summary>
-    private static async Task<string> ReadAsync(StreamReader reader, CancellationToken cancel)
-    {
-        var kept = new char[MostOutput];
-        var waste = new char[MostOutput];
-        var length = 0;
-        while (true)
-        {
-            var into = length < MostOutput ? kept.AsMemory(length) : waste;
-            var n = await reader.ReadAsync(into, cancel);
-            if (n == 0) return new string(kept, 0, length);
-            if (length < MostOutput) length += n;
-        }
-    }
 }

@@ -9,6 +9,7 @@ using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
 using Nomadstack.Storage;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Servers;
 
@@ -23,7 +24,8 @@ internal sealed class ServerHost(
     IReadOnlyDictionary<string, IProduct> products,
     Func<ServerSite, IProduct, ServerInstance> instantiate,
     TimeProvider time,
-    ILogger<ServerHost> log) : IServerHost
+    ILogger<ServerHost> log,
+    Journal? timeline = null) : IServerHost
 {
     private static readonly TimeSpan s_listenPoll = TimeSpan.FromMilliseconds(25), s_callDeadline = TimeSpan.FromSeconds(5);
 
@@ -66,8 +68,10 @@ internal sealed class ServerHost(
         await Task.WhenAll(_slots.Select(pair => LockedAsync(pair.Key, async slot =>
         {
             if (slot.Record is not { } record) return;
-            // A server that was leaving is started only if the others need it (HandOver decides).
-            if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, cancel);
+            // A server that was leaving is started only if the others need it (HandOver decides); one whose address has changed, when its peers can know that.
+            // Data of a past that was given up is not started any more, only retired.
+            if (IsDisplaced(record, slot.Instance!) || record.Epoch < Epoch(record.Role)) await slot.Instance!.StopAsync(cancel);
+            else if (!record.Leaving || await slot.Instance!.RunsAsync(cancel)) await StartAsync(slot, cancel);
         }, cancel)));
         PublishEntries();
     }
@@ -102,7 +106,7 @@ internal sealed class ServerHost(
                 throw new ProblemException(ServerProblems.Leaving(claim.Role));
             if (record is null)
             {
-                record = new ServerRecord { Role = claim.Role, RaftId = Guid.NewGuid().ToString(), Claim = claim, Version = claim.Version };
+                record = new ServerRecord { Role = claim.Role, RaftId = Guid.NewGuid().ToString(), Claim = claim, Version = claim.Version, Address = AddressOf(claim.Role), Epoch = Epoch(claim.Role) };
                 var created = record;
                 await Fault.AroundAsync("record-" + claim.Role, () => Save(slot, created));
                 Load(slot, record);
@@ -115,10 +119,12 @@ internal sealed class ServerHost(
             }
 
             _claims.TryAdd(claim.TaskId, NewSource());
-            await Fault.AroundAsync("start-" + claim.Role + "-server", () => StartAsync(slot, cancel));
+            // Its address has changed, and whoever looks after that starts it.
+            if (!IsDisplaced(slot.Record!, slot.Instance!)) await Fault.AroundAsync("start-" + claim.Role + "-server", () => StartAsync(slot, cancel));
         }, cancel);
         PublishEntries();
         Changed?.Invoke(claim.Role);
+        timeline?.Tell(EventKinds.Claimed, $"Allocation {claim.AllocId} claims the {claim.Role} server of this node.", (EventFields.Role, claim.Role), (EventFields.Allocation, claim.AllocId));
         log.LogInformation("The {Role} server is claimed by allocation {Allocation}", claim.Role, claim.AllocId);
     }
 
@@ -131,6 +137,7 @@ internal sealed class ServerHost(
             {
                 if (slot.Record is not { Claim: { } claim } record || claim.TaskId != taskId) return;
                 await Save(slot, record with { Claim = null, ReleasedAt = time.GetUtcNow() });
+                timeline?.Tell(EventKinds.Released, $"Allocation {claim.AllocId} has released the {role} server of this node, which lingers.", (EventFields.Role, role), (EventFields.Allocation, claim.AllocId));
                 log.LogInformation("Allocation {Allocation} released the {Role} server. The server lingers until it is no longer needed", claim.AllocId, role);
                 released = role;
             }, cancel);
@@ -220,6 +227,7 @@ internal sealed class ServerHost(
         }, cancel);
         PublishEntries();
         Changed?.Invoke(role);
+        timeline?.Tell(EventKinds.Left, $"The {role} server of this node has left its cluster; others have taken its place.", (EventFields.Role, role));
         log.LogInformation("The {Role} server left the cluster and was retired", role);
         return true;
     }
@@ -227,6 +235,79 @@ internal sealed class ServerHost(
     /// <summary>Starts a server that was leaving when the power was cut: the others cannot go on without its vote.</summary>
     public Task StartLeavingAsync(string role, CancellationToken cancel) =>
         LockedAsync(role, slot => slot.Instance is null ? Task.CompletedTask : StartAsync(slot, cancel), cancel);
+
+    /// <summary>Whether the server's raft peers know it by another address than the one it has now.</summary>
+    public bool IsDisplaced(string role) => Server(role) is var (record, instance) && IsDisplaced(record, instance);
+
+    /// <summary>Writes down by which address its peers know a server of an older release's record, before this node goes by another one.</summary>
+    public static void RememberAddresses(NodePaths paths, NodeFile node, ProductTable table)
+    {
+        foreach (var product in table.Stack)
+        {
+            var file = ServerRecord.At(paths.Server(product.Name));
+            if (file.Read() is { Address: null } record) file.Write(record with { Address = HostPort.Join(node.Address, node.Ports.Of(product, ProductPort.Server, ProductPort.Rpc)) });
+        }
+    }
+
+    /// <summary>Starts a server under its new address with the raft configuration that it has: its peers will learn the address from it. Does nothing if it runs.</summary>
+    public Task StartDisplacedAsync(string role, CancellationToken cancel) => LockedAsync(role, slot => slot.Record is { Leaving: false } ? StartAsync(slot, cancel) : Task.CompletedTask, cancel);
+
+    /// <summary>Starts a server with another raft configuration. One that runs is stopped for it.</summary>
+    public Task ReplacePeersAsync(string role, IReadOnlyList<RaftPeer> peers, CancellationToken cancel) => LockedAsync(role, async slot =>
+    {
+        if (slot.Instance is not { } instance) return;
+        await instance.StopAsync(cancel);
+        await Fault.AroundAsync("peers-" + role, () =>
+        {
+            instance.Product.WritePeers(instance.Site, peers);
+            return Task.CompletedTask;
+        });
+        await StartAsync(slot, cancel);
+    }, cancel);
+
+    /// <summary>Its peers know the server by its present address.</summary>
+    public Task SettleAddressAsync(string role, CancellationToken cancel) => LockedAsync(role, async slot =>
+    {
+        if (slot is { Record: { } record, Instance: { } instance } && record.Address != instance.Site.RaftAddress) await Save(slot, record with { Address = instance.Site.RaftAddress });
+    }, cancel);
+
+    /// <summary>The server's data is what goes on after a majority was given up: durable before anybody hears of the new epoch, for whoever has an older one retires its data.</summary>
+    public Task EnterEpochAsync(string role, int epoch, CancellationToken cancel) => LockedAsync(role, async slot =>
+    {
+        if (slot.Record is { } record && record.Epoch < epoch) await Save(slot, record with { Epoch = epoch, Leaving = false });
+    }, cancel);
+
+    /// <summary>Stops a server whose data is of a past that was given up, and moves its folder to <c>retired/</c>. Its claim ends, so that the scheduler may place a blank one.</summary>
+    /// <returns>Whether there was one.</returns>
+    public async Task<bool> RetireOldEpochAsync(string role, CancellationToken cancel)
+    {
+        var retired = false;
+        await LockedAsync(role, async slot =>
+        {
+            if (slot is not { Record: { } record, Instance: { } instance } || record.Epoch >= Epoch(role)) return;
+            // At once: with another such server it could elect a leader.
+            await instance.KillAsync(cancel);
+            await Fault.AroundAsync("retire-old-" + role, () =>
+            {
+                instance.Retire(paths);
+                return Task.CompletedTask;
+            });
+            await instance.Process.ForgetAsync(cancel);
+            slot.Held = null;
+            if (record.Claim is { } claim) Complete(claim.TaskId);
+            retired = true;
+        }, cancel);
+        if (!retired) return false;
+        PublishEntries();
+        Changed?.Invoke(role);
+        return true;
+    }
+
+    private int Epoch(string role) => membership.Settings?.RecoveryEpoch(role) ?? 0;
+
+    private string AddressOf(string role) => ServerSite.Job(products[role].Row, node, paths, "").RaftAddress;
+
+    private static bool IsDisplaced(ServerRecord record, ServerInstance instance) => record.Address is { } known && known != instance.Site.RaftAddress;
 
     /// <summary>Writes every server's configuration again, so that the next start, also one after a crash, knows the present peers and program. Running processes do not change.</summary>
     public async Task RefreshConfigurationsAsync(CancellationToken cancel)

@@ -68,6 +68,13 @@ internal sealed class ServerInstance(ServerSite site, IProduct product, ProductE
     /// <summary>Stops the process without a leave: it stays in the raft configuration, as after a power cut.</summary>
     public Task StopAsync(CancellationToken cancel) => Process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel);
 
+    /// <summary>Ends the process at once: every answer it still gives is one too many.</summary>
+    public async Task KillAsync(CancellationToken cancel)
+    {
+        await Process.OpenAsync(cancel);
+        await Process.StopAsync(Signals.SIGTERM, s_stopDeadline, cancel, Task.CompletedTask);
+    }
+
     /// <summary>Transfers leadership if the API can, then stops the process. It stays in the raft configuration.</summary>
     public async Task StepAsideAsync(IReadOnlyList<RaftMember> voters, CancellationToken cancel)
     {

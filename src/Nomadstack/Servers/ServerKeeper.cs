@@ -5,6 +5,7 @@ using Nomadstack.Cluster;
 using Nomadstack.Life;
 using Nomadstack.Operations;
 using Nomadstack.Products;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Servers;
 
@@ -46,6 +47,7 @@ internal sealed class ServerKeeper
     private readonly Wake _wake;
     private readonly Graces _graces;
     private long _deputyAt, _changedAt;
+    private bool _led;
 
     /// <param name="jobKeeper">Keeps the jobs of all products. Only the scheduler's keeper calls it.</param>
     public ServerKeeper(NodeContext context, IProduct product, ServerHost host, ServerJobs jobs, JobKeeper jobKeeper, OperationLog operations)
@@ -89,6 +91,8 @@ internal sealed class ServerKeeper
         var moving = await LookAfterAsync(record, instance, api, clientRuns, cancel);
         if (api is null) return moving;
         var leads = await _host.LeadsAsync(Role, cancel);
+        if (leads && !_led) _context.Timeline.Tell(EventKinds.LeaderChanged, $"The {Title} server of this node is the leader.", (EventFields.Role, Role));
+        _led = leads;
         if (_product.Row.Schedules && (leads || IsDeputysTurn())) moving |= await _jobKeeper.KeepAsync(api, cancel);
         if (leads) moving |= await EvictRemovedAsync(instance, cancel);
         // Done on the leader's own node alone, and only once that many voters are there: autopilot then never shrinks the quorum below it.

@@ -35,6 +35,16 @@ internal sealed record ServerRecord : IHasSchema
     /// <summary>Whether the server was ever a caught-up voter. Only then its data may be the cluster's data.</summary>
     public bool WasVoter { get; set; }
 
+    /// <summary>
+    /// IP and raft port by which its raft peers know it; null in the record of an older release, whose node could not change its address. Differs from the node's while that has changed and raft does not know it yet.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Address { get; set; }
+
+    /// <summary>How often the majority of this product had been given up when this data began (<see cref="Peers.SettingNames.RecoveryEpoch"/>). Data of an older epoch is of a past that was given up.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Epoch { get; set; }
+
     [JsonIgnore]
     public string State => Leaving ? "leaving" : Claim is null ? "lingering" : "running";
 

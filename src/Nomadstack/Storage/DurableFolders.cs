@@ -27,17 +27,29 @@ internal static class DurableFolders
     /// <summary>
     /// Makes a folder and those above it that are missing. A file in it that is safe on disk is of no use while the folder's own name is not.
     /// </summary>
-    /// <param name="mode">Null for what the umask leaves.</param>
+    /// <param name="mode">Of every folder that is made; null for what the umask leaves.</param>
     /// <returns>The folders that were synced for that: the one above each new folder.</returns>
     public static IReadOnlyList<string> Create(string folder, UnixFileMode? mode = null)
     {
-        List<string> changed = [];
-        for (var at = Path.GetFullPath(folder); !Directory.Exists(at); at = Path.GetDirectoryName(at)!) changed.Add(Path.GetDirectoryName(at)!);
-        if (changed.Count == 0) return [];
-        if (mode is { } given) Directory.CreateDirectory(folder, given);
-        else Directory.CreateDirectory(folder);
+        List<string> missing = [];
+        for (var at = Path.GetFullPath(folder); !Directory.Exists(at); at = Path.GetDirectoryName(at)!) missing.Add(at);
+        // One by one: .NET gives the mode to the last one alone.
+        foreach (var one in Enumerable.Reverse(missing))
+        {
+            if (mode is { } given) Directory.CreateDirectory(one, given);
+            else Directory.CreateDirectory(one);
+        }
+
+        List<string> changed = [.. missing.Select(m => Path.GetDirectoryName(m)!)];
         foreach (var above in changed) Sync(above);
         return changed;
+    }
+
+    /// <summary>A folder for its owner alone. Those above it are not ours to close: tasks with a user of their own have to pass to what is below a data folder.</summary>
+    public static void CreateOwn(string folder)
+    {
+        if (Path.GetDirectoryName(Path.GetFullPath(folder)) is { } above) Create(above);
+        Create(folder, OwnerOnly);
     }
 
     /// <summary>Syncs each folder whose entries were changed.</summary>

@@ -27,6 +27,10 @@ internal sealed class NodePaths
 
     public string NodeFile => Path.Combine(Data, "node.json");
     public string ClusterFile => Path.Combine(Data, "cluster.json");
+
+    /// <summary>What happened on this node, one event a line.</summary>
+    public string Timeline => Path.Combine(Data, "timeline.jsonl");
+
     /// <summary>Entries of <see cref="ClusterFile"/> that this release cannot use.</summary>
     public string Quarantine => Path.Combine(Data, "cluster.quarantine.json");
 
@@ -43,6 +47,12 @@ internal sealed class NodePaths
 
     /// <summary>This node's own copies of programs that others may replace.</summary>
     public string Programs => Path.Combine(Data, "programs");
+
+    /// <summary>What a drill needs, for as long as it takes.</summary>
+    public string Drill => Path.Combine(Data, "drill");
+
+    /// <summary>Archives of the cluster; only on server nodes.</summary>
+    public string Snapshots => Path.Combine(Data, "snapshots");
 
     public string Log => Path.Combine(Data, "log");
     public string Retired => Path.Combine(Data, "retired");

@@ -78,25 +78,6 @@ public sealed class BadInputToAClusterTests(OneNode one, ITestOutputHelper outpu
         Invariants.SameServerProcesses(before, after);
     }
 
-    [SkippableFact]
-    public async Task AChangedAddressIsShownAndNothingIsLost()
-    {
-        var (cluster, node, before) = await BorrowAsync();
-        var old = node.Address;
-        await node.PowerOffAsync();
-        await node.ReaddressAsync(77);
-        await node.PowerOnAsync();
-
-        var refusal = await RefusalAsync(cluster, node);
-
-        refusal.ShouldContain(old);
-        refusal.ShouldContain(node.Address);
-        await node.PowerOffAsync();
-        await node.ReaddressAsync(1);
-        await cluster.PowerOnAsync(node);
-        Invariants.SameAllocations(before, await Invariants.HoldAsync(cluster, 1, before));
-    }
-
     private async Task<(TestCluster Cluster, LabNode Node, Evidence Before)> BorrowAsync()
     {
         await NeedsAsync(consul: false);

@@ -18,18 +18,22 @@ public abstract class FaultSweep(ITestOutputHelper output) : Scenario(output)
     /// <summary>Clusters swept side by side, for a sweep by itself: a bootstrap mostly waits.</summary>
     private static readonly int s_atOnce = Number("NOMADSTACK_FAULT_CLUSTERS", 1);
 
+    /// <summary>A snapshot is taken beside everything else, a moment earlier or later: its points are no part of another flow.</summary>
+    private static bool IsOfASnapshot(string point) => new[] { "save-", "write-snapshot", "keep-snapshot", "copy-snapshot", "start-throw-away-" }.Any(of => point.Contains(of, StringComparison.Ordinal));
+
     private static readonly int s_points = Number("NOMADSTACK_FAULT_POINTS", 1);
 
     /// <param name="engine">What the nodes run on.</param>
     /// <param name="flow">Runs to its end, whatever the fault does to the agent meanwhile.</param>
     /// <param name="secure">Whether the cluster is made closed.</param>
-    private protected async Task SweepAsync(string engine, int nodes, Func<TestCluster, string, Task<Revival>> flow, bool secure = false)
+    /// <param name="snapshots">The flow is about snapshots.</param>
+    private protected async Task SweepAsync(string engine, int nodes, Func<TestCluster, string, Task<Revival>> flow, bool secure = false, bool snapshots = false)
     {
         IReadOnlyList<string> points;
         await using (var undisturbed = await MachinesWithAsync(engine, nodes, secure))
         {
             var traced = await flow(undisturbed, Trace);
-            points = [.. (await File.ReadAllLinesAsync(Path.Combine(traced.Agent.Node.Srv, "points"))).Distinct()];
+            points = [.. (await File.ReadAllLinesAsync(Path.Combine(traced.Agent.Node.Srv, "points"))).Distinct().Where(point => snapshots || !IsOfASnapshot(point))];
         }
 
         points.ShouldNotBeEmpty("the flow has fault points");

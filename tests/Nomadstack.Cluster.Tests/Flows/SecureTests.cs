@@ -15,6 +15,7 @@ public sealed class SecureTests(ITestOutputHelper output) : Scenario(output)
     [InlineData(Nomad)]
     public async Task ItIsClosedToStrangersAndEverythingInItWorksAfterThePowerOfAllNodesReturns(string engine)
     {
+        await NotTwiceEveryDayAsync(engine);
         await using var cluster = await MachinesWithAsync(engine, 3, secure: true);
         using var made = new CancellationTokenSource();
         var race = Stranger.RaceAsync(cluster.Nodes[0], made.Token);

@@ -32,6 +32,19 @@ internal sealed partial record NodeProcess(int Pid, int InnerPid, int Parent, lo
         }
     }
 
+    /// <summary>What its open file descriptors lead to, as the kernel writes it: a path, <c>socket:[inode]</c>, <c>anon_inode:[eventpoll]</c>.</summary>
+    public IReadOnlyList<string> Descriptors()
+    {
+        try
+        {
+            return [.. new DirectoryInfo($"/proc/{Pid}/fd").GetFiles().Select(f => f.LinkTarget).OfType<string>()];
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Processor time used so far, in clock ticks of 10 ms.</summary>
     public long CpuTicks()
     {

@@ -34,7 +34,9 @@ internal sealed record Evidence(
         var live = cluster.Running;
         var status = await TestCluster.StatusAsync(live[0]);
         var nomad = TestCluster.Nomad(live[0]);
-        var nodes = (await nomad.GetAsync("/v1/nodes")).EnumerateArray().ToDictionary(node => node.GetProperty("Name").GetString()!, node => node.GetProperty("ID").GetString()!);
+        var nodes = (await nomad.GetAsync("/v1/nodes")).EnumerateArray()
+            // A machine that was replaced is known twice for a day: as the one that is down, too.
+            .GroupBy(node => node.GetProperty("Name").GetString()!).ToDictionary(named => named.Key, named => named.OrderByDescending(node => node.GetProperty("Status").GetString() == "ready").First().GetProperty("ID").GetString()!);
         var allocations = (await nomad.GetAsync("/v1/allocations?task_states=true")).EnumerateArray().Select(AllocationSeen.Read).ToList();
         var consul = status.HasConsul ? await PeersAsync(new NomadApi(live[0].Address, NomadApi.ConsulClientPort)) : [];
         return new(status.Cluster.Id, nodes, await PeersAsync(nomad), consul, allocations, [.. live.SelectMany(EngineProcess.On)]);
@@ -77,7 +79,8 @@ internal sealed record EngineProcess(string Node, string Product, EngineKind Kin
     public static IEnumerable<EngineProcess> On(LabNode node) =>
         from process in node.Pids()
         let product = ProductOf(process)
-        where product is not null
+        // What proves a snapshot, or rehearses, lives for seconds beside the cluster and is no part of it.
+        where product is not null && !process.CommandLine.Contains("/throw-away/", StringComparison.Ordinal) && !process.CommandLine.Contains("/drill/", StringComparison.Ordinal)
         let kind = process.CommandLine.Contains($"/servers/{product}-bootstrap", StringComparison.Ordinal) ? EngineKind.BootstrapServer
             : process.CommandLine.Contains($"/servers/{product}", StringComparison.Ordinal) ? EngineKind.JobServer
             : EngineKind.Client

@@ -8,6 +8,11 @@ namespace Nomadstack.Engine.Tests.Jobs;
 
 public sealed class HclJobTests
 {
+    /// <summary>What `nomad job init` writes down though it is the default.</summary>
+    [Fact]
+    public void AValueThatAsksForNothingIsRefusedNeitherInHclNorInJson() =>
+        HclJob.Parse("job \"a\" {\n  update {\n    canary = 0\n    auto_revert = false\n    auto_promote = false\n  }\n  group \"g\" {\n    task \"t\" {\n      driver = \"raw_exec\"\n      user = \"\"\n      leader = false\n      shutdown_delay = \"0s\"\n    }\n  }\n}\n").ShouldBeOfType<HclReading.Read>();
+
     [Theory]
     [InlineData("variable \"x\" {}\n", "input.hcl:1,1-13: Not supported by the embedded engine; The embedded engine does not evaluate \"variable\" blocks; write the values themselves.")]
     [InlineData("locals {}\n", "1,1-7: Not supported")]

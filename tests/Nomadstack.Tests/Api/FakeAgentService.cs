@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
+using Nomadstack.Timeline;
 
 namespace Nomadstack.Tests.Api;
 
@@ -17,6 +18,22 @@ internal sealed class FakeAgentService : IAgentService
     public StatusDocument Status { get; set; } = Healthy();
 
     public Problem? Refusal { get; set; }
+
+    public DrillReport Drilled { get; set; } = new(1, "restore", true, []);
+
+    public Task<DrillReport> DrillAsync(DrillRequest request, CancellationToken cancel)
+    {
+        Asked.Enqueue(request);
+        return Refusal is { } refusal ? throw new ProblemException(refusal) : Task.FromResult(Drilled);
+    }
+
+    public Func<TimelineQuery, TimelineDocument> Timeline { get; set; } = _ => new(1, [], [], false, "");
+
+    public Task<TimelineDocument> TimelineAsync(TimelineQuery query, CancellationToken cancel)
+    {
+        Asked.Enqueue(query);
+        return Refusal is { } refusal ? throw new ProblemException(refusal) : Task.FromResult(Timeline(query));
+    }
 
     public Endpoints Where { get; set; } = At("http://127.0.0.1:4646", "http://127.0.0.1:8500");
 
@@ -98,6 +115,16 @@ internal sealed class FakeAgentService : IAgentService
 
     public RotatePlan PlanRotation(RotateRequest request) => Heard(request, new RotatePlan([$"Nomad: {request.What}"], ["n3"], ["tasks run on"]));
 
+    public Task<Operation> RestoreAsync(RestoreRequest request, CancellationToken cancel) => throw new NotSupportedException();
+
+    public Task<Operation> RecoverAsync(RecoverRequest request, CancellationToken cancel) => throw new NotSupportedException();
+
+    public Task<RecoverPlan> PlanRecoveryAsync(RecoverRequest request, CancellationToken cancel) => Task.FromResult(Heard(request, Recovery));
+
+    public RecoverPlan Recovery { get; set; } = new([]);
+
+    public Task FindNodeAsync(string node, string address, CancellationToken cancel) => Task.CompletedTask;
+
     public Task AcceptStateAsync(CancellationToken cancel)
     {
         Accepted = true;
@@ -106,6 +133,38 @@ internal sealed class FakeAgentService : IAgentService
 
     /// <summary>Whether somebody accepted the servers' state.</summary>
     public bool Accepted { get; private set; }
+
+    public IReadOnlyList<SnapshotInfo> Saved { get; set; } = [];
+
+    public RestorePlan Plan { get; set; } = new("", default, [], 0, []);
+
+    public List<(string What, string Of)> SnapshotCalls { get; } = [];
+
+    public IReadOnlyList<SnapshotInfo> Snapshots() => Saved;
+
+    public Task<Operation> SaveSnapshotAsync(CancellationToken cancel) => Noted("save", "");
+
+    public Task<SnapshotInfo> InspectSnapshotAsync(SnapshotRequest request, CancellationToken cancel) => Task.FromResult(Saved.First(s => s.Name == request.Of));
+
+    public Task<Operation> VerifySnapshotAsync(SnapshotRequest request, CancellationToken cancel) => Noted("verify", request.Of);
+
+    public Task<RestorePlan> PlanRestoreAsync(SnapshotRequest request, CancellationToken cancel) => Task.FromResult(Plan with { Of = request.Of });
+
+    public Task<Operation> RestoreSnapshotAsync(SnapshotRequest request, CancellationToken cancel) => Noted(request.Consent ? "restore" : "refused", request.Of);
+
+    public PruneResult PruneSnapshots(PruneRequest request) => new([.. Saved.Select(s => s.Name)]);
+
+    public RecoveryKeyShown RecoveryKey() => new("AAAAA-BBBBB-CCCCC-DDDDD-EEEEE-FFFFF");
+
+    public Task<SnapshotPolicyStatus> SnapshotPolicyAsync(SnapshotPolicyRequest request, CancellationToken cancel) => Task.FromResult(new SnapshotPolicyStatus(request.EverySeconds ?? 900, request.DenseSeconds ?? 14400, request.ThinSeconds ?? 604800, request.Target ?? ""));
+
+    public Task<KitMade> MakeKitAsync(KitRequest request, CancellationToken cancel) => Task.FromResult(new KitMade(System.Text.Encoding.UTF8.GetBytes(request.Passphrase)));
+
+    private Task<Operation> Noted(string what, string of)
+    {
+        SnapshotCalls.Add((what, of));
+        return Task.FromResult(new Operation { Id = "o1", Kind = "snapshot-" + what, StartedAt = DateTimeOffset.UnixEpoch, StepStartedAt = DateTimeOffset.UnixEpoch, State = Nomadstack.Api.Operation.Finished });
+    }
 
     public Task StopEverythingAsync(CancellationToken cancel)
     {

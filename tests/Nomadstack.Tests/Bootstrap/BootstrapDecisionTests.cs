@@ -31,6 +31,20 @@ public sealed class BootstrapDecisionTests
     [Fact]
     public void NothingComesBeforeTheClusterIsMinted() => Each(f => !f.ClusterMinted, (_, step) => step.Verb == BootstrapVerb.MintCluster);
 
+    /// <summary>What a client or a job finds before the archive's state is there would be somebody else's.</summary>
+    [Fact]
+    public void AnArchivesStateIsRestoredBehindTheFirstTokensAndBeforeTheFencedClientAndTheJobs()
+    {
+        var blank = new ProductFacts(BootstrapStarted: true, LeaderKnown: true, Closed: true, false, false, false, false, ClientRuns: false) { Restored = false };
+
+        Of(blank with { LeaderKnown = false }).Verb.ShouldBe(BootstrapVerb.AwaitLeader);
+        Of(blank with { Closed = false }).Verb.ShouldBe(BootstrapVerb.Close);
+        Of(blank).Verb.ShouldBe(BootstrapVerb.Restore);
+        Of(blank with { Restored = true }).Verb.ShouldBe(BootstrapVerb.StartClient);
+
+        static BootstrapStep Of(ProductFacts facts) => BootstrapDecision.Next(new(true, [(s_scheduler, facts)], false, false, false));
+    }
+
     [Fact]
     public void TheClusterIsMintedOnce() => Each(f => f.ClusterMinted, (_, step) => step.Verb != BootstrapVerb.MintCluster);
 

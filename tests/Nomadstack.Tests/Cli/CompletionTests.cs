@@ -9,7 +9,7 @@ public sealed class CompletionTests
 {
     [Theory]
     [InlineData("sta", "status")]
-    [InlineData("node |", "drain list remove")]
+    [InlineData("node |", "address drain list remove")]
     [InlineData("--data-dir /x no", "node nomad")]
     [InlineData("up --eng", "--engine")]
     [InlineData("up --engine |", "auto embedded nomad")]

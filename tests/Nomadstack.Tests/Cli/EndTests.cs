@@ -49,6 +49,36 @@ public sealed class EndTests : IDisposable
         }
     }
 
+    /// <summary>timeout(1) signals its child and then the child's group; somebody impatient presses Ctrl-C twice.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(400)]
+    public async Task TwoSignalsLeaveNothingBehindHoweverCloseTheyAre(int milliseconds)
+    {
+        var paths = new NodePaths(Path.Combine(_folder.Path, "data"));
+        var address = $"127.83.3.{Environment.ProcessId % 250 + 1}";
+        using var up = Built.Start($"exec $nomadstack up --engine embedded --no-consul --bind {address} --servers 1 --data-dir {paths.Data} >/dev/null 2>/dev/null", _folder.Path);
+        try
+        {
+            using var agent = new AgentClient(paths, TimeProvider.System);
+            await Eventually(up, async () => (await agent.StatusAsync(default)).Cluster.State == "healthy");
+
+            Libc.Kill(up.Id, SignalNames.SIGTERM).ShouldBe(0);
+            await Task.Delay(milliseconds);
+            Libc.Kill(up.Id, SignalNames.SIGTERM);
+            using var limit = new CancellationTokenSource(Built.Deadline);
+            await up.WaitForExitAsync(limit.Token);
+
+            AgentPresence.ProcessesOf(paths).ShouldBeEmpty();
+        }
+        finally
+        {
+            if (!up.HasExited) up.Kill();
+            foreach (var (pid, _) in AgentPresence.ProcessesOf(paths)) Libc.Kill(pid, 9);
+            if (Directory.Exists(paths.Run)) Directory.Delete(paths.Run, recursive: true);
+        }
+    }
+
     /// <summary>A database that is not asked in its own way to end loses its orderly stop.</summary>
     [Fact]
     public async Task CtrlCStopsTasksWithTheSignalAndTheTimeOfTheirJobs()

@@ -68,6 +68,9 @@ public sealed class GateTests
     public void OnlyLostStateIsAnOperatorsToAccept() => Each(f => f.ReadIndex is null || !f.Servers.Any(Leads), (_, g) => g.ShouldBeOfType<Gate.Closed>().StateLost.ShouldBeFalse());
 
     [Fact]
+    public void WhatAnOperatorMayAcceptNamesTheCommandForIt() => Each(_ => true, (_, g) => (g is Gate.Closed { StateLost: true } closed && !closed.For.Contains("recover --accept-state", StringComparison.Ordinal)).ShouldBeFalse());
+
+    [Fact]
     public void ABlankLeaderIsToldApartFromOneThatLags()
     {
         var gate = Gate.Decide(new([new("n1", "n1:4647", 5, 5, true, true)], 5, true, 20));

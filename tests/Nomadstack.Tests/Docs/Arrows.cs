@@ -13,12 +13,12 @@ internal sealed partial class Arrows
     public static IReadOnlyList<string[]> ProductRows { get; } =
     [
         ["Cluster"],
-        ["Storage", "Life"],
+        ["Storage", "Life", "Timeline"],
         ["Programs", "Processes", "Driver", "Peers", "Preflight", "Api"],
         ["Security"],
-        ["Products", "Operations", "Fetch", "Bundle", "Dev", "Relay"],
+        ["Products", "Operations", "Fetch", "Bundle", "Dev", "Relay", "Archives"],
         ["HashiCorp", "Servers", "Doctor"],
-        ["Nomad", "Consul", "ColdBoot", "Securing"],
+        ["Nomad", "Consul", "ColdBoot", "Securing", "Explain", "Drills", "Snapshots", "Recovery"],
         ["Clients"],
         ["Bootstrap", "Health"],
         ["Node"],
@@ -36,7 +36,7 @@ internal sealed partial class Arrows
     ];
 
     /// <summary>Narrower than its row: a command knows what any other program could know, and what needs no daemon.</summary>
-    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Fetch", "Bundle", "Doctor", "Dev", "Relay"];
+    private static readonly string[] s_seenByCli = ["Api", "Storage", "Cluster", "Fetch", "Bundle", "Doctor", "Dev", "Relay", "Timeline", "Explain", "Archives"];
 
     /// <summary>Where the program becomes the daemon.</summary>
     public static IReadOnlyList<string> MayBecomeTheDaemon { get; } = ["Cli/Surroundings.cs", "Cli/Options/NodeOptions.cs", "Cli/UpCommand.cs"];

@@ -58,7 +58,7 @@ internal sealed class DriverHarness : IAsyncDisposable
     public async Task RestartAgentAsync()
     {
         await StopServingAsync();
-        Host = new(Folder);
+        Host = Host.AfterARestart(Folder);
         await ServeAsync();
     }
 
@@ -99,8 +99,10 @@ internal sealed class DriverHarness : IAsyncDisposable
     /// <summary>A wait that the driver has begun: a call that was made after it has been answered.</summary>
     public async Task<Task<WaitTaskResponse>> BeginWaitAsync(string id)
     {
+        var before = Server.Waits;
         var wait = WaitTaskAsync(id);
-        await Nomad.UnaryAsync(NomadCaller.Driver + "Capabilities", new CapabilitiesRequest(), CapabilitiesResponse.Parser);
+        // Sent is not received: a later call may be served first.
+        await EventuallyAsync("the wait is open", () => wait.IsCompleted || Server.Waits > before);
         return wait;
     }
 
@@ -109,6 +111,9 @@ internal sealed class DriverHarness : IAsyncDisposable
 
     public Task StopTaskAsync(string id) =>
         Nomad.UnaryAsync(NomadCaller.Driver + "StopTask", new StopTaskRequest { TaskId = id }, StopTaskResponse.Parser);
+
+    public Task DestroyTaskAsync(string id) =>
+        Nomad.UnaryAsync(NomadCaller.Driver + "DestroyTask", new DestroyTaskRequest { TaskId = id }, DestroyTaskResponse.Parser);
 
     public static async Task EventuallyAsync(string what, Func<bool> condition)
     {

@@ -44,6 +44,23 @@ internal sealed class FakeServerHost(string logFolder) : IServerHost
         return Task.CompletedTask;
     }
 
+    /// <summary>What an agent finds that starts again: the records, and in them who holds which server.</summary>
+    public FakeServerHost AfterARestart(string folder)
+    {
+        var next = new FakeServerHost(folder);
+        lock (_gate)
+        {
+            foreach (var (role, held) in _byRole)
+            {
+                var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                next._byRole[role] = (held.Claim, ended);
+                next._ended[held.Claim.TaskId] = ended.Task;
+            }
+        }
+
+        return next;
+    }
+
     public Task ReleaseAsync(string taskId, CancellationToken cancel)
     {
         lock (_gate)

@@ -91,7 +91,6 @@ public sealed class TaskDriverTests : IAsyncLifetime
     {
         var handle = await _driver.StartTaskAsync(DriverHarness.Config(Id, "consul"));
         await _driver.RestartAgentAsync();
-        (await Should.ThrowAsync<GrpcFailure>(() => _driver.WaitTaskAsync(Id))).Code.ShouldBe(5);
 
         // Nomad restores a handle without the task's config block.
         handle.Config.MsgpackDriverConfig = ByteString.Empty;
@@ -102,6 +101,26 @@ public sealed class TaskDriverTests : IAsyncLifetime
         var wait = await _driver.BeginWaitAsync(Id);
         await _driver.StopTaskAsync(Id);
         (await wait.WaitAsync(TimeSpan.FromSeconds(5))).Result.ExitCode.ShouldBe(0);
+    }
+
+    /// <summary>Nomad 1.1.2 asks so for each allocation that ended on this node and that it has not collected yet, at every start of its client.</summary>
+    [Fact]
+    public async Task ATaskThatEndedBeforeTheAgentRestartedIsNotRecovered()
+    {
+        var handle = await _driver.StartTaskAsync(DriverHarness.Config(Id));
+        await _driver.StopTaskAsync(Id);
+        await _driver.DestroyTaskAsync(Id);
+        (await Should.ThrowAsync<GrpcFailure>(() => _driver.RecoverTaskAsync(handle))).Code.ShouldBe(5);
+        await _driver.StartTaskAsync(DriverHarness.Config("newer/server/0"));
+        await _driver.RestartAgentAsync();
+
+        (await Should.ThrowAsync<GrpcFailure>(() => _driver.RecoverTaskAsync(handle))).Code.ShouldBe(5);
+
+        _driver.Host.Holds("newer/server/0").ShouldBeTrue();
+        _driver.Host.Holds(Id).ShouldBeFalse();
+        // Started anew, as Nomad does with one that is still wanted, it has the server.
+        await _driver.StartTaskAsync(DriverHarness.Config(Id));
+        _driver.Host.Holds(Id).ShouldBeTrue();
     }
 
     [Fact]

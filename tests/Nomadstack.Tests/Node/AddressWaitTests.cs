@@ -16,6 +16,7 @@ public sealed class AddressWaitTests : IDisposable
     private readonly NodePaths _paths;
     private readonly List<string> _told = [];
     private int _looks;
+    private Func<bool> _another = () => true;
 
     public AddressWaitTests() => _paths = new(_folder.Path);
 
@@ -29,7 +30,7 @@ public sealed class AddressWaitTests : IDisposable
         IsMember();
         var clock = System.Diagnostics.Stopwatch.StartNew();
 
-        await Wait(bind, holdsServers: true, comesAtLook: 3, TimeProvider.System);
+        await Wait(bind, AddressWait.ServersPatience, comesAtLook: 3, TimeProvider.System);
 
         _told.Count.ShouldBe(2);
         _told[0].ShouldContain(Recorded);
@@ -38,24 +39,35 @@ public sealed class AddressWaitTests : IDisposable
     }
 
     [Fact]
-    public async Task OneThatHoldsServersWaitsHoweverLongThatTakes()
+    public async Task OneThatWasGivenItsAddressWaitsHoweverLongThatTakes()
     {
         IsMember();
 
-        await Wait(null, holdsServers: true, comesAtLook: 100_000, new InstantTime());
+        await Wait(Recorded, AddressWait.ServersPatience, comesAtLook: 100_000, new InstantTime());
 
         _looks.ShouldBe(100_000);
     }
 
     [Fact]
-    public async Task OneWithoutServersGoesByAnotherAddressInTheEnd()
+    public async Task OthersGoByAnotherAddressInTheEnd()
     {
         IsMember();
 
-        await Wait(null, holdsServers: false, comesAtLook: int.MaxValue, new InstantTime());
+        await Wait(null, AddressWait.Patience, comesAtLook: int.MaxValue, new InstantTime());
 
         _looks.ShouldBeGreaterThan((int)AddressWait.Patience.TotalSeconds);
         _told[^1].ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task TheTimeOfAMachineWithoutAnyAddressDoesNotCount()
+    {
+        IsMember();
+        _another = () => _looks > 50_000;
+
+        await Wait(null, AddressWait.LonePatience, comesAtLook: int.MaxValue, new InstantTime());
+
+        _looks.ShouldBeGreaterThan(50_000);
     }
 
     [Theory]
@@ -66,7 +78,7 @@ public sealed class AddressWaitTests : IDisposable
     {
         if (member) IsMember();
 
-        await Wait(bind, holdsServers: true, comesAtLook: int.MaxValue, TimeProvider.System);
+        await Wait(bind, AddressWait.ServersPatience, comesAtLook: int.MaxValue, TimeProvider.System);
 
         _told.ShouldBeEmpty();
     }
@@ -77,6 +89,6 @@ public sealed class AddressWaitTests : IDisposable
         File.WriteAllText(_paths.ClusterFile, "{}");
     }
 
-    private Task Wait(string? bind, bool holdsServers, int comesAtLook, TimeProvider time) =>
-        AddressWait.ForRecordedAsync(_paths, bind, holdsServers, _ => ++_looks >= comesAtLook, () => true, _told.Add, time, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
+    private Task Wait(string? bind, TimeSpan patience, int comesAtLook, TimeProvider time) =>
+        AddressWait.ForRecordedAsync(_paths, bind, patience, _ => ++_looks >= comesAtLook, () => _another(), _told.Add, time, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
 }

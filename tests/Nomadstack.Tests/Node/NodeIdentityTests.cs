@@ -39,23 +39,20 @@ public sealed class NodeIdentityTests : IDisposable
         Should.Throw<ProblemException>(() => Read("n2", null)).Problem.Code.ShouldBe("node/renamed");
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void OnlyANodeThatHoldsServersIsBoundToItsAddress(bool holdsServers)
+    [Fact]
+    public void AMemberMayGoByAnotherAddress()
     {
-        Known("n1", "127.0.0.1");
-        var changed = () => Read("n1", "127.0.0.2", holdsServers);
+        var node = Known("n1", "127.0.0.1");
+        File.WriteAllText(_paths.ClusterFile, "{}");
 
-        if (holdsServers) Should.Throw<ProblemException>(() => changed()).Problem.Code.ShouldBe("node/address-changed");
-        else changed().Address.ShouldBe("127.0.0.2");
+        Read("n1", "127.0.0.2").ShouldBe(node with { Address = "127.0.0.2" });
     }
 
     [Fact]
     public void UnlessAnAddressIsGivenUpTakesThisMachineAlone()
     {
-        NodeIdentity.ReadOrMint(_paths, Options(null, null), holdsServers: false, alone: true).Address.ShouldBe("127.0.0.1");
-        NodeIdentity.ReadOrMint(_paths, Options(null, "127.0.0.2"), holdsServers: false, alone: true).Address.ShouldBe("127.0.0.2");
+        NodeIdentity.ReadOrMint(_paths, Options(null, null), alone: true).Address.ShouldBe("127.0.0.1");
+        NodeIdentity.ReadOrMint(_paths, Options(null, "127.0.0.2"), alone: true).Address.ShouldBe("127.0.0.2");
     }
 
     [Fact]
@@ -64,7 +61,7 @@ public sealed class NodeIdentityTests : IDisposable
         var node = Read("n1", "127.0.0.1") with { Address = "0:0:0:0:0:0:0:1" };
         NodeFile.At(_paths).Write(node);
 
-        Read("n1", "::1", holdsServers: true).ShouldBe(node);
+        Read("n1", "::1").ShouldBe(node);
     }
 
     public void Dispose() => Directory.Delete(_paths.Data, recursive: true);
@@ -76,8 +73,8 @@ public sealed class NodeIdentityTests : IDisposable
         return node;
     }
 
-    private NodeFile Read(string? name, string? address, bool holdsServers = false) =>
-        NodeIdentity.ReadOrMint(_paths, Options(name, address), holdsServers, alone: false);
+    private NodeFile Read(string? name, string? address) =>
+        NodeIdentity.ReadOrMint(_paths, Options(name, address), alone: false);
 
     private AgentOptions Options(string? name, string? address) => new(_paths.Data, address, name, 3, "auto", [], null, null, new Dictionary<string, string>(), new Dictionary<string, int>());
 }

@@ -24,7 +24,7 @@ public sealed class NodePeersTests
         var file = new NodeFile { Id = Guid.NewGuid().ToString(), Name = "n1", Address = "127.0.0.3", Ports = new PortPlan { Peers = TestNode.FreePort("127.0.0.3") } };
         using var peers = new NodePeers(new NodeContext(file, paths, new Membership(paths, file, time), ProductTable.Known, time, NullLoggerFactory.Instance), "0.1.0", new NodePrograms(paths, ProductTable.Known, new Dictionary<string, IReadOnlyList<ProductProgram>> { [Role.Nomad] = [new(Role.Nomad, "/bin/nomad", [], new(1, 10, 0))] }, () => null));
         using var agent = new CancellationTokenSource();
-        await peers.MintAsync(new ClusterRequest(1, [Role.Nomad], Secure: true), agent.Token);
+        await peers.MintAsync(new ClusterRequest(1, [Role.Nomad], Secure: true), null, agent.Token);
         var running = peers.RunAsync(agent.Token);
         var first = await File.ReadAllTextAsync(PkiFiles.NodeCertificate(paths));
 
@@ -44,7 +44,7 @@ public sealed class NodePeersTests
     {
         var time = new PassingMinutes();
         var (server, client) = (New("n1", "127.0.0.4", time), New("n2", "127.0.0.5", time));
-        await server.Peers.MintAsync(new ClusterRequest(1, [Role.Nomad], Secure: true), CancellationToken.None);
+        await server.Peers.MintAsync(new ClusterRequest(1, [Role.Nomad], Secure: true), null, CancellationToken.None);
         var tokenFile = Path.Combine(client.Context.Paths.Data, "token");
         await File.WriteAllTextAsync(tokenFile, server.Peers.CreateToken(TimeSpan.FromDays(1), null, client: true).Token);
         await client.Peers.JoinAsync($"{server.Context.Node.Address}:{server.Context.Node.Ports.Peers}", tokenFile, CancellationToken.None);

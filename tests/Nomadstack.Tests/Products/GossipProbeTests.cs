@@ -20,8 +20,8 @@ public sealed class GossipProbeTests : IDisposable
         using var tcp = new TcpListener(IPAddress.Loopback, 0);
         tcp.Start();
 
-        (await GossipProbe.AskAsync(IPAddress.Loopback, ((IPEndPoint)tcp.LocalEndpoint).Port, default)).ShouldBe(GossipAnswering.Deaf);
-        (await GossipProbe.AskAsync(IPAddress.Loopback, RealAgent.FreePort(), default)).ShouldBe(GossipAnswering.NotUp);
+        (await GossipProbe.AskAsync(IPAddress.Loopback, ((IPEndPoint)tcp.LocalEndpoint).Port, null, default)).ShouldBe(GossipAnswering.Deaf);
+        (await GossipProbe.AskAsync(IPAddress.Loopback, RealAgent.FreePort(), null, default)).ShouldBe(GossipAnswering.NotUp);
     }
 
     [SkippableFact]
@@ -32,6 +32,22 @@ public sealed class GossipProbeTests : IDisposable
         var site = Role.Site(Role.Nomad, _folder.Sub("server"), ports, "127.0.0.1");
         await using var server = RealAgent.Start("nomad", _folder.Path, (NomadServerConfig.For(site, []) with { Bootstrap = true }).Render());
 
-        await server.EventuallyAsync("gossip answers", async () => await GossipProbe.AskAsync(IPAddress.Loopback, ports.Of("nomadServerSerf"), default) == GossipAnswering.Answers);
+        await server.EventuallyAsync("gossip answers", async () => await GossipProbe.AskAsync(IPAddress.Loopback, ports.Of("nomadServerSerf"), null, default) == GossipAnswering.Answers);
+    }
+
+    /// <summary>In a closed cluster gossip is encrypted: who asks without its key gets no answer, and who asks with it does.</summary>
+    [SkippableFact]
+    public async Task ARealServerThatEncryptsAnswersWhoHasItsKey()
+    {
+        Skip.IfNot(RealAgent.Has("nomad"), "no nomad program on PATH");
+        var ports = Role.FreePorts(RealAgent.FreePort, Role.Nomad);
+        var site = Role.Site(Role.Nomad, _folder.Sub("server"), ports, "127.0.0.1");
+        var configuration = System.Text.Json.Nodes.JsonNode.Parse((NomadServerConfig.For(site, []) with { Bootstrap = true }).Render())!;
+        configuration["server"]!["encrypt"] = Convert.ToBase64String(new byte[32]);
+        await using var server = RealAgent.Start("nomad", _folder.Path, configuration.ToJsonString());
+        await server.EventuallyAsync("gossip answers", async () => GossipProbe.KeyIn(site.DataFolder) is { } key && await GossipProbe.AskAsync(IPAddress.Loopback, ports.Of("nomadServerSerf"), key, default) == GossipAnswering.Answers);
+
+        (await GossipProbe.AskAsync(IPAddress.Loopback, ports.Of("nomadServerSerf"), null, default)).ShouldBe(GossipAnswering.Deaf);
+        GossipProbe.KeyIn(_folder.Sub("nothing-here")).ShouldBeNull();
     }
 }

@@ -22,6 +22,8 @@ public sealed class EffectsThatFailTests
 
     public static TheoryData<string, string> OfAHandOver() => All(stack => stack.MakeAsync(4, 3), HandOverAsync);
 
+    public static TheoryData<string, string> OfARecovery() => All(RecoveryTests.LoseTwoOfThreeAsync, RecoveryTests.RecoverAsync);
+
     [Theory]
     [MemberData(nameof(OfABootstrap), DisableDiscoveryEnumeration = true)]
     public Task ABootstrapEndsAllTheSame(string at, string how) => ConvergesAsync(at, how, Task.FromResult, BootstrapAsync);
@@ -37,6 +39,10 @@ public sealed class EffectsThatFailTests
     [Theory]
     [MemberData(nameof(OfAHandOver), DisableDiscoveryEnumeration = true)]
     public Task AHandOverEndsAllTheSame(string at, string how) => ConvergesAsync(at, how, stack => stack.MakeAsync(4, 3), HandOverAsync);
+
+    [Theory]
+    [MemberData(nameof(OfARecovery), DisableDiscoveryEnumeration = true)]
+    public Task ARecoveryEndsAllTheSame(string at, string how) => ConvergesAsync(at, how, RecoveryTests.LoseTwoOfThreeAsync, RecoveryTests.RecoverAsync);
 
     private static async Task BootstrapAsync(RoomStack stack)
     {

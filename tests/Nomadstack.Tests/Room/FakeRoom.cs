@@ -238,6 +238,16 @@ internal sealed class FakeRaft
         FewestVoters = Math.Min(FewestVoters, Servers.Count(s => s is { Voter: true, Runs: true }));
     }
 
+    /// <summary>Another configuration takes the place of the one there is.</summary>
+    public void Replace(IReadOnlyList<RaftPeer> peers)
+    {
+        lock (_lock)
+        {
+            _servers.RemoveAll(s => peers.All(p => p.Id != s.Site.RaftId));
+            foreach (var server in _servers) server.Voter = true;
+        }
+    }
+
     public void Pass()
     {
         if (Leader is null) return;

@@ -12,6 +12,7 @@ using Nomadstack.Node;
 using Nomadstack.Operations;
 using Nomadstack.Peers;
 using Nomadstack.Products;
+using Nomadstack.Recovery;
 using Nomadstack.Programs;
 using Nomadstack.Servers;
 using Nomadstack.Storage;
@@ -43,16 +44,19 @@ internal sealed class RoomAgent
         Gate = new Gatekeeper(Context, scheduler);
         Clients = new NodeClients(Context, scheduler, products, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(Context, products[p.Name], (name, _) => Process(name), p.FencesClient ? Gate : null) { TakesReload = _ => Task.FromResult(ClientsAreUp) })]);
         Keepers = [.. table.Stack.Select(p => new ServerKeeper(Context, products[p.Name], Host, jobs, new JobKeeper(Context, jobs, Operations), Operations))];
-        Bootstrap = new BootstrapOperation(Context, Temporary, Host, jobs, Clients, MintAsync, cancel => Status!.LacksAsync(cancel));
         Cure = new ClientCure(Context, Clients, jobs.AnyServerAsync);
         History = new HistoryKeeper(Context, scheduler, Gate, jobs.AnyServerAsync, () => Clients.Scheduler.Runs, cancel => Host.LeadsAsync(scheduler.Row.Name, cancel));
         Drain = new DrainOperation(Context, jobs);
+        Recovery = new RecoveryKeeper(Context, Host);
+        Recover = new RecoverOperation(Context, async cancel => [.. await Task.WhenAll(room.Agents.Where(a => !a.IsDead).Select(a => new SurveyDesk(a.Context, a.Host).SurveyAsync(cancel)))]);
         Desk = new ClientDesk(Context, products);
         Given = new ClientCredentials(Context, products, Clients, AskAsync, _ => Task.CompletedTask);
         NodeTokens = new ClientTokens(Context, products, Host);
         Gate.ProvedElsewhere = ProveAsync;
         var found = table.Stack.ToDictionary(p => p.Name, p => (IReadOnlyList<ProductProgram>)[new(p.Name, "/bin/" + p.Name, [], new(1, 0, 0))]);
-        Status = new StatusReader(Context, Host, Clients, Operations, new NodePrograms(paths, table, found, () => null), scheduler, products)
+        var programs = new NodePrograms(paths, table, found, () => null);
+        Bootstrap = new BootstrapOperation(Context, Temporary, Host, jobs, Clients, (request, _, cancel) => MintAsync(request, cancel), cancel => Status!.LacksAsync(cancel), programs);
+        Status = new StatusReader(Context, Host, Clients, Operations, programs, scheduler, products)
         {
             Version = "0.0.0",
             BootstrapPid = role => Temporary.Instance(role)?.Process.Pid,
@@ -78,6 +82,8 @@ internal sealed class RoomAgent
     public IReadOnlyList<ServerKeeper> Keepers { get; }
     public BootstrapOperation Bootstrap { get; }
     public DrainOperation Drain { get; }
+    public RecoveryKeeper Recovery { get; }
+    public RecoverOperation Recover { get; }
     public StatusReader Status { get; }
     public ClientDesk Desk { get; }
     public ClientCredentials Given { get; }
@@ -158,7 +164,7 @@ internal sealed class RoomAgent
     public async Task RoundAsync(CancellationToken cancel)
     {
         if (Context.Membership.Current is null) return;
-        foreach (var round in Keepers.Select<ServerKeeper, Func<Task>>(k => () => k.RoundAsync(Clients.Scheduler.Runs, cancel)).Append(() => BootAsync(cancel)).Append(() => History.RoundAsync(cancel)).Append(() => Given.RoundAsync(cancel)).Append(() => NodeTokens.RoundAsync(cancel)))
+        foreach (var round in Keepers.Select<ServerKeeper, Func<Task>>(k => () => k.RoundAsync(Clients.Scheduler.Runs, cancel)).Prepend(() => Recovery.RoundAsync(cancel)).Append(() => BootAsync(cancel)).Append(() => History.RoundAsync(cancel)).Append(() => Given.RoundAsync(cancel)).Append(() => NodeTokens.RoundAsync(cancel)))
         {
             try
             {

@@ -5,6 +5,7 @@ using Nomadstack.Ground.Http;
 using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
+using Nomadstack.Security;
 
 namespace Nomadstack.Tests.Room;
 
@@ -50,6 +51,8 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
         return job.ToJsonString();
     }
 
+    public ProcessSpec PrepareDrill(ServerSite site, Credentials credentials, string gossipKey, IReadOnlyList<string> join) => throw new NotSupportedException();
+
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
         Directory.CreateDirectory(site.DataFolder);
@@ -64,6 +67,15 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
         if (raft.Servers.FirstOrDefault(s => s.IsAt(server)) is { Runs: true } own) raft.Leave(own.Site.RaftId);
         return process.StopAsync(Signals.SIGINT, deadline, cancel, gone);
     }
+
+    public SnapshotFacts ReadSnapshot(Stream from) => throw new NotSupportedException();
+
+    public ProcessSpec PrepareThrowAway(ServerSite site, Credentials credentials) => throw new NotSupportedException();
+
+    public Task<RaftOnDisk> RaftOnDiskAsync(ServerSite site, CancellationToken cancel) =>
+        Task.FromResult(new RaftOnDisk(RaftDataState.Present, 2, 2, 10, 1, [.. room.Raft(row.Name).Servers.Select(s => new RaftPeer(s.Site.RaftId, s.RaftAddress, s.Voter))]));
+
+    public void WritePeers(ServerSite site, IReadOnlyList<RaftPeer> peers) => room.Raft(row.Name).Replace(peers);
 
     public IReadOnlySet<string> KeysOnDisk(ServerSite site) => new HashSet<string>();
 
@@ -156,6 +168,14 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
         public Task<IReadOnlyList<SeenClient>> ClientsAsync(TimeSpan deadline, CancellationToken cancel) => Task.FromResult<IReadOnlyList<SeenClient>>([]);
 
         public Task<Answer<long>> SaveSnapshotAsync(Stream to, TimeSpan deadline, CancellationToken cancel) => Led(0L);
+
+        public Task<Answer<IReadOnlyList<ListedJob>>> JobsAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<ListedJob>>([]);
+
+        public Task<Answer<Done>> StopJobAsync(ListedJob job, TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
+
+        public Task<Answer<StateCounts>> CountAsync(TimeSpan deadline, CancellationToken cancel) => Led(new StateCounts(0, new Dictionary<string, long>()));
+
+        public Task<string?> VersionAsync(CancellationToken cancel) => Task.FromResult<string?>("0.1.0");
 
         public Task<Answer<Done>> RestoreSnapshotAsync(Stream from, TimeSpan deadline, CancellationToken cancel) => Led(default(Done));
 

@@ -25,7 +25,7 @@ internal sealed class RoomStack : IDisposable
     /// <summary>In memory: what is tried here is not the disk.</summary>
     private readonly string _folder = Directory.CreateDirectory(Path.Combine("/dev/shm", "nomadstack-room-" + Guid.NewGuid().ToString()[..8])).FullName;
 
-    private readonly Dictionary<int, NodeFile> _nodes = [];
+    private readonly Dictionary<int, NodeFile> _nodes = [], _lost = [];
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromSeconds(60));
 
     public static ProductTable Table { get; } = new([s_fourth, Role.Row(Role.Nomad)]);
@@ -41,6 +41,25 @@ internal sealed class RoomStack : IDisposable
 
     /// <summary>The node's agent: the one that lives, or a new one on its folder.</summary>
     public RoomAgent Agent(int number) => Room.Agents.Find(a => a.Context.Node.Id == Node(number).Id && !a.IsDead) ?? new(Room, new NodePaths(Path.Combine(_folder, "n" + number)), Node(number), Table, Time);
+
+    /// <summary>A machine is gone with all that ran on it. Its disk is kept for <see cref="Return"/>.</summary>
+    public void Lose(int number)
+    {
+        var gone = Agent(number);
+        gone.IsDead = true;
+        Room.Agents.Remove(gone);
+        Room.Clients.Remove(gone.Context.Node.Name);
+        foreach (var server in Table.Stack.SelectMany(p => Room.Raft(p.Name).Servers).Where(s => s.Site.Address == gone.Context.Node.Address)) server.Runs = false;
+        _lost[number] = _nodes[number];
+        _nodes.Remove(number);
+    }
+
+    /// <summary>A lost machine comes back with the disk that it had.</summary>
+    public void Return(int number)
+    {
+        _nodes[number] = _lost[number];
+        _lost.Remove(number);
+    }
 
     /// <summary>Every agent dies; what they started does not.</summary>
     public void KillAgents()

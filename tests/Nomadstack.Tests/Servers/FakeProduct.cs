@@ -4,6 +4,7 @@ using Nomadstack.Ground.Http;
 using Nomadstack.Peers;
 using Nomadstack.Processes;
 using Nomadstack.Products;
+using Nomadstack.Security;
 using Nomadstack.Storage;
 
 namespace Nomadstack.Tests.Servers;
@@ -36,6 +37,8 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
 
     public IServerApi Server(Endpoint endpoint) => new FakeServerApi(endpoint.Text, () => Raft);
 
+    public ProcessSpec PrepareDrill(ServerSite site, Credentials credentials, string gossipKey, IReadOnlyList<string> join) => throw new NotSupportedException();
+
     public ProcessSpec PrepareServer(ServerSite site, IReadOnlyList<string> join, int voters, string? version)
     {
         Joins.Add(join);
@@ -50,6 +53,10 @@ internal sealed class FakeProduct(Product row, NodePaths paths) : IProduct
         Watched = gone;
         return LeaveFails is { } failure ? Task.FromException(failure) : process.StopAsync(Signals.SIGTERM, deadline, cancel, gone);
     }
+
+    public SnapshotFacts ReadSnapshot(Stream from) => throw new NotSupportedException();
+
+    public ProcessSpec PrepareThrowAway(ServerSite site, Credentials credentials) => throw new NotSupportedException();
 
     public IReadOnlySet<string> KeysOnDisk(ServerSite site) => Keys;
 

@@ -34,6 +34,10 @@ internal sealed class FakeServerApi(string address, Func<RaftView?> view) : ISer
 
     public Task<Answer<long>> SaveSnapshotAsync(Stream to, TimeSpan deadline, CancellationToken cancel) => From(0L);
 
+    public Task<Answer<StateCounts>> CountAsync(TimeSpan deadline, CancellationToken cancel) => From(new StateCounts(0, new Dictionary<string, long>()));
+
+    public Task<string?> VersionAsync(CancellationToken cancel) => Task.FromResult<string?>(null);
+
     public Task<Answer<Done>> RestoreSnapshotAsync(Stream from, TimeSpan deadline, CancellationToken cancel) => From(default(Done));
 
     private Task<Answer<T>> From<T>(T value) =>

@@ -20,7 +20,16 @@ public sealed class DurableFoldersTests : IDisposable
         DurableFolders.Create(last, DurableFolders.OwnerOnly).ShouldBe([Path.Combine(_folder.Path, "a", "b"), Path.Combine(_folder.Path, "a"), _folder.Path]);
 
         Directory.Exists(last).ShouldBeTrue();
-        File.GetUnixFileMode(last).ShouldBe(DurableFolders.OwnerOnly);
+        foreach (var made in new[] { last, Path.Combine(_folder.Path, "a", "b"), Path.Combine(_folder.Path, "a") }) File.GetUnixFileMode(made).ShouldBe(DurableFolders.OwnerOnly, made);
+    }
+
+    [Fact]
+    public void WhatIsAboveADataFolderCanBePassed()
+    {
+        DurableFolders.CreateOwn(Path.Combine(_folder.Path, "mine", "data"));
+
+        File.GetUnixFileMode(Path.Combine(_folder.Path, "mine")).HasFlag(UnixFileMode.OtherExecute).ShouldBeTrue();
+        File.GetUnixFileMode(Path.Combine(_folder.Path, "mine", "data")).ShouldBe(DurableFolders.OwnerOnly);
     }
 
     [Fact]

@@ -12,7 +12,19 @@ internal static class JobSource
         var text = await TextAsync(file, input, cancel);
         if (text.Trim().Length == 0)
             throw new ProblemException(JobProblems.Empty(file));
-        if (!text.AsSpan().TrimStart().StartsWith("{")) return await parse(text, cancel);
+        if (!text.AsSpan().TrimStart().StartsWith("{"))
+        {
+            try
+            {
+                return await parse(text, cancel);
+            }
+            catch (ProblemException e) when (file != "-")
+            {
+                // The parser was given a text, and calls it so.
+                throw new ProblemException(e.Problem with { Why = e.Problem.Why.Replace("input.hcl:", file + ":", StringComparison.Ordinal) }, e);
+            }
+        }
+
         try
         {
             using var document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });

@@ -26,7 +26,7 @@ internal sealed class ProgressWriter(Surroundings here)
         foreach (var step in operation.Done.Skip(shown)) Done(step.Step, TimeSpan.FromSeconds(step.Seconds));
         _shown[operation.Id] = Math.Max(shown, operation.Done.Count);
         if (operation.State != Operation.Running) return;
-        var text = operation.Reason.Length > 0 ? $"{operation.Step}: {operation.Reason}" : operation.Step;
+        var text = (operation.Step.Length, operation.Reason.Length) is (0, > 0) ? $"wait for {operation.Reason}" : operation.Reason.Length > 0 ? $"{operation.Step}: {operation.Reason}" : operation.Step;
         Waiting(text, here.Time.GetUtcNow() - (operation.StepStartedAt == default ? operation.StartedAt : operation.StepStartedAt));
     }
 
