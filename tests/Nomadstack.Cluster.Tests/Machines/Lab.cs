@@ -60,6 +60,12 @@ internal sealed class Lab : IAsyncDisposable
         return lab;
     }
 
+    internal async Task ForgetNeighboursAsync()
+    {
+        foreach (var node in _nodes) await Command.MustAsync("ip", "-n", node.Namespace, "neigh", "flush", "dev", "eth0");
+        await Command.MustAsync("ip", "neigh", "flush", "dev", $"nsl{Number}h");
+    }
+
     /// <summary>Adds the next machine (n1, n2, …) and switches it on.</summary>
     public async Task<LabNode> AddAsync()
     {

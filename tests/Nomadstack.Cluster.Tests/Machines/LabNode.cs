@@ -61,12 +61,17 @@ internal sealed class LabNode
         Start(["setsid", "nsenter", $"--net=/run/netns/{Namespace}", "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "bash", Path.Combine(Folder, "boot.sh")], log, CleanEnvironment());
         await Eventually.TrueAsync($"power on {Name}", TimeSpan.FromSeconds(10), () => Task.FromResult(File.Exists(ready)), () => File.ReadAllText(log));
         Init = int.Parse(await File.ReadAllTextAsync(ready), CultureInfo.InvariantCulture);
+        await PlugAsync();
     }
 
-    /// <summary>Pulls the plug: SIGKILL to the node's init, with which the kernel ends everything on it. Returns when nothing is left.</summary>
+    /// <summary>
+    /// Pulls the plug: the cable first, so that no kernel says goodbye for what died, then SIGKILL to the node's init, with which the kernel ends everything on it. Returns when nothing is left.
+    /// </summary>
     public async Task PowerOffAsync()
     {
         if (Init is not { } init) return;
+        await CutAsync();
+        await Command.MustAsync("ip", "-n", Namespace, "neigh", "flush", "dev", "eth0");
         var all = NodeProcess.InNamespaceOf(init);
         all.FirstOrDefault(process => process.Pid == init)?.Signal(NodeProcess.Kill);
         await Eventually.TrueAsync($"power off {Name}", TimeSpan.FromSeconds(10), () => Task.FromResult(!all.Any(process => process.Alive)));
@@ -86,12 +91,16 @@ internal sealed class LabNode
     /// <summary>Plugs the network cable in again.</summary>
     public Task PlugAsync() => Command.MustAsync("ip", "-n", _lab.Switch, "link", "set", Name, "up");
 
-    /// <summary>Gives the node another address of the lab's subnet.</summary>
+    /// <summary>
+    /// Gives the node another address of the lab's subnet. All neighbours forget who had which, as they do when a DHCP client announces its address: else they send to the machine that had it before,
+    /// for up to a minute.
+    /// </summary>
     public async Task ReaddressAsync(int host)
     {
         Address = $"10.78.{_lab.Number}.{host}";
         await Command.MustAsync("ip", "-n", Namespace, "addr", "flush", "dev", "eth0");
         await AddressAsync();
+        await _lab.ForgetNeighboursAsync();
     }
 
     /// <summary>Runs a command on the node, as root, to its end.</summary>

@@ -67,6 +67,28 @@ public sealed class LabTests
     }
 
     [SkippableFact]
+    public async Task MachinesThatSwapTheirAddressesAreFoundAtThemAtOnce()
+    {
+        await using var lab = await EmptyLabAsync();
+        LabNode one = await lab.AddAsync(), two = await lab.AddAsync(), three = await lab.AddAsync();
+        async Task<string> AtAsync(LabNode from, string address)
+        {
+            await from.ExecAsync(["bash", "-c", $"timeout 1 bash -c 'echo > /dev/tcp/{address}/9' 2> /dev/null"]);
+            return (await from.ExecAsync(["sh", "-c", $"ip neigh show {address} | sed 's/.*lladdr \\([^ ]*\\).*/\\1/'"])).Stdout.Trim();
+        }
+
+        static async Task<string> OfAsync(LabNode node) => (await node.ExecAsync(["cat", "/sys/class/net/eth0/address"])).Stdout.Trim();
+        (await AtAsync(three, one.Address)).ShouldBe(await OfAsync(one));
+        (await AtAsync(three, two.Address)).ShouldBe(await OfAsync(two));
+
+        await one.ReaddressAsync(2);
+        await two.ReaddressAsync(1);
+
+        await Eventually.NothingIsMissingAsync("both are found", TimeSpan.FromSeconds(1), async () =>
+            await AtAsync(three, one.Address) == await OfAsync(one) && await AtAsync(three, two.Address) == await OfAsync(two) ? null : "one of them");
+    }
+
+    [SkippableFact]
     public async Task APlainClusterLosesPowerAtOnceAndItsServersReturn()
     {
         await using var lab = await EmptyLabAsync();

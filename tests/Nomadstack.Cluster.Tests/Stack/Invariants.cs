@@ -90,9 +90,14 @@ internal static class Invariants
         // An election may be under way when it is looked at; that they do not agree for longer is a fault.
         await Eventually.NothingIsMissingAsync("every server names the same leader", TimeSpan.FromSeconds(10), async () =>
         {
-            var named = new List<(string Node, string? Leader)>();
-            foreach (var server in now.Servers.Where(server => server.Product == "nomad")) named.Add((server.Node, await new NomadApi(cluster[server.Node].Address, NomadApi.ServerPort).LeaderAsync()));
-            return named.All(n => n.Leader is not null && n.Leader == named[0].Leader) ? null : $"they name {string.Join(", ", named.Select(n => $"{n.Leader ?? "none"} on {n.Node}"))}";
+            var named = new List<(string Node, string? Leader, string Why)>();
+            foreach (var server in now.Servers.Where(server => server.Product == "nomad"))
+            {
+                var (leader, why) = await new NomadApi(cluster[server.Node].Address, NomadApi.ServerPort).NamedLeaderAsync();
+                named.Add((server.Node, leader, why));
+            }
+
+            return named.All(n => n.Leader is not null && n.Leader == named[0].Leader) ? null : $"they name {string.Join(", ", named.Select(n => $"{n.Leader ?? $"none ({n.Why})"} on {n.Node}"))}";
         }, () => context);
     }
 

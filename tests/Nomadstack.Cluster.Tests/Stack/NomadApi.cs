@@ -54,16 +54,19 @@ internal sealed partial class NomadApi(string address, int port)
     }
 
     /// <summary>Null while nobody answers or none is known; never waits for an election.</summary>
-    public async Task<string?> LeaderAsync()
+    public async Task<string?> LeaderAsync() => (await NamedLeaderAsync()).Leader;
+
+    /// <summary>As <see cref="LeaderAsync"/>, and why none is known.</summary>
+    public async Task<(string? Leader, string Why)> NamedLeaderAsync()
     {
         try
         {
             var leader = (await GetAsync("/v1/status/leader?stale", TimeSpan.FromSeconds(1))).GetString();
-            return string.IsNullOrEmpty(leader) ? null : leader;
+            return string.IsNullOrEmpty(leader) ? (null, "it knows none") : (leader, "");
         }
         catch (Exception refused) when (refused is HttpRequestException or OperationCanceledException)
         {
-            return null;
+            return (null, refused.InnerException is { } inner ? $"{refused.Message} {inner.Message}" : refused.Message);
         }
     }
 
