@@ -80,9 +80,11 @@ internal static class BootstrapDecision
         if (First(facts, (_, f) => f is { Restored: false, BootstrapGone: false }) is { } old) return new(BootstrapVerb.Restore, old);
         if (First(facts, (p, f) => p.Schedules && f is { LeaderKnown: false, BootstrapGone: false }) is { } leaderless) return new(BootstrapVerb.AwaitLeader, leaderless);
         if (First(facts, (_, f) => !f.ClientRuns) is { } fenced) return new(BootstrapVerb.StartClient, fenced);
-        // Once everything is done, a client that registers anew with the job servers is the last thing that health waits for.
-        var pivoted = First(facts, (_, f) => f is { BootstrapGone: false } or { JobRegistered: false }) is null;
+        // Once the bootstrap servers are gone, a client that registers anew with the job servers is the last thing that health waits for.
+        var pivoted = First(facts, (_, f) => !f.BootstrapGone) is null;
         if (!facts.NodeReady && !pivoted) return new(BootstrapVerb.AwaitNodeReady);
+        // Before Nomad 1.6.3 the only job server is started once more then, and cannot be read for a moment: that is no missing job.
+        if (!facts.NodeReady && First(facts, (_, f) => !f.JobRegistered) is not null) return new(BootstrapVerb.AwaitHealth);
         if (First(facts, (_, f) => !f.JobRegistered) is { } jobless) return new(BootstrapVerb.RegisterJob, jobless);
         if (First(facts, (_, f) => !f.BootstrapGone && (f.JobServerCaughtUp || f.LeaveIntended)) is { } over) return new(BootstrapVerb.RemoveServer, over);
         if (First(facts, (_, f) => !f.BootstrapGone) is not null) return new(BootstrapVerb.AwaitJobServers);

@@ -115,7 +115,7 @@ internal sealed class StatusReader(
         var bootstrapping = operations.Unfinished("bootstrap") is not null;
         if (cluster is null) return new(false, bootstrapping, [], _desired, [], [], "", null);
         IReadOnlyList<Product> shown = [.. context.Table.Shown.Where(context.Products.Contains)];
-        var servers = await Task.WhenAll(shown.SelectMany(p => KnownServer.Of(cluster, p.Name)).Select(async s => new SeenServer(s, await Reach(s).ObserveAsync(cancel), PidOf(s))));
+        var servers = await Task.WhenAll(shown.SelectMany(p => KnownServer.Of(cluster, p.Name)).Select(async s => new SeenServer(s, await Reach(s).ObserveAsync(cancel), PidOf(s)) { WhyItEnds = WhyItEnds(s) }));
         IReadOnlyList<NodeFacts> nodes = [];
         Dictionary<string, IReadOnlyList<SeenClient>> seen = [];
         foreach (var product in shown)
@@ -184,6 +184,8 @@ internal sealed class StatusReader(
         var product = products[server.Entry.Role];
         return product.Server(context.Endpoints.Of(product.Row, server));
     }
+
+    private string WhyItEnds(KnownServer server) => server.NodeId != context.Node.Id || server.IsBootstrap ? "" : host.WhyItEnds(server.Entry.Role);
 
     private int? PidOf(KnownServer server) =>
         server.NodeId != context.Node.Id ? null : server.IsBootstrap ? BootstrapPid(server.Entry.Role) : host.Pid(server.Entry.Role);

@@ -59,7 +59,7 @@ internal sealed record Verdict(string State, string Reason)
         var servers = facts.Servers.Where(s => s.Server.Entry.Role == role).ToList();
         if (servers.Any(s => s.View is { HasLeader: true })) return null;
         if (servers.Count == 0) return $"no {role} server is recorded anywhere";
-        var silent = servers.Where(s => s.View is null).Select(s => s.Server.NodeName).ToList();
+        var silent = servers.Where(s => s.View is null).Select(s => s.Silent).ToList();
         var since = facts.QuorumLostFor is { } lost ? string.Create(CultureInfo.InvariantCulture, $" for {lost.TotalSeconds:0} s") : "";
         return silent.Count == 0
             ? servers.Count == 1 ? $"no {role} leader{since}; the only server answers and will elect itself" : $"no {role} leader{since}; all {servers.Count} servers answer and an election is under way"
@@ -71,7 +71,7 @@ internal sealed record Verdict(string State, string Reason)
         var role = product.Name;
         var servers = facts.Servers.Where(s => s.Server.Entry.Role == role).ToList();
         if (servers.FirstOrDefault(s => s.Server.IsBootstrap) is { } temporary) return $"the {role} bootstrap server on {temporary.Server.NodeName} has not left yet";
-        if (servers.FirstOrDefault(s => s.View is null) is { } silent) return $"the {role} server on {silent.Server.NodeName} does not answer";
+        if (servers.FirstOrDefault(s => s.View is null) is { } silent) return $"the {role} server on {silent.Silent} does not answer";
         var view = servers.Select(s => s.View).First(v => v is { HasLeader: true })!;
         var claimed = servers.Where(s => s.Server.IsClaimed).ToList();
         var behind = claimed.Where(s => view.Member(s.Server.Entry.RaftId) is not { Voter: true, Healthy: true }).Select(s => s.Server.NodeName).ToList();

@@ -11,10 +11,30 @@ internal sealed record ProcessStatus(bool Wanted, ProcessIdentity? Running, Proc
     public static readonly ProcessStatus Never = new(false, null, null, null, 0, null);
 
     public int? Pid => Running?.Pid;
+
+    private static readonly TimeSpan s_lately = TimeSpan.FromMinutes(1);
+
+    /// <summary>What it wrote when it last ended, where it is between two attempts or had one a moment ago; empty where it was not started in vain.</summary>
+    public string WhyItEnds(DateTimeOffset now) => Wanted && LastExit is { } end && (Running is null || (Restarts > 0 && now - end.At < s_lately)) ? end.LastWords : "";
 }
 
 /// <summary>How a process ended, with the last lines it wrote.</summary>
-internal sealed record ProcessEnd(DateTimeOffset At, ProcessIdentity Process, ProcessExit Exit, IReadOnlyList<string> LastLines);
+internal sealed record ProcessEnd(DateTimeOffset At, ProcessIdentity Process, ProcessExit Exit, IReadOnlyList<string> LastLines)
+{
+    private const int MostCharacters = 300;
+
+    /// <summary>Its last line that says something, short enough to stand in a sentence; how it ended where it said nothing.</summary>
+    public string LastWords
+    {
+        get
+        {
+            // Nomad and Consul mark what they say to a person.
+            var words = (LastLines.LastOrDefault(l => l.StartsWith("==> ", StringComparison.Ordinal)) ?? LastLines.LastOrDefault(l => l.Trim().Length > 0) ?? Exit.ToString()).Trim();
+            if (words.StartsWith("==> ", StringComparison.Ordinal)) words = words[4..];
+            return words.Length <= MostCharacters ? words.TrimEnd('.') : $"{words[..MostCharacters]}…";
+        }
+    }
+}
 
 /// <summary>Something that happened to a supervised process; <paramref name="Message"/> is for people.</summary>
 internal sealed record ProcessEvent(string Name, DateTimeOffset At, ProcessEventKind Kind, string Message)

@@ -153,6 +153,9 @@ internal sealed class ServerHost(
 
     public bool Holds(string taskId) => _slots.Values.Any(s => s.Record?.Claim?.TaskId == taskId);
 
+    /// <summary>What a server's process says each time it ends; empty while it does not end by itself.</summary>
+    public string WhyItEnds(string role) => _slots.GetValueOrDefault(role)?.Instance?.Process.Status.WhyItEnds(time.GetUtcNow()) ?? "";
+
     public int? Pid(string role) => _slots.GetValueOrDefault(role)?.Instance?.Process.Pid;
 
     public string LogFile(string role) => Path.Combine(paths.Log, role + "-server.log");

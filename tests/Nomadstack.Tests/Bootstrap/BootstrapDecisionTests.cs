@@ -54,6 +54,11 @@ public sealed class BootstrapDecisionTests
     [Fact]
     public void NoJobIsRegisteredBeforeTheNodeIsReady() => Each(f => !f.NodeReady, (_, step) => step.Verb != BootstrapVerb.RegisterJob);
 
+    /// <summary>It has been registered: a job server that is started once more cannot be read for a moment.</summary>
+    [Fact]
+    public void NobodyWaitsForTheNodeToRegisterOnceTheBootstrapServersAreGone() =>
+        Each(f => f.Products.All(p => p.Facts.BootstrapGone), (_, step) => step.Verb != BootstrapVerb.AwaitNodeReady);
+
     [Fact]
     public void NoClientThatIsFencedStartsAndNoJobIsRegisteredBeforeEveryProductIsClosed() =>
         Each(f => f.Products.Any(p => p.Facts is { Closed: false, BootstrapGone: false }), (_, step) => step.Verb != BootstrapVerb.RegisterJob && step is not { Verb: BootstrapVerb.StartClient, Product.FencesClient: true });

@@ -62,6 +62,19 @@ public sealed class VerdictTests
     [Fact]
     public void AnElectionIsNoMissingServer() => Is(NoLeader(Role.Nomad, []), "no-quorum", "3 servers answer", "election");
 
+    /// <summary>The sentence for three in the morning: which server, and what it said when it ended.</summary>
+    [Theory]
+    [InlineData(Role.Nomad)]
+    [InlineData(Role.Consul)]
+    public void AServerThatEndsAtEachStartIsToldWithItsLastWords(string role)
+    {
+        const string why = "log-0000000001 is damaged at byte 18426";
+        Is(Servers(role, "n2", s => s with { View = null, WhyItEnds = why }), "degraded", $"the {role} server on n2 (its process ends at each start: {why}) does not answer");
+        var facts = NoLeader(role, ["n1", "n2"]);
+
+        Is(facts with { Servers = [.. facts.Servers.Select(s => s.View is null && s.Server.NodeName == "n1" ? s with { WhyItEnds = why } : s)] }, "no-quorum", $"missing: n1 (its process ends at each start: {why}), n2");
+    }
+
     [Fact]
     public void ALostQuorumOutweighsAnyOtherDefect()
     {

@@ -203,6 +203,25 @@ public sealed class SupervisedProcessTests : IDisposable
     }
 
     [Fact]
+    public void WhatEndsAgainAndAgainIsToldInItsLastWordsAndWhatRunsForAMinuteIsNot()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var process = new ProcessIdentity(7, 8, "boot");
+        var end = new ProcessEnd(now, process, new(1, null), ["[INFO] starting", "==> Error: the disk is gone.", "    at line 7"]);
+        var between = ProcessStatus.Never with { Wanted = true, LastExit = end, Restarts = 2 };
+
+        between.WhyItEnds(now.AddHours(1)).ShouldBe("Error: the disk is gone");
+        (between with { Running = process }).WhyItEnds(now.AddSeconds(30)).ShouldBe("Error: the disk is gone");
+        (between with { Running = process }).WhyItEnds(now.AddMinutes(2)).ShouldBeEmpty();
+        (between with { Running = process, Restarts = 0 }).WhyItEnds(now).ShouldBeEmpty();
+        (between with { Wanted = false }).WhyItEnds(now).ShouldBeEmpty();
+        (between with { LastExit = null }).WhyItEnds(now).ShouldBeEmpty();
+        (end with { LastLines = ["only this", " "] }).LastWords.ShouldBe("only this");
+        (end with { LastLines = [] }).LastWords.ShouldBe("exit code 1");
+        (end with { LastLines = [new('x', 1000)] }).LastWords.Length.ShouldBeLessThan(320);
+    }
+
+    [Fact]
     public async Task ARestartWaitsForTheGateAndAStopEndsThatWait()
     {
         var asked = new TaskCompletionSource();
