@@ -98,6 +98,8 @@ internal sealed class AgentClient : IDisposable
     public Task<DrillReport> DrillAsync(DrillRequest request, CancellationToken cancel) =>
         PostAsync("drill", request, ApiJson.Default.DrillRequest, ApiJson.Default.DrillReport, cancel, Timeout.InfiniteTimeSpan);
 
+    public Task<AcceptPlan> PlanAcceptStateAsync(CancellationToken cancel) => GetAsync("recover/accept-state", ApiJson.Default.AcceptPlan, cancel);
+
     public async Task AcceptStateAsync(CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "recover/accept-state") { Content = new ByteArrayContent("{}"u8.ToArray()) };

@@ -14,14 +14,17 @@ namespace Nomadstack.Api;
 internal static class AgentPresence
 {
     /// <summary>Pid of the agent that holds the folder's lock, or null when no agent does, or when only root can tell.</summary>
-    public static int? HolderOf(NodePaths paths)
+    public static int? HolderOf(NodePaths paths) => Holder(paths)?.Pid;
+
+    private static (int Pid, string WaitsFor)? Holder(NodePaths paths)
     {
         var file = Path.Combine(paths.Data, "agent.lock");
         try
         {
-            if (!int.TryParse(ReadWithoutLock(file), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)) return null;
+            var lines = ReadWithoutLock(file).Split('\n');
+            if (!int.TryParse(lines[0], NumberStyles.None, CultureInfo.InvariantCulture, out var pid)) return null;
             // The file outlives its writer, and pids are reused. The writer is alive only if that process has the file open.
-            return Directory.EnumerateFileSystemEntries($"/proc/{pid}/fd").Any(fd => TargetOf(fd) == file) ? pid : null;
+            return Directory.EnumerateFileSystemEntries($"/proc/{pid}/fd").Any(fd => TargetOf(fd) == file) ? (pid, lines.ElementAtOrDefault(1) ?? "") : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -35,8 +38,8 @@ internal static class AgentPresence
         var fd = Libc.Open(file, Libc.O_RDONLY | Libc.O_CLOEXEC, 0);
         if (fd < 0) return "";
         using var handle = new SafeFileHandle(fd, ownsHandle: true);
-        Span<byte> buffer = stackalloc byte[32];
-        return Encoding.ASCII.GetString(buffer[..RandomAccess.Read(handle, buffer, 0)]).Trim();
+        Span<byte> buffer = stackalloc byte[1024];
+        return Encoding.UTF8.GetString(buffer[..RandomAccess.Read(handle, buffer, 0)]).Trim();
     }
 
     private static string? TargetOf(string link)
@@ -97,10 +100,10 @@ internal static class AgentPresence
         if (failure.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied })
             return ApiProblems.NotYourAgent(paths);
 
-        if (HolderOf(paths) is { } pid)
+        if (Holder(paths) is var (pid, waitsFor))
         {
             return failure.HttpRequestError == HttpRequestError.ConnectionError
-                ? ApiProblems.SocketClosed(paths, pid)
+                ? waitsFor.Length > 0 ? ApiProblems.SocketNotYet(paths, pid, waitsFor) : ApiProblems.SocketClosed(paths, pid)
                 : ApiProblems.ConnectionLost(paths, pid);
         }
 

@@ -26,6 +26,7 @@ namespace Nomadstack.Api;
 [JsonSerializable(typeof(RestoreRequest))]
 [JsonSerializable(typeof(RecoverRequest))]
 [JsonSerializable(typeof(RecoverPlan))]
+[JsonSerializable(typeof(AcceptPlan))]
 [JsonSerializable(typeof(SecureRequest))]
 [JsonSerializable(typeof(RotatePlan))]
 [JsonSerializable(typeof(ProgramRequest))]

@@ -19,6 +19,13 @@ internal static class ApiProblems
         $"An agent (pid {pid}) holds {paths.Data}, but its socket is not open. The agent is starting, stopping, or stuck.",
         $"Try again in a moment. If this stays, read the agent's log in {paths.Log}.");
 
+    /// <param name="waitsFor">As the agent wrote it into its lock file.</param>
+    public static Problem SocketNotYet(NodePaths paths, int pid, string waitsFor) => new(
+        AgentPresence.ProblemCode,
+        NoAnswer(paths),
+        $"The agent (pid {pid}) has not opened it yet. First it has to {waitsFor}.",
+        "It goes on by itself as soon as that is there.");
+
     public static Problem ConnectionLost(NodePaths paths, int pid) => new(
         AgentPresence.ProblemCode,
         NoAnswer(paths),

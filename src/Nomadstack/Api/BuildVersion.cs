@@ -10,7 +10,7 @@ internal static class BuildVersion
     private static readonly string s_informational =
         typeof(BuildVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0";
 
-    /// <summary>Such as <c>0.1.0</c>.</summary>
+    /// <summary>Such as <c>0.2.0</c>, or <c>0.2.0-dev</c> before its release.</summary>
     public static string Text => s_informational.Split('+')[0];
 
     public static VersionDocument Document() => new(

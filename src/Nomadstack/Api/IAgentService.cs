@@ -48,6 +48,10 @@ internal interface IAgentService
     /// <summary>Rehearses on throw-away servers beside the cluster. Returns when nothing of them is left; ends early when the caller goes.</summary>
     Task<DrillReport> DrillAsync(DrillRequest request, CancellationToken cancel);
 
+    /// <summary>What <see cref="AcceptStateAsync"/> would do now.</summary>
+    /// <exception cref="ProblemException"><c>recover/nothing-to-accept</c>.</exception>
+    Task<AcceptPlan> PlanAcceptStateAsync(CancellationToken cancel);
+
     /// <summary>Opens this node's gate although its servers have lost state: its tasks become what that state says.</summary>
     Task AcceptStateAsync(CancellationToken cancel);
 

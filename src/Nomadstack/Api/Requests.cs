@@ -57,6 +57,14 @@ internal sealed record RecoverPlanItem(string Product, string State, string? Kee
     public long Index { get; init; }
 }
 
+/// <summary>What it means to accept the older state that the servers have.</summary>
+/// <param name="WaitsFor">What this node's gate waits for.</param>
+/// <param name="Stopped">The allocations that ran on this node and that the servers do not know.</param>
+internal sealed record AcceptPlan(string WaitsFor, IReadOnlyList<AcceptedLoss> Stopped);
+
+/// <param name="Name"><c>JOB.GROUP[INDEX]</c>; empty where nobody remembers it.</param>
+internal sealed record AcceptedLoss(string Id, string Name);
+
 /// <param name="Address">Where a member is: IP, or IP and peer port.</param>
 internal sealed record AddressRequest(string Address);
 

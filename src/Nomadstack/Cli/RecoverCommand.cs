@@ -22,15 +22,20 @@ internal sealed class RecoverCommand : Command
         SetAction(async (parse, cancel) =>
         {
             using var agent = global.Client(parse);
+            var json = parse.GetValue(global.Json);
             if (parse.GetValue(accept))
             {
+                var acceptable = await agent.PlanAcceptStateAsync(cancel);
+                if (json) Answer.Json(here, acceptable, ApiJson.Readable.AcceptPlan);
+                else Show(parse.GetValue(plan) ? here.Out : here.Error, acceptable);
+                if (parse.GetValue(plan)) return ExitCode.Done;
+                if (!Consent.To(here, "Start this node's client with the older state?", parse.GetValue(yes))) return ExitCode.RefusedAsUnsafe;
                 await agent.AcceptStateAsync(cancel);
                 new ProgressWriter(here).Done("accepted: this node's client starts with the state of the servers");
                 return ExitCode.Done;
             }
 
             var request = new RecoverRequest(parse.GetValue(lost));
-            var json = parse.GetValue(global.Json);
             var planned = await agent.PlanRecoveryAsync(request, cancel);
             if (parse.GetValue(plan))
             {
@@ -43,6 +48,15 @@ internal sealed class RecoverCommand : Command
             if (planned.Products.All(p => p.State != RecoverPlanItem.Refused) && !Consent.To(here, "Give up what is lost?", parse.GetValue(yes))) return ExitCode.RefusedAsUnsafe;
             return await OperationEnd.ReachAsync(here, agent, await agent.RecoverAsync(request with { Seen = planned.ToSeen() }, cancel), detach.Read(parse), json, cancel);
         });
+    }
+
+    private static void Show(TextWriter to, AcceptPlan plan)
+    {
+        to.WriteLine($"This node's client waits for {plan.WaitsFor}.");
+        to.WriteLine(plan.Stopped.Count == 0
+            ? "The servers know every allocation that this node remembers. What they have stopped or changed in their older state is done here as well."
+            : $"The servers do not know {(plan.Stopped.Count == 1 ? "this allocation, which is" : "these allocations, which are")} stopped, and {(plan.Stopped.Count == 1 ? "its" : "their")} files removed:");
+        foreach (var allocation in plan.Stopped) to.WriteLine($"  {allocation.Id}  {(allocation.Name.Length > 0 ? allocation.Name : "(name unknown)")}");
     }
 
     private static void Show(TextWriter to, RecoverPlan plan)

@@ -30,6 +30,9 @@ internal sealed record Memory : IHasSchema
     /// <summary>Ids of the allocations that ran here at the last look.</summary>
     public IReadOnlyList<string> Allocations { get; init => field = value ?? []; } = [];
 
+    /// <summary>Their names, by id; none for those that an older release wrote down.</summary>
+    public IReadOnlyDictionary<string, string> Names { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
+
     /// <summary>When that was, by the wall clock: nothing else counts on through a power cut.</summary>
     public DateTimeOffset? LookedAt { get; init; }
 }
@@ -61,6 +64,9 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
 
     /// <summary>The last decision; null before the first check.</summary>
     public Gate? Last { get; private set; }
+
+    /// <summary>Ids of the allocations that ran here and that the leader did not know at the last look: accepting its state stops them.</summary>
+    private IReadOnlyList<string> _unknown = [];
 
     /// <summary>How a client node, which may not write, learns whether the server of a node leads; null where the write is done here.</summary>
     public Func<string, CancellationToken, Task<bool>>? ProvedElsewhere { get; set; }
@@ -130,13 +136,22 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
         }
     }
 
+    /// <summary>What <see cref="Accept"/> would do now.</summary>
+    /// <returns>What the gate waits for, and the allocations that would be stopped: id, and name where it is known.</returns>
+    /// <exception cref="ProblemException"><c>recover/nothing-to-accept</c>.</exception>
+    public (string WaitsFor, IReadOnlyList<(string Id, string Name)> Stopped) Acceptable()
+    {
+        if (Last is not Gate.Closed { StateLost: true } lost) throw new ProblemException(ColdBootProblems.NothingToAccept(Last is Gate.Closed closed ? closed.For : null));
+        return (lost.For, [.. _unknown.Select(id => (id, Memory.Names.GetValueOrDefault(id, ""))).OrderBy(a => a.Item2, StringComparer.Ordinal).ThenBy(a => a.id, StringComparer.Ordinal)]);
+    }
+
     /// <summary>
     /// Takes the state that the servers have for the right one, whatever this node remembers: the gate opens, and this node's tasks become what that state says.
     /// </summary>
     /// <exception cref="ProblemException"><c>recover/nothing-to-accept</c>.</exception>
     public void Accept()
     {
-        if (Last is not Gate.Closed { StateLost: true }) throw new ProblemException(ColdBootProblems.NothingToAccept(Last is Gate.Closed closed ? closed.For : null));
+        _ = Acceptable();
         context.Timeline.Tell(EventKinds.GateOverridden, "A person has accepted the state that the servers have: the gate opens.");
         Remember(_ => new Memory());
     }
@@ -148,23 +163,25 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
         var (asked, noted) = (leader.NodesAsync(s_callDeadline, cancel), leader.ReadNoteAsync(s_callDeadline, cancel));
         if (!(await asked).Try(out var nodes) || !(await noted).Try(out var note)) return facts;
         var self = nodes.FirstOrDefault(n => memory.NodeId.Length > 0 ? n.ID == memory.NodeId : n.Name == context.Node.Name);
-        var missing = 0;
+        IReadOnlyList<string> missing = [];
+        // A leader that does not know the node knows none of its allocations.
+        _unknown = memory.Allocations;
         if (self is not null && memory.Allocations.Count > 0)
         {
             if (!(await leader.AllocationsOnAsync(self.ID, s_callDeadline, cancel)).Try(out var known)) return facts;
-            missing = memory.Allocations.Except(known.Select(a => a.Id)).Count();
+            _unknown = missing = [.. memory.Allocations.Except(known.Select(a => a.Id))];
         }
 
         var (remembered, held) = (History.Parse(memory.Marks), History.Parse(note.Text));
         // What ran here and is not in the state that an operator has restored since was given up with consent.
-        if (held.IsRestoredSince(remembered, context.Membership.Settings?.Text(SettingNames.Restored))) missing = 0;
+        if (held.IsRestoredSince(remembered, context.Membership.Settings?.Text(SettingNames.Restored))) missing = [];
         var away = context.Time.GetUtcNow() - memory.LookedAt;
         return facts with
         {
             ReadIndex = (await asked).IndexSeen,
             LeaderKnowsNode = !memory.Registered || self is not null,
             Past = History.Compare(remembered, held),
-            Missing = missing,
+            Missing = missing.Count,
             AwayLong = away > s_awayLong,
         };
     }

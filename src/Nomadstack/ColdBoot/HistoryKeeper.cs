@@ -75,27 +75,32 @@ internal sealed class HistoryKeeper(NodeContext context, ISchedulerProduct sched
     private async Task RememberAsync(IScheduler api, History history, CancellationToken cancel)
     {
         var folders = Folders();
-        IReadOnlyList<string>? live = null;
+        IReadOnlyList<NodeAllocation>? live = null;
         var id = gate.Memory.NodeId;
         if (id.Length == 0 || _round % RoundsBetweenAsking == 0)
             id = scheduler.Client(context.Endpoints.OfClient(scheduler.Row, context.Node)) is { } client && await client.NodeIdAsync(s_callDeadline, cancel) is { Length: > 0 } told ? told : id;
         if (id.Length > 0 && (folders != _folders || _round % RoundsBetweenAsking == 0) && (await api.AllocationsOnAsync(id, s_callDeadline, cancel)).Try(out var all))
         {
             Known = all;
-            live = [.. all.Where(a => a.Live).Select(a => a.Id).Order(StringComparer.Ordinal)];
+            live = [.. all.Where(a => a.Live).DistinctBy(a => a.Id).OrderBy(a => a.Id, StringComparer.Ordinal)];
             _folders = folders;
         }
 
         _round++;
         var index = await HighestIndexAsync(cancel);
-        gate.Remember(before => before with
+        gate.Remember(before =>
         {
-            Index = Math.Max(index, before.Index),
-            Registered = true,
-            NodeId = id,
-            Marks = history.Render(),
-            Allocations = live is null || live.SequenceEqual(before.Allocations) ? before.Allocations : live,
-            LookedAt = context.Time.GetUtcNow(),
+            var isNew = live is not null && (!live.Select(a => a.Id).SequenceEqual(before.Allocations) || before.Names.Count != live.Count);
+            return before with
+            {
+                Index = Math.Max(index, before.Index),
+                Registered = true,
+                NodeId = id,
+                Marks = history.Render(),
+                Allocations = isNew ? [.. live!.Select(a => a.Id)] : before.Allocations,
+                Names = isNew ? live!.ToDictionary(a => a.Id, a => a.Name) : before.Names,
+                LookedAt = context.Time.GetUtcNow(),
+            };
         });
     }
 

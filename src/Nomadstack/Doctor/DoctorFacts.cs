@@ -60,6 +60,9 @@ internal sealed record DoctorFacts(
     /// <summary>Programs that are where this node would look today and that it does not use, by product.</summary>
     public IReadOnlyDictionary<string, ProgramOffer> Offers { get; init; } = new Dictionary<string, ProgramOffer>();
 
+    /// <summary>The address was given on the command line: it is judged as it is.</summary>
+    public bool IsAddressTyped { get; init; }
+
     /// <summary>The certificates and keys on this node's disk.</summary>
     public NodeCertificates Certificates { get; init; } = new([], []);
 
@@ -122,6 +125,7 @@ internal sealed record DoctorFacts(
         {
             Own = mine,
             NotInCluster = WithoutOf(paths),
+            IsAddressTyped = request.Bind is not null,
             Certificates = NodeCertificates.Read(paths, ProductTable.Known, host.Now),
             Peers = peers,
             Offers = offers,

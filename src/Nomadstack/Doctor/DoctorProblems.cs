@@ -29,6 +29,12 @@ internal static class DoctorProblems
         "It has no default route, so no interface can be chosen.",
         "Name an address with --bind IP. Without one, `nomadstack up` uses 127.0.0.1 and makes a cluster of this machine alone.");
 
+    /// <summary>A member needs no person for it.</summary>
+    public static Problem AddressAway(Problem missing) => missing with
+    {
+        Fix = "The agent waits for it, and where the machine has another address it goes by that one after a while: the cluster finds the node there, and nothing has to be typed. If the machine has none, its network is to be set up.",
+    };
+
     public static Problem DiskLow(string folder, DiskSpace disk) => new(
         "doctor/disk-low",
         $"The disk of {folder} fills up.",

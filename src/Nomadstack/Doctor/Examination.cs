@@ -96,7 +96,7 @@ internal static class Examination
         }
 
         var request = new PreflightRequest(facts.Address, PortUse.Of(facts.Ports, ProductTable.Known.Shown.Where(p => p.Schedules || IsHere(facts, p)), bootstrap: !facts.IsMember), facts.Paths.Data, OwnPids: facts.OwnPids);
-        foreach (var finding in Each("address", PreflightChecks.Address(request, facts.Host), $"{facts.Address} ({AddressGuess.InterfaceOf(facts.Address)})")) yield return finding;
+        foreach (var finding in Each("address", PreflightChecks.Address(request, facts.Host).Select(p => facts is { IsMember: true, IsAddressTyped: false } ? DoctorProblems.AddressAway(p) : p), $"{facts.Address} ({AddressGuess.InterfaceOf(facts.Address)})")) yield return finding;
         foreach (var finding in Each("ports", PreflightChecks.Ports(request, facts.Host), $"all {request.Ports.Select(p => p.Port).Distinct().Count()} are free or used by this node's own processes")) yield return finding;
     }
 

@@ -139,6 +139,7 @@ internal static class AgentProgram
         void Waiting(string what)
         {
             options.Waiting?.Invoke(what);
+            owner.Tell(what);
             if (what.Length > 0) waited = what;
             if (what.Length > 0) logs.CreateLogger<Daemon>().LogWarning("{What}", what);
         }

@@ -169,6 +169,12 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         return report!;
     }
 
+    public Task<AcceptPlan> PlanAcceptStateAsync(CancellationToken cancel)
+    {
+        var (waitsFor, stopped) = parts.Gate.Acceptable();
+        return Task.FromResult(new AcceptPlan(waitsFor, [.. stopped.Select(a => new AcceptedLoss(a.Id, a.Name))]));
+    }
+
     public Task AcceptStateAsync(CancellationToken cancel)
     {
         parts.Gate.Accept();

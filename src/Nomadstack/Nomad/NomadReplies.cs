@@ -96,8 +96,11 @@ internal sealed record AllocationReply(string ID, string? Name, string? NodeID, 
 
 internal sealed record NodeAllocationReply(string? ID, string? DesiredStatus, string? ClientStatus, string? TaskGroup, NodeJobReply? Job)
 {
+    public string? Name { get; init; }
+
     public NodeAllocation ToAllocation() => new(ID ?? "", DesiredStatus == "run" && ClientStatus is "running" or "pending" or "unknown")
     {
+        Name = Name ?? "",
         Tasks = [.. (Job?.TaskGroups ?? []).Where(g => g.Name == TaskGroup).SelectMany(g => g.Tasks ?? []).Select(TaskStops.EndOf)],
     };
 }

@@ -63,6 +63,9 @@ internal sealed record AllocationFacts(string Id, string NodeId, string NodeName
 /// <param name="Live">Wanted, and not ended.</param>
 internal sealed record NodeAllocation(string Id, bool Live)
 {
+    /// <summary>As people know it: <c>JOB.GROUP[INDEX]</c>.</summary>
+    public string Name { get; init; } = "";
+
     /// <summary>How its tasks are stopped.</summary>
     public IReadOnlyList<TaskEnd> Tasks { get; init; } = [];
 }

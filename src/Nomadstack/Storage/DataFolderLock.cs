@@ -35,9 +35,18 @@ internal sealed class DataFolderLock : IDisposable
                 $"Use that agent (`nomadstack status --data-dir {dataFolder}`), stop it first, or give this one another --data-dir."));
         }
 
-        RandomAccess.SetLength(handle, 0);
-        RandomAccess.Write(handle, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n"), 0);
-        return new DataFolderLock(handle);
+        var taken = new DataFolderLock(handle);
+        taken.Tell("");
+        return taken;
+    }
+
+    /// <summary>Writes our pid and what we wait for, for whoever finds no socket yet. Empty for nothing.</summary>
+    public void Tell(string waitsFor)
+    {
+        var text = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n{waitsFor}{(waitsFor.Length > 0 ? "\n" : "")}"));
+        // A reader in between must find the pid: the rest is cut off last.
+        RandomAccess.Write(_handle, text, 0);
+        RandomAccess.SetLength(_handle, text.Length);
     }
 
     public void Dispose() => _handle.Dispose();
@@ -46,7 +55,7 @@ internal sealed class DataFolderLock : IDisposable
     {
         Span<byte> buffer = stackalloc byte[32];
         var n = RandomAccess.Read(handle, buffer, 0);
-        var text = Encoding.ASCII.GetString(buffer[..n]).Trim();
+        var text = Encoding.ASCII.GetString(buffer[..n]).Split('\n')[0].Trim();
         return text.Length > 0 ? text : "unknown";
     }
 }

@@ -193,6 +193,22 @@ public sealed class AgentApiTests
     }
 
     [Fact]
+    public async Task AnAgentThatWaitsBeforeItOpensItsSocketSaysForWhat()
+    {
+        var paths = new NodePaths(Directory.CreateTempSubdirectory("nomadstack-test-").FullName);
+        using (var owner = DataFolderLock.Take(paths.Data))
+        {
+            owner.Tell("wait for the address 10.0.0.7");
+            using var client = new AgentClient(paths, TimeProvider.System);
+
+            (await Should.ThrowAsync<ProblemException>(() => client.StatusAsync(default))).Problem.Why.ShouldContain("First it has to wait for the address 10.0.0.7.");
+            AgentPresence.HolderOf(paths).ShouldBe(Environment.ProcessId);
+        }
+
+        Directory.Delete(paths.Data, recursive: true);
+    }
+
+    [Fact]
     public async Task AStopIsDoneWhenTheAgentGoesAway()
     {
         await using var host = await AgentHost.StartAsync();

@@ -125,6 +125,10 @@ internal sealed class FakeAgentService : IAgentService
 
     public Task FindNodeAsync(string node, string address, CancellationToken cancel) => Task.CompletedTask;
 
+    public AcceptPlan Acceptable { get; set; } = new("a server as new as this node", []);
+
+    public Task<AcceptPlan> PlanAcceptStateAsync(CancellationToken cancel) => Task.FromResult(Acceptable);
+
     public Task AcceptStateAsync(CancellationToken cancel)
     {
         Accepted = true;

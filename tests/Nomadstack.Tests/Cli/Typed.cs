@@ -20,6 +20,8 @@ internal sealed class Typed
 
     public int Width { get; init; } = 80;
 
+    public bool AtATerminal { get; init; }
+
     public string Input { get; init; } = "";
 
     public string Self { get; init; } = Environment.ProcessPath!;
@@ -53,6 +55,7 @@ internal sealed class Typed
         RawOut = new TranscriptBytes(Out),
         RawError = new TranscriptBytes(Error),
         RawIn = () => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(Input)),
+        Terminal = AtATerminal ? new Nomadstack.Cli.Output.Terminal() : null,
         Time = TimeProvider.System,
         Variable = name => _variables.GetValueOrDefault(name),
         LiveError = Live,

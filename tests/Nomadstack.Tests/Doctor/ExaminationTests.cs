@@ -198,6 +198,18 @@ public sealed class ExaminationTests
         finding.State.ShouldBe(Finding.Fine);
     }
 
+    /// <summary>A member goes by another address without a person; what was typed is judged as it is.</summary>
+    [Theory]
+    [InlineData(true, false, "nothing has to be typed")]
+    [InlineData(true, true, "--bind")]
+    [InlineData(false, false, "--bind")]
+    public void OnlyWhoIsNoMemberIsToTypeAnAddress(bool member, bool typed, string fix)
+    {
+        var facts = s_good with { Address = "10.9.9.9", IsMember = member, IsAddressTyped = typed };
+
+        Examination.Of(facts).Single(f => f.Code == "preflight/bind-not-here").Fix.ShouldContain(fix);
+    }
+
     [Fact]
     public void ABundledConsulNeedsItsPortsToo()
     {

@@ -43,6 +43,8 @@ public sealed class GateInTheRoomTests : IDisposable
         for (var round = 0; round < 5; round++) await RoundAsync();
 
         _stack.Agent(1).Gate.Last.ShouldBeOfType<Gate.Closed>().For.ShouldContain("1 allocation that runs here");
+        var lost = _stack.Room.Allocations[0];
+        _stack.Agent(1).Gate.Acceptable().Stopped.ShouldBe([(lost.Id, $"{lost.Job}.server[0]")]);
     }
 
     [Fact]

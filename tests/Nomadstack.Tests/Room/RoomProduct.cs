@@ -194,7 +194,7 @@ internal sealed class RoomProduct(Product row, FakeRoom room, string node = "") 
         public Task<Answer<IReadOnlyList<NodeFacts>>> NodesAsync(TimeSpan deadline, CancellationToken cancel) => Led<IReadOnlyList<NodeFacts>>([.. room.Registered.Order().Select(Node)]);
 
         public Task<Answer<IReadOnlyList<NodeAllocation>>> AllocationsOnAsync(string nodeId, TimeSpan deadline, CancellationToken cancel) =>
-            Led<IReadOnlyList<NodeAllocation>>([.. room.Allocations.Where(a => a.Node == nodeId && !room.Forgotten.Contains(a.Id)).Select(a => new NodeAllocation(a.Id, a.Runs))]);
+            Led<IReadOnlyList<NodeAllocation>>([.. room.Allocations.Where(a => a.Node == nodeId && !room.Forgotten.Contains(a.Id)).Select(a => new NodeAllocation(a.Id, a.Runs) { Name = $"{a.Job}.server[0]" })]);
 
         public Task<Answer<StateNote>> ReadNoteAsync(TimeSpan deadline, CancellationToken cancel) => Led(room.Note);
 

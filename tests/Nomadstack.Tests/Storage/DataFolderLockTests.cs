@@ -49,6 +49,19 @@ public sealed class DataFolderLockTests : IDisposable
         File.ReadAllText(Path.Combine(_folder, "agent.lock")).ShouldBe(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
     }
 
+    /// <summary>Whoever reads the file between two writes must find the owner.</summary>
+    [Fact]
+    public void WhatTheOwnerWaitsForStandsBehindItsPidUntilItHasCome()
+    {
+        using var owner = DataFolderLock.Take(_folder);
+
+        owner.Tell("wait for the address 10.0.0.7");
+
+        Refusal().What.ShouldEndWith($"pid {Environment.ProcessId}.");
+        owner.Tell("");
+        Refusal().What.ShouldEndWith($"pid {Environment.ProcessId}.");
+    }
+
     [Fact]
     public void AFolderThatIsNotThereIsAProblemThatNamesIt()
     {
