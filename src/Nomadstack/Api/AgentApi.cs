@@ -62,7 +62,7 @@ internal static class AgentApi
         v1.MapPost("/recover/plan", Answer(json.RecoverPlan, async http =>
             await agent.PlanRecoveryAsync(await ReadAsync(http, json.RecoverRequest, new()), http.RequestAborted)));
         v1.MapGet("/recover/accept-state", Answer(json.AcceptPlan, http => agent.PlanAcceptStateAsync(http.RequestAborted)));
-        v1.MapPost("/recover/accept-state", Do(http => agent.AcceptStateAsync(http.RequestAborted)));
+        v1.MapPost("/recover/accept-state", Do(async http => await agent.AcceptStateAsync(await ReadAsync(http, json.AcceptRequest, new()), http.RequestAborted)));
 
         v1.MapPost("/credentials", Answer(json.CredentialsMade, async http =>
             await agent.MakeCredentialsAsync(await ReadAsync(http, json.CredentialsRequest, new("", "")), http.RequestAborted)));

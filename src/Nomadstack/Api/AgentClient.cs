@@ -71,7 +71,8 @@ internal sealed class AgentClient : IDisposable
         PostAsync("rotate/plan", request, ApiJson.Default.RotateRequest, ApiJson.Default.RotatePlan, cancel);
 
     public Task<Operation> RestoreAsync(RestoreRequest request, CancellationToken cancel) =>
-        PostAsync("restore", request, ApiJson.Default.RestoreRequest, ApiJson.Default.Operation, cancel);
+        // It reads the whole archive before it answers.
+        PostAsync("restore", request, ApiJson.Default.RestoreRequest, ApiJson.Default.Operation, cancel, s_wholeState);
 
     public Task<Operation> RecoverAsync(RecoverRequest request, CancellationToken cancel) =>
         PostAsync("recover", request, ApiJson.Default.RecoverRequest, ApiJson.Default.Operation, cancel);
@@ -100,9 +101,9 @@ internal sealed class AgentClient : IDisposable
 
     public Task<AcceptPlan> PlanAcceptStateAsync(CancellationToken cancel) => GetAsync("recover/accept-state", ApiJson.Default.AcceptPlan, cancel);
 
-    public async Task AcceptStateAsync(CancellationToken cancel)
+    public async Task AcceptStateAsync(AcceptRequest accept, CancellationToken cancel)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "recover/accept-state") { Content = new ByteArrayContent("{}"u8.ToArray()) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "recover/accept-state") { Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(accept, ApiJson.Default.AcceptRequest)) };
         using var response = await SendAsync(request, s_deadline, cancel);
     }
 

@@ -27,6 +27,7 @@ namespace Nomadstack.Api;
 [JsonSerializable(typeof(RecoverRequest))]
 [JsonSerializable(typeof(RecoverPlan))]
 [JsonSerializable(typeof(AcceptPlan))]
+[JsonSerializable(typeof(AcceptRequest))]
 [JsonSerializable(typeof(SecureRequest))]
 [JsonSerializable(typeof(RotatePlan))]
 [JsonSerializable(typeof(ProgramRequest))]

@@ -53,7 +53,8 @@ internal interface IAgentService
     Task<AcceptPlan> PlanAcceptStateAsync(CancellationToken cancel);
 
     /// <summary>Opens this node's gate although its servers have lost state: its tasks become what that state says.</summary>
-    Task AcceptStateAsync(CancellationToken cancel);
+    /// <exception cref="ProblemException"><c>recover/nothing-to-accept</c>, <c>recover/other-loss</c>.</exception>
+    Task AcceptStateAsync(AcceptRequest request, CancellationToken cancel);
 
     /// <summary>Makes this node's processes of a product use another program from their next start on.</summary>
     /// <param name="file">The program's absolute path; null for the one that is offered.</param>

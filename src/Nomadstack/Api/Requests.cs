@@ -62,6 +62,9 @@ internal sealed record RecoverPlanItem(string Product, string State, string? Kee
 /// <param name="Stopped">The allocations that ran on this node and that the servers do not know.</param>
 internal sealed record AcceptPlan(string WaitsFor, IReadOnlyList<AcceptedLoss> Stopped);
 
+/// <param name="Seen">Ids of the allocations that the person has seen will be stopped; null from older commands, which show none.</param>
+internal sealed record AcceptRequest(IReadOnlyList<string>? Seen = null);
+
 /// <param name="Name"><c>JOB.GROUP[INDEX]</c>; empty where nobody remembers it.</param>
 internal sealed record AcceptedLoss(string Id, string Name);
 

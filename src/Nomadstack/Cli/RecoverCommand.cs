@@ -30,7 +30,7 @@ internal sealed class RecoverCommand : Command
                 else Show(parse.GetValue(plan) ? here.Out : here.Error, acceptable);
                 if (parse.GetValue(plan)) return ExitCode.Done;
                 if (!Consent.To(here, "Start this node's client with the older state?", parse.GetValue(yes))) return ExitCode.RefusedAsUnsafe;
-                await agent.AcceptStateAsync(cancel);
+                await agent.AcceptStateAsync(new([.. acceptable.Stopped.Select(a => a.Id)]), cancel);
                 new ProgressWriter(here).Done("accepted: this node's client starts with the state of the servers");
                 return ExitCode.Done;
             }

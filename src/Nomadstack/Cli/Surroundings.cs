@@ -27,6 +27,9 @@ internal sealed record Surroundings
     /// <summary>The terminal, where standard input and output both are it; null elsewhere.</summary>
     public Terminal? Terminal { get; init; }
 
+    /// <summary>A person sits there: standard input is a terminal, and so is standard error, on which questions are asked. Standard output may go anywhere.</summary>
+    public bool CanAsk { get; init; }
+
     /// <summary>Reads an environment variable.</summary>
     public required Func<string, string?> Variable { get; init; }
 
@@ -88,6 +91,7 @@ internal sealed record Surroundings
             RawError = error,
             RawIn = Terminal.StandardInput,
             Terminal = Console.IsInputRedirected || Console.IsOutputRedirected ? null : new Terminal(),
+            CanAsk = !Console.IsInputRedirected && !Console.IsErrorRedirected,
             OutLost = () => output.Lost,
             NobodyReads = () => output.NobodyReads,
             Time = TimeProvider.System,

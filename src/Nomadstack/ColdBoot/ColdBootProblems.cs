@@ -13,4 +13,11 @@ internal static class ColdBootProblems
         waitsFor is null ? "The gate is not closed." : $"The gate is closed for another reason: it waits for {waitsFor}.",
         "See `nomadstack status`. Use this command only after the servers were restored from an older state on purpose.")
     { Unsafe = true };
+
+    public static Problem OtherLoss(string allocation) => new(
+        "recover/other-loss",
+        "Nothing was accepted, because more would be lost than was shown.",
+        $"The leader is another one now, or its state is: it does not know {allocation} either.",
+        "Run the command again, and read what it names.")
+    { Unsafe = true };
 }

@@ -148,10 +148,11 @@ internal sealed class Gatekeeper(NodeContext context, ISchedulerProduct schedule
     /// <summary>
     /// Takes the state that the servers have for the right one, whatever this node remembers: the gate opens, and this node's tasks become what that state says.
     /// </summary>
-    /// <exception cref="ProblemException"><c>recover/nothing-to-accept</c>.</exception>
-    public void Accept()
+    /// <param name="seen">Ids of the allocations that a person agreed to lose; null for whatever is lost.</param>
+    /// <exception cref="ProblemException"><c>recover/nothing-to-accept</c>, <c>recover/other-loss</c>.</exception>
+    public void Accept(IReadOnlyList<string>? seen = null)
     {
-        _ = Acceptable();
+        if (Acceptable().Stopped.FirstOrDefault(a => seen?.Contains(a.Id) == false) is { Id: { } unseen, Name: var name }) throw new ProblemException(ColdBootProblems.OtherLoss(name.Length > 0 ? name : unseen));
         context.Timeline.Tell(EventKinds.GateOverridden, "A person has accepted the state that the servers have: the gate opens.");
         Remember(_ => new Memory());
     }

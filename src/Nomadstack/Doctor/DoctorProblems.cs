@@ -32,7 +32,7 @@ internal static class DoctorProblems
     /// <summary>A member needs no person for it.</summary>
     public static Problem AddressAway(Problem missing) => missing with
     {
-        Fix = "The agent waits for it, and where the machine has another address it goes by that one after a while: the cluster finds the node there, and nothing has to be typed. If the machine has none, its network is to be set up.",
+        Fix = "The agent waits for it. One that was started without --bind goes by another address of the machine after a while: the cluster finds the node there, and nothing has to be typed. One that was started with it waits until the address is there, or until it is started with another.",
     };
 
     public static Problem DiskLow(string folder, DiskSpace disk) => new(

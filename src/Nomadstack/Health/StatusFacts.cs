@@ -9,11 +9,11 @@ namespace Nomadstack.Health;
 /// <summary>A recorded server and its answer; <paramref name="View"/> is null if it did not answer.</summary>
 internal sealed record SeenServer(KnownServer Server, RaftView? View, int? Pid)
 {
-    /// <summary>What its process says each time it ends, where it is this node's and ends by itself; else empty.</summary>
-    public string WhyItEnds { get; init; } = "";
+    /// <summary>Why it does not answer, where it is this node's and that is known: what it waits for, or what its process said when it ended; else empty.</summary>
+    public string Why { get; init; } = "";
 
-    /// <summary>Its node, and why it does not answer where that is known.</summary>
-    public string Silent => WhyItEnds.Length > 0 ? $"{Server.NodeName} (its process ends at each start: {WhyItEnds})" : Server.NodeName;
+    /// <summary>Its node, and why it does not answer.</summary>
+    public string Silent => Why.Length > 0 ? $"{Server.NodeName} ({Why})" : Server.NodeName;
 }
 
 /// <summary>One node as seen from here.</summary>

@@ -53,6 +53,9 @@ internal sealed class StatusReader(
     /// <summary>Why a peer does not answer, by its id; null where nothing better is known than that it does not.</summary>
     public Func<string, Problem?> WhySilent { get; set; } = _ => null;
 
+    /// <summary>What this node's server of a product waits for before it can go on under new addresses; empty if for nothing.</summary>
+    public Func<string, string> WaitsForAddresses { get; set; } = _ => "";
+
     public required string Version { get; init; }
 
     public Func<string, int?> BootstrapPid { get; set; } = _ => null;
@@ -115,7 +118,7 @@ internal sealed class StatusReader(
         var bootstrapping = operations.Unfinished("bootstrap") is not null;
         if (cluster is null) return new(false, bootstrapping, [], _desired, [], [], "", null);
         IReadOnlyList<Product> shown = [.. context.Table.Shown.Where(context.Products.Contains)];
-        var servers = await Task.WhenAll(shown.SelectMany(p => KnownServer.Of(cluster, p.Name)).Select(async s => new SeenServer(s, await Reach(s).ObserveAsync(cancel), PidOf(s)) { WhyItEnds = WhyItEnds(s) }));
+        var servers = await Task.WhenAll(shown.SelectMany(p => KnownServer.Of(cluster, p.Name)).Select(async s => new SeenServer(s, await Reach(s).ObserveAsync(cancel), PidOf(s)) { Why = WhySilentHere(s) }));
         IReadOnlyList<NodeFacts> nodes = [];
         Dictionary<string, IReadOnlyList<SeenClient>> seen = [];
         foreach (var product in shown)
@@ -185,7 +188,12 @@ internal sealed class StatusReader(
         return product.Server(context.Endpoints.Of(product.Row, server));
     }
 
-    private string WhyItEnds(KnownServer server) => server.NodeId != context.Node.Id || server.IsBootstrap ? "" : host.WhyItEnds(server.Entry.Role);
+    private string WhySilentHere(KnownServer server)
+    {
+        if (server.NodeId != context.Node.Id || server.IsBootstrap) return "";
+        if (WaitsForAddresses(server.Entry.Role) is { Length: > 0 } addresses) return $"waits for {addresses}";
+        return host.HowItEnded(server.Entry.Role) is { Length: > 0 } words ? $"its process ended, {words}" : "";
+    }
 
     private int? PidOf(KnownServer server) =>
         server.NodeId != context.Node.Id ? null : server.IsBootstrap ? BootstrapPid(server.Entry.Role) : host.Pid(server.Entry.Role);

@@ -100,13 +100,23 @@ internal static class AgentProgram
         const string Open = "Whoever reaches {Address} over the network can run programs on this machine: the cluster was made without access control. Let only its own nodes reach it.";
         if (membership.Current is not null && !context.Trust.IsSecure && !IPAddress.IsLoopback(IPAddress.Parse(node.Address))) logs.CreateLogger<Daemon>().LogWarning(Open, node.Address);
         var stop = new StopRequest();
-        var daemon = new Daemon(parts, options, up);
+        using var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, stop, life);
         // Before the sockets are open: what asks over them can wait, a quorum cannot.
         if (daemon.IsReturning)
         {
-            await parts.Host.StartRecordedAsync(life.Ending);
-            await parts.Host.WaitUntilListeningAsync(s_serversFirst, life.Ending);
+            try
+            {
+                await parts.Host.StartRecordedAsync(life.Ending);
+                await parts.Host.WaitUntilListeningAsync(s_serversFirst, life.Ending);
+            }
+            catch (OperationCanceledException) when (up && cancel.IsCancellationRequested)
+            {
+                // The agent of `up` leaves nothing behind, not even what it has just started.
+                await life.EndAsync();
+                await StopProcessesAsync(parts, options, cancel);
+                throw;
+            }
         }
 
         var driverSocket = DriverSocket.Of(paths);
@@ -174,7 +184,8 @@ internal static class AgentProgram
         var clients = new NodeClients(context, scheduler, code, [.. table.Stack.Where(p => p.HasClient).Select(p => new ClientKeeper(context, code[p.Name], (name, before) => supervise(name, before, LogEvent), p.FencesClient ? gate : null))]);
         var jobKeeper = new JobKeeper(context, jobs, operations);
         IReadOnlyList<ServerKeeper> keepers = [.. table.Stack.Select(p => new ServerKeeper(context, code[p.Name], host, jobs, jobKeeper, operations))];
-        var history = new HistoryKeeper(context, scheduler, gate, jobs.AnyServerAsync, () => clients.Scheduler.Runs, cancel => host.LeadsAsync(scheduler.Row.Name, cancel));
+        Func<CancellationToken, Task<bool>> leadsHere = cancel => host.LeadsAsync(scheduler.Row.Name, cancel);
+        var history = new HistoryKeeper(context, scheduler, gate, jobs.AnyServerAsync, () => clients.Scheduler.Runs, leadsHere);
         var peers = new NodePeers(context, BuildVersion.Text, programs) { Disk = () => disk.Now };
         var status = new StatusReader(context, host, clients, operations, programs, scheduler, code)
         {
@@ -190,10 +201,12 @@ internal static class AgentProgram
         var proof = new SnapshotProof(context, store, throwAway);
         var taker = new SnapshotTaker(context, code, store, keys, proof, BuildVersion.Text, product => programs.Find(product)?.Kind ?? EngineKind.None);
         var copies = new SnapshotCopies(context, store, () => peers.Calls, peers.IsReachable);
-        var snapshots = new SnapshotKeeper(context, store, taker, copies, cancel => host.LeadsAsync(scheduler.Row.Name, cancel), () => disk.Now);
-        var export = new SnapshotExport(context, store, cancel => host.LeadsAsync(scheduler.Row.Name, cancel));
+        var snapshots = new SnapshotKeeper(context, store, taker, copies, leadsHere, () => disk.Now);
+        var export = new SnapshotExport(context, store, leadsHere);
         var restore = new RestoreOperation(context, code, store, taker, proof, keys, scheduler, jobs.AnyServerAsync, AfterRestore, product => programs.Find(product)?.Version.ToString());
         peers.Snapshots = copies;
+        var addresses = new Readdressing(context, host, peers.SurveyAsync);
+        status.WaitsForAddresses = addresses.WaitsFor;
         status.Snapshots = () => (string.Join("; ", new[] { snapshots.InWords(), export.InWords() }.Where(words => words.Length > 0)), membership.IsClientNode ? null : new(snapshots.Newest(verified: false), snapshots.Newest(verified: true)));
         peers.Clients = new ClientDesk(context, code);
         peers.Surveys = new SurveyDesk(context, host);
@@ -202,7 +215,7 @@ internal static class AgentProgram
         // Their servers are no part of what happens on this node.
         var drills = new DrillRoom(context, code, operations, name => supervise(name, null, Log), () => disk.Now);
         var bootstrap = new BootstrapOperation(context, temporary, host, jobs, clients, peers.MintAsync, status.LacksAsync, programs);
-        return new(context, programs, offers, disk, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), credentials, new(context, code, clients, peers.AskForCredentialsAsync, credentials.RoundAsync), new(context, code, host), keepers, bootstrap, new(context, jobs), new(context, code, peers.IsReachable), new(context, code, peers.IsReachable, status.LacksAsync), new(context, host, clients, scheduler, peers.IsReachable), new(context, host, peers.SurveyAsync), new(context, peers.SurveyAsync), new(context, host), snapshots, export, new(context, store, taker, proof, keys, snapshots, export, restore, BuildVersion.Text), drills, peers, status);
+        return new(context, programs, offers, disk, code, scheduler, operations, host, temporary, jobs, gate, history, clients, new(context, clients, jobs.AnyServerAsync), credentials, new(context, code, clients, peers.AskForCredentialsAsync, credentials.RoundAsync), new(context, code, host), keepers, bootstrap, new(context, jobs), new(context, code, peers.IsReachable), new(context, code, peers.IsReachable, status.LacksAsync), new(context, host, clients, scheduler, peers.IsReachable), addresses, new(context, peers.SurveyAsync), new(context, host), snapshots, export, new(context, store, taker, proof, keys, snapshots, export, restore, BuildVersion.Text), drills, peers, status);
 
         (string History, string Mark) AfterRestore(string before, string name)
         {

@@ -175,9 +175,9 @@ internal sealed class AgentService(DaemonParts parts, Daemon daemon, StopRequest
         return Task.FromResult(new AcceptPlan(waitsFor, [.. stopped.Select(a => new AcceptedLoss(a.Id, a.Name))]));
     }
 
-    public Task AcceptStateAsync(CancellationToken cancel)
+    public Task AcceptStateAsync(AcceptRequest request, CancellationToken cancel)
     {
-        parts.Gate.Accept();
+        parts.Gate.Accept(request.Seen);
         return Task.CompletedTask;
     }
 

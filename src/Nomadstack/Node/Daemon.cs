@@ -21,13 +21,14 @@ namespace Nomadstack.Node;
 /// The life of the agent, from start to end: continue unfinished operations, start the recorded servers, wait at the gate, then keep everything running.
 /// Makes no decisions; each is in the folder of its flow.
 /// </summary>
-internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
+internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up) : IDisposable
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250), s_longestPause = TimeSpan.FromSeconds(30);
 
     private readonly ILogger _log = parts.Context.Logs.CreateLogger<Daemon>();
     private TaskCompletionSource<OperationRun> _bootstrapAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _restoring = new(1, 1);
 
     private NodeContext Context => parts.Context;
 
@@ -68,9 +69,12 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
         if (options.Join is { } host) throw new ProblemException(BootstrapProblems.Joining(host));
         if (!Path.IsPathRooted(archive) || !File.Exists(archive)) throw new ProblemException(RestoreProblems.WrongPath(archive));
         var keyFile = Restoration.KeyFileOf(Context.Paths);
-        DurableText.Write(keyFile, key.Trim() + "\n");
+        // One after the other: the key of one must not become the other's.
+        await _restoring.WaitAsync(cancel);
         try
         {
+            if (parts.Operations.Unfinished(BootstrapOperation.Kind) is { } earlier) return earlier.Current;
+            DurableText.Write(keyFile, key.Trim() + "\n");
             var cluster = await new Restoration(Context, parts.Programs, archive, keyFile).CheckAsync(cancel);
             foreach (var product in cluster.Products.Select(p => Context.Table[p])) parts.Programs.For(product, null);
             lock (_lock)
@@ -82,12 +86,19 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
                 return run.Current;
             }
         }
-        catch (ProblemException)
+        catch
         {
-            File.Delete(keyFile);
+            // Whatever ends it, also a caller that goes away: the key is for an operation that has begun.
+            if (parts.Operations.Unfinished(BootstrapOperation.Kind) is null) File.Delete(keyFile);
             throw;
         }
+        finally
+        {
+            _restoring.Release();
+        }
     }
+
+    public void Dispose() => _restoring.Dispose();
 
     /// <summary>Runs until the lifetime ends, the agent is asked to stop everything, or a part fails in a way that the agent cannot repair.</summary>
     public async Task RunAsync(Lifetime life, Task stopAsked)
@@ -112,6 +123,8 @@ internal sealed class Daemon(DaemonParts parts, AgentOptions options, bool up)
     {
         Settle();
         var interrupted = parts.Operations.Unfinished(BootstrapOperation.Kind);
+        // Of a restore that was checked and never begun.
+        if (interrupted is null) File.Delete(Restoration.KeyFileOf(Context.Paths));
         if (interrupted is not null)
         {
             await ResumeAsync(cancel);

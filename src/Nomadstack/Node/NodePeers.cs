@@ -168,14 +168,14 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
     /// <summary>What this node tells of its raft data.</summary>
     public ISurveyDesk? Surveys { get; set; }
 
-    /// <summary>The raft data of the server nodes that answer, this one's included. Those that do not answer, or are too old to tell, are left out.</summary>
+    /// <summary>The raft data of the server nodes that answer, this one's included. Those that do not answer are left out.</summary>
     public async Task<IReadOnlyList<NodeSurvey>> SurveyAsync(CancellationToken cancel)
     {
         var own = Surveys is { } desk ? [await desk.SurveyAsync(cancel)] : Array.Empty<NodeSurvey>();
         if (_peering is not { } peering) return own;
-        return [.. own, .. (await Task.WhenAll(context.Membership.Others.Where(n => n.IsServer && peering.IsReachable(n.Id)).ToList().Select(n => AskAsync(n.Id)))).OfType<NodeSurvey>()];
+        return [.. own, .. (await Task.WhenAll(context.Membership.Others.Where(n => n.IsServer && peering.IsReachable(n.Id)).ToList().Select(n => AskAsync(n.Id, n.Name)))).OfType<NodeSurvey>()];
 
-        async Task<NodeSurvey?> AskAsync(string id)
+        async Task<NodeSurvey?> AskAsync(string id, string name)
         {
             try
             {
@@ -184,8 +184,8 @@ internal sealed partial class NodePeers(NodeContext context, string version, Nod
             }
             catch (ProblemException e)
             {
-                _log.LogInformation("Node {Node} does not tell its raft data: {Problem}", id, e.Problem);
-                return null;
+                _log.LogInformation("Node {Node} does not tell its raft data: {Problem}", name, e.Problem);
+                return e.Problem.Code == PeerProblems.NoSuchRouteCode ? new(id, name, []) { IsTooOld = true } : null;
             }
         }
     }

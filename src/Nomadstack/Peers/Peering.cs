@@ -73,7 +73,11 @@ internal sealed class Peering : IAsyncDisposable
         }
     }
 
-    private async Task FoundAsync(string nodeId, IPEndPoint at, CancellationToken cancel) => await AskAtAsync(nodeId, at, cancel);
+    /// <summary>Anybody in the network can say so. Only where a node of our cluster answers are calls to that member sent there.</summary>
+    private async Task FoundAsync(string nodeId, IPEndPoint at, CancellationToken cancel)
+    {
+        if (await Client.TryAskAsync(at.Address.ToString(), at.Port, cancel) is { } answer && answer.NodeId == nodeId) await AskAtAsync(nodeId, at, cancel);
+    }
 
     /// <summary>This node itself is always reachable; a peer until two attempts fail.</summary>
     public bool IsReachable(string nodeId) => nodeId == _membership.Node.Id || Health.IsReachable(nodeId);

@@ -5,7 +5,12 @@ namespace Nomadstack.Peers;
 
 /// <summary><c>GET /v1/survey</c>: what raft data a server node has, read from its disk whether or not its servers run.</summary>
 /// <param name="Servers">The servers recorded there.</param>
-internal sealed record NodeSurvey(string NodeId, string Node, IReadOnlyList<ServerSurvey> Servers);
+internal sealed record NodeSurvey(string NodeId, string Node, IReadOnlyList<ServerSurvey> Servers)
+{
+    /// <summary>Its agent answers and is of a release that tells no raft data: what its servers have is unknown, and they may well run. Never sent.</summary>
+    [JsonIgnore]
+    public bool IsTooOld { get; init; }
+}
 
 /// <summary>The raft data of one server.</summary>
 /// <param name="RaftId">The server's id in the raft configuration.</param>

@@ -23,25 +23,54 @@ internal sealed class Whereabouts(Membership membership, PeerHealth health, Func
     /// <summary>All nodes of the link (RFC 4291, 2.7.1).</summary>
     private static readonly IPAddress s_allNodes = IPAddress.Parse("ff02::1");
 
-    private readonly Dictionary<string, long> _askedAt = [];
+    /// <summary>So that addresses that somebody makes up fill no memory.</summary>
+    private const int MostAsked = 1024;
 
-    /// <summary>Calls and listens until cancelled. A network that refuses either is told once and costs nothing else.</summary>
-    public async Task RunAsync(CancellationToken cancel)
+    private readonly Dictionary<(string NodeId, IPAddress From), long> _askedAt = [];
+
+    /// <summary>Calls and listens until cancelled. A network that refuses one of them is told once, and tried again: addresses and cables come and go.</summary>
+    public Task RunAsync(CancellationToken cancel) => Task.WhenAll(
+        EndlesslyAsync(
+            "Members that come back under other addresses cannot be heard",
+            async (_, network) =>
+            {
+                using var listener = Listen(network, membership.Node.Ports.Peers);
+                await ListenAsync(listener, cancel);
+            },
+            cancel),
+        EndlesslyAsync(
+            "Members that know this node by another address cannot be called",
+            async (own, network) =>
+            {
+                using var caller = Caller(own, network);
+                await CallAsync(caller, network, cancel);
+            },
+            cancel));
+
+    private async Task EndlesslyAsync(string complaint, Func<IPAddress, IPAddress, Task> work, CancellationToken cancel)
     {
-        if (Network(IPAddress.Parse(membership.Node.Address)) is not { } network) return;
+        var told = "";
         try
         {
-            using var listener = Listen(network, membership.Node.Ports.Peers);
-            using var caller = Caller(IPAddress.Parse(membership.Node.Address), network);
-            await Task.WhenAll(ListenAsync(listener, cancel), CallAsync(caller, network, cancel));
+            while (true)
+            {
+                try
+                {
+                    var own = IPAddress.Parse(membership.Node.Address);
+                    if (IPAddress.IsLoopback(own)) return;
+                    if (Network(own) is { } network) await work(own, network);
+                }
+                catch (SocketException e)
+                {
+                    if (told != e.Message) log.LogWarning("{What} in this network ({Why}). `nomadstack node address NODE ADDRESS` tells a node where another one is", complaint, told = e.Message);
+                }
+
+                await Task.Delay(s_later, time, cancel);
+            }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             // The agent ends.
-        }
-        catch (SocketException e)
-        {
-            log.LogWarning("Members that come back under other addresses cannot be heard in this network ({Why}). `nomadstack node address NODE ADDRESS` tells this node where one is", e.Message);
         }
     }
 
@@ -82,9 +111,12 @@ internal sealed class Whereabouts(Membership membership, PeerHealth health, Func
             if (from.IsIPv6LinkLocal) continue;
             var known = IPAddress.Parse(node.Address).Equals(from) && node.Ports.Peers == port;
             if (known && health.IsReachable(node.Id) && health.Of(node.Id).LastHeard is not null) continue;
-            // One that was removed while it was off learns it here, and is otherwise nobody's business.
-            if (_askedAt.TryGetValue(node.Id, out var at) && time.GetElapsedTime(at) < (node.Removed ? s_later : s_quiet)) continue;
-            _askedAt[node.Id] = time.GetTimestamp();
+            // One that was removed while it was off learns it here, and is otherwise nobody's business. A call can be repeated by anybody who has heard it: from each address it is
+            // asked for itself, and seldom for a member that answers where it is known.
+            var pause = node.Removed || (health.IsReachable(node.Id) && health.Of(node.Id).LastHeard is not null) ? s_later : s_quiet;
+            if (_askedAt.TryGetValue((node.Id, from), out var at) && time.GetElapsedTime(at) < pause) continue;
+            if (_askedAt.Count >= MostAsked) _askedAt.Clear();
+            _askedAt[(node.Id, from)] = time.GetTimestamp();
             await heard(node.Id, new(from, port), cancel);
         }
     }

@@ -14,24 +14,31 @@ internal sealed record ProcessStatus(bool Wanted, ProcessIdentity? Running, Proc
 
     private static readonly TimeSpan s_lately = TimeSpan.FromMinutes(1);
 
-    /// <summary>What it wrote when it last ended, where it is between two attempts or had one a moment ago; empty where it was not started in vain.</summary>
-    public string WhyItEnds(DateTimeOffset now) => Wanted && LastExit is { } end && (Running is null || (Restarts > 0 && now - end.At < s_lately)) ? end.LastWords : "";
+    /// <summary>How it ended and what it said, where it is between two attempts or had one a moment ago; empty where it runs on.</summary>
+    public string HowItEnded(DateTimeOffset now) => Wanted && LastExit is { } end && (Running is null || (Restarts > 0 && now - end.At < s_lately)) ? end.InWords : "";
 }
 
 /// <summary>How a process ended, with the last lines it wrote.</summary>
 internal sealed record ProcessEnd(DateTimeOffset At, ProcessIdentity Process, ProcessExit Exit, IReadOnlyList<string> LastLines)
 {
     private const int MostCharacters = 300;
+    private const string Error = "[ERROR] ", Told = "==> ";
 
-    /// <summary>Its last line that says something, short enough to stand in a sentence; how it ended where it said nothing.</summary>
-    public string LastWords
+    /// <summary>
+    /// How it ended, and its last line that says why, short enough to stand in a sentence. Nomad and Consul log errors with their level; what they say to a person, a
+    /// configuration that they refuse included, begins with an arrow, and Consul's last line only repeats the exit code.
+    /// </summary>
+    public string InWords
     {
         get
         {
-            // Nomad and Consul mark what they say to a person.
-            var words = (LastLines.LastOrDefault(l => l.StartsWith("==> ", StringComparison.Ordinal)) ?? LastLines.LastOrDefault(l => l.Trim().Length > 0) ?? Exit.ToString()).Trim();
-            if (words.StartsWith("==> ", StringComparison.Ordinal)) words = words[4..];
-            return words.Length <= MostCharacters ? words.TrimEnd('.') : $"{words[..MostCharacters]}…";
+            var line = LastLines.LastOrDefault(l => l.Contains(Error, StringComparison.Ordinal))
+                ?? LastLines.LastOrDefault(l => l.StartsWith(Told, StringComparison.Ordinal) && !l.Contains("Log data will", StringComparison.Ordinal))
+                ?? LastLines.LastOrDefault(l => l.Trim().Length > 0 && !l.Contains("Exit code:", StringComparison.Ordinal));
+            if (line is null) return Exit.ToString();
+            var from = line.IndexOf(Error, StringComparison.Ordinal) is >= 0 and var at ? at + Error.Length : line.StartsWith(Told, StringComparison.Ordinal) ? Told.Length : 0;
+            var words = line[from..].Trim();
+            return $"{Exit}: {(words.Length <= MostCharacters ? words.TrimEnd('.') : $"{words[..MostCharacters]}…")}";
         }
     }
 }

@@ -94,7 +94,7 @@ internal static class GossipProbe
             try
             {
                 using var keys = JsonDocument.Parse(File.ReadAllText(file));
-                if (keys.RootElement is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.String } first) return first.GetBytesFromBase64();
+                if (keys.RootElement is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.String } first && first.GetBytesFromBase64() is { Length: 16 or 24 or 32 } key) return key;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or FormatException)
             {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Globalization;
 using Nomadstack.Peers;
 using Nomadstack.Products;
 
@@ -11,6 +12,9 @@ namespace Nomadstack.Recovery;
 /// <param name="NodeOf">Names of nodes by raft id, also of those that do not answer.</param>
 internal sealed record ReaddressFacts(ServerSurvey Own, bool Displaced, IReadOnlyList<ServerSurvey> Others, IReadOnlyDictionary<string, string> NodeOf)
 {
+    /// <summary>A server of an agent that tells no raft data says that there is a leader.</summary>
+    public bool LeaderKnown { get; init; }
+
     public IEnumerable<ServerSurvey> Present => Others.Prepend(Own);
 
     public string Name(string raftId) => NodeOf.GetValueOrDefault(raftId) ?? $"the server {raftId[..Math.Min(8, raftId.Length)]}";
@@ -62,7 +66,7 @@ internal static class ReaddressDecision
         var voters = (facts.Present.Where(s => s.State == ServerSurvey.Present).MaxBy(s => (s.LastTerm, s.LastIndex))?.Peers ?? []).Where(p => p.Voter).ToList();
         var here = facts.Present.Where(s => s.State == ServerSurvey.Present && voters.Any(v => v.Id == s.RaftId)).ToDictionary(s => s.RaftId);
         var squatted = voters.FirstOrDefault(v => v.Id != own.RaftId && v.Address == own.Address);
-        var leader = facts.Present.Any(s => s.Leader is not null);
+        var leader = facts.LeaderKnown || facts.Present.Any(s => s.Leader is not null);
         if (leader)
         {
             return own.Running ? new Readdress.Nothing()
@@ -88,14 +92,20 @@ internal static class ReaddressDecision
             return new Readdress.Wait($"{majority - here.Count} more of {string.Join(", ", absent)}: addresses have changed, and {here.Count} of {voters.Count} voters are no majority");
         }
 
-        var peers = Present();
-        if (peers.GroupBy(p => p.Address).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            return new Readdress.Wait($"{string.Join(" and ", twice.Where(p => !here.ContainsKey(p.Id)).Select(p => facts.Name(p.Id)))}: the address {twice.Key} was theirs, and another server has it now");
-        var rewrite = new Readdress.Rewrite(peers);
+        if (here.Values.GroupBy(s => s.Address).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            return new Readdress.Wait($"{string.Join(" and ", twice.Select(s => facts.Name(s.RaftId)))} to have an address each: both say that they have {twice.Key}");
+        var rewrite = new Readdress.Rewrite(Present());
         var late = voters.Where(v => !here.ContainsKey(v.Id)).Select(v => facts.Name(v.Id)).Order(StringComparer.Ordinal).ToList();
         return late.Count == 0 ? rewrite : new Readdress.Wait($"{string.Join(", ", late)}, for a moment: who comes in time is written with its new address, and need not be taken out and in again", rewrite);
 
-        List<RaftPeer> Present() => [.. voters.Select(v => new RaftPeer(v.Id, here.TryGetValue(v.Id, out var now) ? now.Address : v.Address, Voter: true)).OrderBy(p => p.Id, StringComparer.Ordinal)];
+        List<RaftPeer> Present()
+        {
+            var taken = here.Values.Select(s => s.Address).ToHashSet();
+            return [.. voters.OrderBy(v => v.Id, StringComparer.Ordinal).Select((v, i) => new RaftPeer(v.Id, here.TryGetValue(v.Id, out var now) ? now.Address : taken.Contains(v.Address) ? Nowhere(i) : v.Address, Voter: true))];
+        }
+
+        // The address of a voter that is away, and that another server has now: it keeps its vote, under an address where nobody answers. When it comes back, the leader learns from gossip where it is.
+        static string Nowhere(int number) => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{number + 1}");
 
         // A server that was away when its peers were written anew may have its own new address down as another's: as a candidate it would ask itself for that voter's vote, and get it.
         Readdress StartOrCatchUp() => own.Peers.Any(p => p.Id != own.RaftId && p.Address == own.Address) && here.ContainsKey(own.RaftId) ? new Readdress.Rewrite(Present()) : new Readdress.Start();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Nomadstack.Peers;
 using Nomadstack.Products;
@@ -24,15 +25,20 @@ internal sealed class Readdressing(NodeContext context, ServerHost host, Func<Ca
     /// </summary>
     private static readonly TimeSpan s_lateGrace = TimeSpan.FromSeconds(5);
 
+    private const string Late = " late";
+
     private static readonly TimeSpan s_askOwn = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _log = context.Logs.CreateLogger<Readdressing>();
     private readonly Graces _graces = new(context.Time);
-    private readonly Dictionary<string, string> _told = [];
+    private readonly ConcurrentDictionary<string, string> _told = [];
     private readonly Dictionary<string, long> _rewrittenAt = [];
 
-    /// <summary>What a server of this node waits for before it can start under its new address; null if none does.</summary>
-    public string? WaitsFor => _told.Values.FirstOrDefault();
+    /// <summary>Products whose server was stopped for a rewrite that did not come to its end: it is no displaced one, and nobody else starts it.</summary>
+    private readonly HashSet<string> _stopped = [];
+
+    /// <summary>What a product's server on this node waits for before it can go on under new addresses; empty if for nothing.</summary>
+    public string WaitsFor(string role) => _told.GetValueOrDefault(role, "");
 
     public async Task RoundAndWaitAsync(CancellationToken cancel) => await Task.Delay(await RoundAsync(cancel), context.Time, cancel);
 
@@ -43,12 +49,13 @@ internal sealed class Readdressing(NodeContext context, ServerHost host, Func<Ca
         IReadOnlyList<NodeSurvey>? all = null;
         foreach (var (record, instance) in host.Servers.Where(s => !s.Record.Leaving))
         {
-            var displaced = host.IsDisplaced(record.Role);
+            if (instance.Process.Pid is not null) _stopped.Remove(record.Role);
+            var displaced = host.IsDisplaced(record.Role) || _stopped.Contains(record.Role);
             var leaderless = instance.Process.Pid is not null && await instance.Api.LeaderAsync(s_askOwn, cancel) is null;
             if (leaderless) pause = s_leaderless < pause ? s_leaderless : pause;
             if (!displaced && !_graces.HasLasted(record.Role, leaderless, s_electionGrace))
             {
-                _told.Remove(record.Role);
+                Settled(record.Role);
                 continue;
             }
 
@@ -56,26 +63,44 @@ internal sealed class Readdressing(NodeContext context, ServerHost host, Func<Ca
             // It has what was written for it, and needs the time of a start and an election before anything can be said.
             if (instance.Process.Pid is not null && (instance.Product.HasPeersToRead(instance.Site) || (_rewrittenAt.TryGetValue(record.Role, out var at) && context.Time.GetElapsedTime(at) < s_electionGrace && leaderless))) continue;
             all ??= await survey(cancel);
-            if (FactsOf(record, displaced, all) is { } facts) await ActAsync(record.Role, instance, displaced, ReaddressDecision.Next(facts), cancel);
+            if (await FactsOfAsync(record, instance, displaced, all, cancel) is { } facts) await ActAsync(record.Role, instance, displaced, ReaddressDecision.Next(facts), cancel);
         }
 
         return pause;
     }
 
-    private ReaddressFacts? FactsOf(ServerRecord record, bool displaced, IReadOnlyList<NodeSurvey> all)
+    private async Task<ReaddressFacts?> FactsOfAsync(ServerRecord record, ServerInstance instance, bool displaced, IReadOnlyList<NodeSurvey> all, CancellationToken cancel)
     {
         var servers = all.SelectMany(n => n.Servers.Where(s => s.Product == record.Role && s.Epoch == record.Epoch).Select(s => (n.NodeId, Server: s))).ToList();
         if (servers.FirstOrDefault(s => s.NodeId == context.Node.Id && s.Server.RaftId == record.RaftId).Server is not { } own) return null;
         // A node speaks only for servers that it has told the cluster of, at the address that it has told the cluster.
         var known = KnownServer.Of(context.Membership.Current, record.Role);
         var others = servers.Where(s => s.NodeId != context.Node.Id && known.Any(k => k.NodeId == s.NodeId && k.Entry.RaftId == s.Server.RaftId && k.Rpc == s.Server.Address)).Select(s => s.Server).ToList();
-        return new(own, displaced, others, known.GroupBy(k => k.Entry.RaftId).ToDictionary(g => g.Key, g => g.First().NodeName));
+        return new(own, displaced, others, known.GroupBy(k => k.Entry.RaftId).ToDictionary(g => g.Key, g => g.First().NodeName)) { LeaderKnown = await LeadsElsewhereAsync(instance, all, known, cancel) };
+    }
+
+    /// <summary>An agent of an older release tells no raft data, but its server can be asked.</summary>
+    private async Task<bool> LeadsElsewhereAsync(ServerInstance instance, IReadOnlyList<NodeSurvey> all, IReadOnlyList<KnownServer> known, CancellationToken cancel)
+    {
+        foreach (var server in known.Where(k => all.Any(n => n.IsTooOld && n.NodeId == k.NodeId)))
+        {
+            if (await instance.Product.Server(context.Endpoints.Of(instance.Product.Row, server)).LeaderAsync(s_askOwn, cancel) is not null) return true;
+        }
+
+        return false;
+    }
+
+    private void Settled(string role)
+    {
+        _told.TryRemove(role, out _);
+        // The next change of addresses has a grace of its own.
+        _graces.HasLasted(role + Late, false, s_lateGrace);
     }
 
     private async Task ActAsync(string role, ServerInstance instance, bool displaced, Readdress next, CancellationToken cancel)
     {
         var title = instance.Product.Row.Title;
-        if (_graces.HasLasted(role + " late", next is Readdress.Wait { AtLast: not null }, s_lateGrace)) next = ((Readdress.Wait)next).AtLast!;
+        if (_graces.HasLasted(role + Late, next is Readdress.Wait { AtLast: not null }, s_lateGrace)) next = ((Readdress.Wait)next).AtLast!;
         switch (next)
         {
             case Readdress.Wait wait:
@@ -88,12 +113,14 @@ internal sealed class Readdressing(NodeContext context, ServerHost host, Func<Ca
                 break;
             case Readdress.Rewrite rewrite:
                 _log.LogWarning("The addresses of {Product} servers have changed. A majority of the voters is here, and the raft configuration becomes {Peers}", title, string.Join(", ", rewrite.Peers.Select(p => p.Address)));
+                _stopped.Add(role);
                 await host.ReplacePeersAsync(role, rewrite.Peers, cancel);
+                _stopped.Remove(role);
                 _rewrittenAt[role] = context.Time.GetTimestamp();
                 break;
         }
 
-        _told.Remove(role);
+        _told.TryRemove(role, out _);
         if (displaced && await instance.ObserveAsync(cancel) is { HasLeader: true } view && view.Member(instance.Site.RaftId)?.Address == instance.Site.RaftAddress) await host.SettleAddressAsync(role, cancel);
     }
 }

@@ -34,13 +34,15 @@ internal sealed class RecoverOperation(NodeContext context, Func<CancellationTok
 
     /// <summary>What would be done about each product of the cluster.</summary>
     /// <param name="accepted">Names of nodes that never return.</param>
-    /// <exception cref="ProblemException"><c>recover/unknown-node</c>, <c>recover/not-here</c>.</exception>
+    /// <exception cref="ProblemException"><c>recover/unknown-node</c>, <c>recover/not-here</c>, <c>recover/agent-too-old</c>.</exception>
     public async Task<IReadOnlyList<ProductPlan>> PlanAsync(IReadOnlyList<string> accepted, CancellationToken cancel)
     {
         if (context.Membership.Current is not { } cluster || context.Membership.Signer is not { IsServer: true }) throw new ProblemException(RecoveryProblems.NotHere());
         var surveys = await survey(cancel);
         var known = cluster.Nodes.Values.Where(n => !n.Removed).Select(n => n.Name).Concat(surveys.SelectMany(n => n.Servers).SelectMany(s => s.Peers).Select(p => p.Address)).ToHashSet();
         if (accepted.FirstOrDefault(name => !known.Contains(name)) is { } unknown) throw new ProblemException(RecoveryProblems.UnknownNode(unknown));
+        // What it has is unknown, it runs on, and it would not see that its past was given up.
+        if (surveys.FirstOrDefault(s => s.IsTooOld) is { } old) throw new ProblemException(RecoveryProblems.AgentTooOld(old.Node));
         var answered = surveys.Select(s => s.Node).ToHashSet();
         return [.. context.Products.Select(p => RecoveryPlan.For(new(p.Name, p.Title, Servers(cluster, p, surveys), accepted.ToHashSet(), cluster.Settings.RecoveryEpoch(p.Name), KeptServer.Parse(cluster.Settings.Text(SettingNames.RecoveryKeep(p.Name)))?.Epoch ?? 0, answered, NodesAt(cluster, p))))];
     }

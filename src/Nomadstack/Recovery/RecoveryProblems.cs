@@ -41,6 +41,13 @@ internal static class RecoveryProblems
         $"Switch them on if you can. If they never return: `nomadstack recover {string.Join(' ', nodes.Select(n => "--accept-data-loss " + n))}`.")
     { Unsafe = true };
 
+    public static Problem AgentTooOld(string node) => new(
+        "recover/agent-too-old",
+        $"The agent of {node} answers and is of a release that does not tell its raft data.",
+        "Its servers may have the newest writes, and that agent would go on with them when the majority was given up.",
+        $"Replace the program on {node} by this release and start its agent again; the servers run on meanwhile. Then run the command again.")
+    { Unsafe = true };
+
     public static Problem NothingToDo(IEnumerable<string> why) => new(
         "recover/nothing-to-do",
         "Nothing is to be recovered.",

@@ -153,8 +153,8 @@ internal sealed class ServerHost(
 
     public bool Holds(string taskId) => _slots.Values.Any(s => s.Record?.Claim?.TaskId == taskId);
 
-    /// <summary>What a server's process says each time it ends; empty while it does not end by itself.</summary>
-    public string WhyItEnds(string role) => _slots.GetValueOrDefault(role)?.Instance?.Process.Status.WhyItEnds(time.GetUtcNow()) ?? "";
+    /// <summary>How a server's process ended and what it said, where it does not run on; else empty.</summary>
+    public string HowItEnded(string role) => _slots.GetValueOrDefault(role)?.Instance?.Process.Status.HowItEnded(time.GetUtcNow()) ?? "";
 
     public int? Pid(string role) => _slots.GetValueOrDefault(role)?.Instance?.Process.Pid;
 

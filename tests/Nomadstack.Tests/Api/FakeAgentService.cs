@@ -4,6 +4,7 @@ using System.Text.Json;
 using Nomadstack.Api;
 using Nomadstack.Cluster;
 using Nomadstack.Timeline;
+using Shouldly;
 
 namespace Nomadstack.Tests.Api;
 
@@ -129,8 +130,9 @@ internal sealed class FakeAgentService : IAgentService
 
     public Task<AcceptPlan> PlanAcceptStateAsync(CancellationToken cancel) => Task.FromResult(Acceptable);
 
-    public Task AcceptStateAsync(CancellationToken cancel)
+    public Task AcceptStateAsync(AcceptRequest request, CancellationToken cancel)
     {
+        request.Seen.ShouldBe(Acceptable.Stopped.Select(a => a.Id));
         Accepted = true;
         return Task.CompletedTask;
     }

@@ -55,7 +55,7 @@ internal sealed class Typed
         RawOut = new TranscriptBytes(Out),
         RawError = new TranscriptBytes(Error),
         RawIn = () => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(Input)),
-        Terminal = AtATerminal ? new Nomadstack.Cli.Output.Terminal() : null,
+        CanAsk = AtATerminal,
         Time = TimeProvider.System,
         Variable = name => _variables.GetValueOrDefault(name),
         LiveError = Live,

@@ -68,11 +68,11 @@ public sealed class VerdictTests
     [InlineData(Role.Consul)]
     public void AServerThatEndsAtEachStartIsToldWithItsLastWords(string role)
     {
-        const string why = "log-0000000001 is damaged at byte 18426";
-        Is(Servers(role, "n2", s => s with { View = null, WhyItEnds = why }), "degraded", $"the {role} server on n2 (its process ends at each start: {why}) does not answer");
+        const string why = "exit code 1: log-0000000001 is damaged at byte 18426";
+        Is(Servers(role, "n2", s => s with { View = null, Why = $"its process ended, {why}" }), "degraded", $"the {role} server on n2 (its process ended, {why}) does not answer");
         var facts = NoLeader(role, ["n1", "n2"]);
 
-        Is(facts with { Servers = [.. facts.Servers.Select(s => s.View is null && s.Server.NodeName == "n1" ? s with { WhyItEnds = why } : s)] }, "no-quorum", $"missing: n1 (its process ends at each start: {why}), n2");
+        Is(facts with { Servers = [.. facts.Servers.Select(s => s.View is null && s.Server.NodeName == "n1" ? s with { Why = $"its process ended, {why}" } : s)] }, "no-quorum", $"missing: n1 (its process ended, {why}), n2");
     }
 
     [Fact]

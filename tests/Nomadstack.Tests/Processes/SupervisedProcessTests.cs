@@ -210,16 +210,26 @@ public sealed class SupervisedProcessTests : IDisposable
         var end = new ProcessEnd(now, process, new(1, null), ["[INFO] starting", "==> Error: the disk is gone.", "    at line 7"]);
         var between = ProcessStatus.Never with { Wanted = true, LastExit = end, Restarts = 2 };
 
-        between.WhyItEnds(now.AddHours(1)).ShouldBe("Error: the disk is gone");
-        (between with { Running = process }).WhyItEnds(now.AddSeconds(30)).ShouldBe("Error: the disk is gone");
-        (between with { Running = process }).WhyItEnds(now.AddMinutes(2)).ShouldBeEmpty();
-        (between with { Running = process, Restarts = 0 }).WhyItEnds(now).ShouldBeEmpty();
-        (between with { Wanted = false }).WhyItEnds(now).ShouldBeEmpty();
-        (between with { LastExit = null }).WhyItEnds(now).ShouldBeEmpty();
-        (end with { LastLines = ["only this", " "] }).LastWords.ShouldBe("only this");
-        (end with { LastLines = [] }).LastWords.ShouldBe("exit code 1");
-        (end with { LastLines = [new('x', 1000)] }).LastWords.Length.ShouldBeLessThan(320);
+        between.HowItEnded(now.AddHours(1)).ShouldBe("exit code 1: Error: the disk is gone");
+        (between with { Running = process }).HowItEnded(now.AddSeconds(30)).ShouldBe("exit code 1: Error: the disk is gone");
+        (between with { Running = process }).HowItEnded(now.AddMinutes(2)).ShouldBeEmpty();
+        (between with { Running = process, Restarts = 0 }).HowItEnded(now).ShouldBeEmpty();
+        (between with { Wanted = false }).HowItEnded(now).ShouldBeEmpty();
+        (between with { LastExit = null }).HowItEnded(now).ShouldBeEmpty();
     }
+
+    /// <summary>As Nomad 1.1.2, Consul 1.8.7 and the embedded engine end.</summary>
+    [Theory]
+    [InlineData("exit code 1: agent: error starting agent: error=\"server setup failed\"", "==> Starting Nomad agent...", "    2026-11-28T14:31:39Z [ERROR] agent: error starting agent: error=\"server setup failed\"", "==> Error starting agent: server setup failed")]
+    [InlineData("exit code 1: agent: Error starting agent: error=\"Failed to start Consul server\"", "==> Log data will now stream in, as it occurs:", "    2026 [ERROR] agent: Error starting agent: error=\"Failed to start Consul server\"", "    2026 [INFO]  agent: Exit code: code=1")]
+    [InlineData("exit code 1: log-0000000001 is damaged at byte 18426", "==> log-0000000001 is damaged at byte 18426.")]
+    [InlineData("exit code 1: only this", "only this", " ", "agent: Exit code: code=1")]
+    [InlineData("exit code 1")]
+    public void AnEndIsToldByTheLineThatSaysWhy(string words, params string[] lines) =>
+        new ProcessEnd(default, new(7, 8, "boot"), new(1, null), lines).InWords.ShouldBe(words);
+
+    [Fact]
+    public void ALongLineIsCut() => new ProcessEnd(default, new(7, 8, "boot"), new(1, null), [new('x', 1000)]).InWords.Length.ShouldBeLessThan(330);
 
     [Fact]
     public async Task ARestartWaitsForTheGateAndAStopEndsThatWait()

@@ -115,6 +115,41 @@ public sealed class ReaddressDecisionTests
         }
     }
 
+    /// <summary>A lease of a dead machine that another one gets: the dead one keeps its vote, at an address where nobody answers and that no other voter has.</summary>
+    [Fact]
+    public void TheAddressOfADeadVoterThatAnotherHasNowHoldsNobodyUp()
+    {
+        var waits = Next([Now.Stayed, Now.AtTheNextOnes, Now.Absent], running: true).ShouldBeOfType<Readdress.Wait>();
+
+        waits.For.ShouldContain("n2");
+        waits.AtLast.ShouldNotBeNull().Peers.Select(p => p.Address).ShouldBe(["old0", "old2", "127.0.0.1:3"]);
+    }
+
+    [Fact]
+    public void AMajorityWithAnAddressEachNeverWaitsForGood()
+    {
+        foreach (var where in Combinations(3).Concat(Combinations(5)).Where(w => w[0] != Now.Absent && w.Count(n => n != Now.Absent) > w.Length / 2))
+        {
+            var addresses = where.Select((w, i) => w switch { Now.Stayed => $"old{i}", Now.AtTheNextOnes => $"old{(i + 1) % where.Length}", Now.Moved => $"new{i}", _ => "" }).Where(a => a.Length > 0).ToList();
+            if (addresses.Distinct().Count() < addresses.Count || where.Count(w => w == Now.Stayed) > where.Length / 2) continue;
+            if (Next(where) is Readdress.Wait wait) wait.AtLast.ShouldNotBeNull(string.Join(' ', where));
+        }
+    }
+
+    [Fact]
+    public void TwoThatSayTheyHaveOneAddressAreWaitedFor() =>
+        Next([Now.AtTheNextOnes, Now.Stayed, Now.Moved]).ShouldBeOfType<Readdress.Wait>().For.ShouldContain("n0 and n1 to have an address each");
+
+    /// <summary>Agents of an older release tell no raft data; their servers answer.</summary>
+    [Fact]
+    public void ALeaderThatOnlyAServerTellsOfIsALeader()
+    {
+        var own = Survey(0, "new0", [("id0", "old0"), ("id1", "old1"), ("id2", "old2")]);
+
+        ReaddressDecision.Next(new(own, true, [], Names(3))).ShouldBeOfType<Readdress.Wait>();
+        ReaddressDecision.Next(new(own, true, [], Names(3)) { LeaderKnown = true }).ShouldBeOfType<Readdress.Start>();
+    }
+
     /// <summary>All that are there come to the same configuration, so nobody is written into a corner by the order in which they decide.</summary>
     [Fact]
     public void AllThatAreThereWriteTheSame()

@@ -45,6 +45,9 @@ public sealed class GateInTheRoomTests : IDisposable
         _stack.Agent(1).Gate.Last.ShouldBeOfType<Gate.Closed>().For.ShouldContain("1 allocation that runs here");
         var lost = _stack.Room.Allocations[0];
         _stack.Agent(1).Gate.Acceptable().Stopped.ShouldBe([(lost.Id, $"{lost.Job}.server[0]")]);
+        // What was shown was less than what would be lost.
+        Should.Throw<Nomadstack.Cluster.ProblemException>(() => _stack.Agent(1).Gate.Accept([])).Problem.Code.ShouldBe("recover/other-loss");
+        _stack.Agent(1).Gate.Accept([lost.Id]);
     }
 
     [Fact]
@@ -63,7 +66,7 @@ public sealed class GateInTheRoomTests : IDisposable
     {
         await _stack.MakeAsync(nodes: 1, servers: 1);
 
-        Should.Throw<Nomadstack.Cluster.ProblemException>(_stack.Agent(1).Gate.Accept).Problem.Code.ShouldBe("recover/nothing-to-accept");
+        Should.Throw<Nomadstack.Cluster.ProblemException>(() => _stack.Agent(1).Gate.Accept()).Problem.Code.ShouldBe("recover/nothing-to-accept");
     }
 
     /// <summary>hashicorp/nomad collects a node that was down for a day, and one that an operator purges.</summary>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Api;
+using Nomadstack.Cluster;
 using Nomadstack.Peers;
 using Nomadstack.Recovery;
 using Shouldly;
@@ -61,6 +62,17 @@ public sealed class RecoveryTests : IDisposable
         await _stack.Agent(1).RoundAsync(_stack.Limit);
 
         Epoch(1, product).ShouldBe(epoch);
+    }
+
+    /// <summary>It answers, so it is not lost, and what it has is unknown: nothing is given up beside it.</summary>
+    [Fact]
+    public async Task BesideAnAgentThatIsTooOldToTellNothingIsGivenUp()
+    {
+        await _stack.MakeAsync(3, 3);
+        _stack.Lose(3);
+        _stack.Agent(2).IsTooOldToTell = true;
+
+        (await Should.ThrowAsync<ProblemException>(() => _stack.Agent(1).Recover.PlanAsync(["n2", "n3"], _stack.Limit))).Problem.Code.ShouldBe("recover/agent-too-old");
     }
 
     internal static async Task<RoomStack> LoseTwoOfThreeAsync(RoomStack stack)

@@ -48,7 +48,7 @@ internal sealed class RoomAgent
         History = new HistoryKeeper(Context, scheduler, Gate, jobs.AnyServerAsync, () => Clients.Scheduler.Runs, cancel => Host.LeadsAsync(scheduler.Row.Name, cancel));
         Drain = new DrainOperation(Context, jobs);
         Recovery = new RecoveryKeeper(Context, Host);
-        Recover = new RecoverOperation(Context, async cancel => [.. await Task.WhenAll(room.Agents.Where(a => !a.IsDead).Select(a => new SurveyDesk(a.Context, a.Host).SurveyAsync(cancel)))]);
+        Recover = new RecoverOperation(Context, async cancel => [.. await Task.WhenAll(room.Agents.Where(a => !a.IsDead).Select(async a => a.IsTooOldToTell ? new NodeSurvey(a.Context.Node.Id, a.Context.Node.Name, []) { IsTooOld = true } : await new SurveyDesk(a.Context, a.Host).SurveyAsync(cancel)))]);
         Desk = new ClientDesk(Context, products);
         Given = new ClientCredentials(Context, products, Clients, AskAsync, _ => Task.CompletedTask);
         NodeTokens = new ClientTokens(Context, products, Host);
@@ -83,6 +83,9 @@ internal sealed class RoomAgent
     public BootstrapOperation Bootstrap { get; }
     public DrainOperation Drain { get; }
     public RecoveryKeeper Recovery { get; }
+    /// <summary>Its release has no way to tell what raft data it has.</summary>
+    public bool IsTooOldToTell { get; set; }
+
     public RecoverOperation Recover { get; }
     public StatusReader Status { get; }
     public ClientDesk Desk { get; }

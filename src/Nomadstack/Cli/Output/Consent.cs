@@ -7,7 +7,7 @@ internal static class Consent
     /// <summary>True at once with <paramref name="given"/> and where nobody sits at a terminal: there the command itself was the decision.</summary>
     public static bool To(Surroundings here, string question, bool given)
     {
-        if (given || here.Terminal is null) return true;
+        if (given || !here.CanAsk) return true;
         here.Error.Write($"{question} [y/N] ");
         here.Error.Flush();
         if (here.In.ReadLine()?.Trim() is "y" or "Y" or "yes") return true;
