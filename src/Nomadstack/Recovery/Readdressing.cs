@@ -49,7 +49,7 @@ internal sealed class Readdressing(NodeContext context, ServerHost host, Func<Ca
         IReadOnlyList<NodeSurvey>? all = null;
         foreach (var (record, instance) in host.Servers.Where(s => !s.Record.Leaving))
         {
-            if (instance.Process.Pid is not null) _stopped.Remove(record.Role);
+            if (instance.Process is { Pid: not null, Status.Wanted: true }) _stopped.Remove(record.Role);
             var displaced = host.IsDisplaced(record.Role) || _stopped.Contains(record.Role);
             var leaderless = instance.Process.Pid is not null && await instance.Api.LeaderAsync(s_askOwn, cancel) is null;
             if (leaderless) pause = s_leaderless < pause ? s_leaderless : pause;
