@@ -94,6 +94,9 @@ internal static class ReaddressDecision
 
         if (here.Values.GroupBy(s => s.Address).FirstOrDefault(g => g.Count() > 1) is { } twice)
             return new Readdress.Wait($"{string.Join(" and ", twice.Select(s => facts.Name(s.RaftId)))} to have an address each: both say that they have {twice.Key}");
+        // What runs and has this server's new address down as another's would count this one's votes and log as that one's. It is written anew first: it runs, and need not wait for anybody.
+        if (!own.Running && facts.Others.FirstOrDefault(s => s.Running && s.Peers.Any(p => p.Voter && p.Id != own.RaftId && p.Address == own.Address)) is { } deceived)
+            return new Readdress.Wait($"the server of {facts.Name(deceived.RaftId)} to be written anew before: it has the address {own.Address} down as another server's");
         var rewrite = new Readdress.Rewrite(Present());
         var late = voters.Where(v => !here.ContainsKey(v.Id)).Select(v => facts.Name(v.Id)).Order(StringComparer.Ordinal).ToList();
         return late.Count == 0 ? rewrite : new Readdress.Wait($"{string.Join(", ", late)}, for a moment: who comes in time is written with its new address, and need not be taken out and in again", rewrite);

@@ -125,6 +125,24 @@ public sealed class ReaddressDecisionTests
         waits.AtLast.ShouldNotBeNull().Peers.Select(p => p.Address).ShouldBe(["old0", "old2", "127.0.0.1:3"]);
     }
 
+    /// <summary>Seen on Consul 1.8.7: n0 ran on with its old configuration, took n1 at n2's old address for n2, and led with its vote.</summary>
+    [Fact]
+    public void WhoRunsIsWrittenBeforeItCouldTakeAServerForTheOneThatHadItsAddress()
+    {
+        (string, string)[] before = [("id0", "old0"), ("id1", "old1"), ("id2", "old2")], after = [("id0", "old0"), ("id1", "old2"), ("id2", "127.0.0.1:3")];
+        var runs = Survey(0, "old0", before) with { Running = true };
+        var moved = Survey(1, "old2", before);
+
+        var first = ReaddressDecision.Next(new(moved, true, [runs], Names(3))).ShouldBeOfType<Readdress.Wait>();
+        first.For.ShouldContain("n0");
+        first.AtLast.ShouldBeNull();
+        Written(ReaddressDecision.Next(new(runs, false, [moved], Names(3)))).ShouldNotBeNull().Peers.Select(p => p.Address).ShouldBe(after.Select(p => p.Item2));
+
+        runs = Survey(0, "old0", after) with { Running = true };
+        Written(ReaddressDecision.Next(new(moved, true, [runs], Names(3)))).ShouldNotBeNull().Peers.Select(p => p.Address).ShouldBe(after.Select(p => p.Item2));
+        ReaddressDecision.Next(new(runs, false, [moved], Names(3))).ShouldBeOfType<Readdress.Nothing>();
+    }
+
     [Fact]
     public void AMajorityWithAnAddressEachNeverWaitsForGood()
     {
