@@ -122,10 +122,10 @@ internal static class AgentProgram
         var driverSocket = DriverSocket.Of(paths);
         await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, driverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
         await using var web = BuildWeb(paths, driver, driverSocket, service, logs);
-        await web.StartAsync(life.Ending);
-        driver.Start();
         try
         {
+            await web.StartAsync(life.Ending);
+            driver.Start();
             await daemon.RunAsync(life, stop.Asked);
             return 0;
         }
