@@ -88,7 +88,8 @@ internal sealed record DoctorFacts(
         var probe = new ProgramProbe(time, null, product => InstalledPrograms.Folders(paths, product, bundle));
         var member = File.Exists(paths.ClusterFile);
         var (settled, torn) = member ? ReadOwn(paths) : (null, null);
-        var (peers, unread) = node is null ? ([], null) : await ReadPeersAsync(paths, node.Id, time, cancel);
+        var (cluster, unread) = node is null ? (null, null) : Read(() => Membership.OnDisk(paths));
+        var peers = node is null || cluster is null ? [] : await SeenPeer.AllAsync(paths, cluster, node.Id, time, cancel);
         Dictionary<string, ProgramFinding> programs = [];
         Dictionary<string, OwnProgram> mine = [];
         Dictionary<string, ProgramOffer> offers = [];
@@ -124,7 +125,7 @@ internal sealed record DoctorFacts(
             Trailer.Read(Environment.ProcessPath!)?.Index)
         {
             Own = mine,
-            NotInCluster = WithoutOf(paths),
+            NotInCluster = cluster is null ? [] : ProductTable.Known.Stack.Select(p => p.Name).Except(cluster.Products).ToHashSet(),
             IsAddressTyped = request.Bind is not null,
             Certificates = NodeCertificates.Read(paths, ProductTable.Known, host.Now),
             Peers = peers,
@@ -133,10 +134,6 @@ internal sealed record DoctorFacts(
             Proxies = [.. s_proxyVariables.Where(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))],
         };
     }
-
-    /// <summary>What is wrong with the file is found where the peers are read from it.</summary>
-    private static HashSet<string> WithoutOf(NodePaths paths) =>
-        Read(() => Membership.OnDisk(paths)).Item1 is { } cluster ? ProductTable.Known.Stack.Select(p => p.Name).Except(cluster.Products).ToHashSet() : [];
 
     private static (NodeFile?, Problem?) ReadNode(NodePaths paths) => Read(NodeFile.At(paths).Read);
 
@@ -152,18 +149,6 @@ internal sealed record DoctorFacts(
         catch (ProblemException e)
         {
             return (null, e.Problem);
-        }
-    }
-
-    private static async Task<(IReadOnlyList<SeenPeer>, Problem?)> ReadPeersAsync(NodePaths paths, string self, TimeProvider time, CancellationToken cancel)
-    {
-        try
-        {
-            return (await SeenPeer.AllAsync(paths, self, time, cancel), null);
-        }
-        catch (ProblemException e)
-        {
-            return ([], e.Problem);
         }
     }
 

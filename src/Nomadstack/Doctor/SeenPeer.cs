@@ -19,11 +19,9 @@ internal sealed record SeenPeer(string Name, string At, PeerAnswering Answering,
     /// <summary>So many are asked: enough to see what the network does, and the answer comes within seconds in a large cluster too.</summary>
     private const int Most = 8;
 
-    /// <summary>Asks the other nodes in the membership on disk, those with servers first. Writes nothing.</summary>
-    /// <exception cref="ProblemException"><c>storage/*</c>.</exception>
-    public static async Task<IReadOnlyList<SeenPeer>> AllAsync(NodePaths paths, string self, TimeProvider time, CancellationToken cancel)
+    /// <summary>Asks the other nodes of a membership, those with servers first. Writes nothing.</summary>
+    public static async Task<IReadOnlyList<SeenPeer>> AllAsync(NodePaths paths, ClusterDocument document, string self, TimeProvider time, CancellationToken cancel)
     {
-        if (Membership.OnDisk(paths) is not { } document) return [];
         var others = document.Nodes.Values.Where(n => n.Id != self && !n.Removed).OrderByDescending(n => n.Servers.Count).ThenBy(n => n.Name, StringComparer.Ordinal).Take(Most);
         return await Task.WhenAll(others.Select(n => LookAsync(paths, document, n, time, cancel)));
     }

@@ -19,24 +19,25 @@ internal static class AddressWait
     /// </summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), ServersPatience = TimeSpan.FromSeconds(5), LonePatience = TimeSpan.FromSeconds(2);
 
-    /// <param name="patience">One of <see cref="Patience"/>.</param>
+    /// <param name="patience">One of <see cref="Patience"/>; asked for only where the address is not there.</param>
     /// <param name="tell">Takes what is waited for, once, and nothing when it has come.</param>
-    public static Task ForRecordedAsync(NodePaths paths, string? bind, TimeSpan patience, Action<string> tell, TimeProvider time, CancellationToken cancel) =>
+    public static Task ForRecordedAsync(NodePaths paths, string? bind, Func<TimeSpan> patience, Action<string> tell, TimeProvider time, CancellationToken cancel) =>
         ForRecordedAsync(paths, bind, patience, address => AddressGuess.InterfaceOf(address) is not null, () => AddressGuess.Default() is not null, tell, time, cancel);
 
     internal static async Task ForRecordedAsync(
-        NodePaths paths, string? bind, TimeSpan patience, Func<string, bool> isHere, Func<bool> hasAnother, Action<string> tell, TimeProvider time, CancellationToken cancel)
+        NodePaths paths, string? bind, Func<TimeSpan> patience, Func<string, bool> isHere, Func<bool> hasAnother, Action<string> tell, TimeProvider time, CancellationToken cancel)
     {
         // Who is no member yet is known by nothing, and what was typed otherwise is judged as it is.
         if (!File.Exists(paths.ClusterFile) || NodeFile.At(paths).Read() is not { Address: var address }) return;
         if ((bind is not null && !HostPort.SameAddress(bind, address)) || isHere(address)) return;
         tell($"wait for the address {address}, which this machine does not have yet and this node is known by in its cluster");
+        var most = patience();
         long? since = null;
         while (!isHere(address))
         {
             if (!hasAnother()) since = null;
             else since ??= time.GetTimestamp();
-            if (bind is null && since is { } started && time.GetElapsedTime(started) > patience) break;
+            if (bind is null && since is { } started && time.GetElapsedTime(started) > most) break;
             await Task.Delay(s_look, time, cancel);
         }
 

@@ -58,10 +58,8 @@ internal static class AgentProgram
         disk.Look(mayTake: false);
         using var logs = new LoggerFactory([new AgentLog(paths, toStandardError: !up, time) { IsSparing = () => disk.IsShort }], new LoggerFilterOptions { MinLevel = LogLevel.Information, Rules = { new(null, "Microsoft", LogLevel.Warning, null) } });
         disk.Log = logs.CreateLogger<DiskKeeper>();
-        var recorded = ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists);
         var waited = "";
-        var patience = !recorded ? AddressWait.Patience : Membership.OnDisk(paths)?.Nodes.Values.Count(n => !n.Removed) > 1 ? AddressWait.ServersPatience : AddressWait.LonePatience;
-        await AddressWait.ForRecordedAsync(paths, options.Bind, patience, Waiting, time, cancel);
+        await AddressWait.ForRecordedAsync(paths, options.Bind, Patience, Waiting, time, cancel);
         var node = NodeIdentity.ReadOrMint(paths, options, alone: up);
         var timeline = new Journal(paths.Timeline, node.Name, ProcFs.BootId, time, what => logs.CreateLogger<Journal>().LogWarning("{What}", what));
         var events = new AgentEvents(timeline, ProductTable.Known, time);
@@ -80,8 +78,9 @@ internal static class AgentProgram
         // Everything that would make the start fail later is checked before anything is written or started.
         await checks;
         events.Started(ProcFs.BootId, BuildVersion.Text);
-        events.Addressed(NodeFile.At(paths).Read()?.Address ?? node.Address, node.Address, waited);
-        if (NodeFile.At(paths).Read() is var former && former != node)
+        var former = NodeFile.At(paths).Read();
+        events.Addressed(former?.Address ?? node.Address, node.Address, waited);
+        if (former != node)
         {
             // Before the address that its peers know is gone from the disk.
             if (former is not null) ServerHost.RememberAddresses(paths, former, context.Table);
@@ -102,28 +101,20 @@ internal static class AgentProgram
         var stop = new StopRequest();
         using var daemon = new Daemon(parts, options, up);
         var service = new AgentService(parts, daemon, stop, life);
-        // Before the sockets are open: what asks over them can wait, a quorum cannot.
-        if (daemon.IsReturning)
+        DriverServer? driver = null;
+        WebApplication? web = null;
+        try
         {
-            try
+            // Before the sockets are made: what asks over them can wait, a quorum cannot.
+            if (daemon.IsReturning)
             {
                 await parts.Host.StartRecordedAsync(life.Ending);
                 await parts.Host.WaitUntilListeningAsync(s_serversFirst, life.Ending);
             }
-            catch (OperationCanceledException) when (up && cancel.IsCancellationRequested)
-            {
-                // The agent of `up` leaves nothing behind, not even what it has just started.
-                await life.EndAsync();
-                await StopProcessesAsync(parts, options, cancel);
-                throw;
-            }
-        }
 
-        var driverSocket = DriverSocket.Of(paths);
-        await using var driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, driverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
-        await using var web = BuildWeb(paths, driver, driverSocket, service, logs);
-        try
-        {
+            var driverSocket = DriverSocket.Of(paths);
+            driver = new DriverServer(parts.Host, paths.Plugins, paths.Lifelines, driverSocket, new(ProcessSpawner.MarkerName, spawner.Marker(KeeperName)), BuildVersion.Text, time, logs);
+            web = BuildWeb(paths, driver, driverSocket, service, logs);
             await web.StartAsync(life.Ending);
             driver.Start();
             await daemon.RunAsync(life, stop.Asked);
@@ -137,14 +128,19 @@ internal static class AgentProgram
             if (up && cancel.IsCancellationRequested) stop.Demand();
             await stop.CarryOutAsync(() => StopProcessesAsync(parts, options, cancel));
             if (membership.Self is { Removed: true }) await LeaveNothingAsync(parts, options, cancel);
-            await driver.StopAsync();
-            await web.StopAsync(CancellationToken.None);
+            if (driver is not null) await driver.StopAsync();
+            if (web is not null) await web.StopAsync(CancellationToken.None);
             await parts.Peers.StopAsync();
             await parts.Clients.DetachAsync();
             // Before the watcher ends: its end must not look like the end of a process.
             await Task.WhenAll(supervised.Select(process => process.DetachAsync()));
             events.Stopped(stop.Asked.IsCompleted);
+            if (web is not null) await web.DisposeAsync();
+            if (driver is not null) await driver.DisposeAsync();
         }
+
+        TimeSpan Patience() => !ProductTable.Known.Stack.Any(p => ServerRecord.At(paths.Server(p.Name)).Exists) ? AddressWait.Patience
+            : Membership.OnDisk(paths)?.Nodes.Values.Count(n => !n.Removed) > 1 ? AddressWait.ServersPatience : AddressWait.LonePatience;
 
         void Waiting(string what)
         {

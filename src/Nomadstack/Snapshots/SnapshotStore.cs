@@ -11,8 +11,6 @@ internal sealed class SnapshotStore(NodePaths paths)
 {
     public const string Extension = ".tar.gpg";
 
-    private const string Part = ".part";
-
     /// <summary>Files that are being made.</summary>
     public string Staging => Path.Combine(paths.Snapshots, "staging");
 
@@ -54,25 +52,7 @@ internal sealed class SnapshotStore(NodePaths paths)
     public async Task<T> WriteAsync<T>(string name, Func<Stream, Task<T>> write)
     {
         DurableFolders.Create(paths.Snapshots, DurableFolders.OwnerOnly);
-        var part = PathOf(name) + Part;
-        try
-        {
-            T result;
-            await using (var file = new FileStream(part, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-            {
-                result = await write(file);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(part, PathOf(name), overwrite: true);
-            DurableFolders.Sync(paths.Snapshots);
-            return result;
-        }
-        catch
-        {
-            File.Delete(part);
-            throw;
-        }
+        return await WholeFile.WriteAsync(paths.Snapshots, name + Extension, write);
     }
 
     /// <summary>From here on the snapshot counts.</summary>
@@ -91,7 +71,7 @@ internal sealed class SnapshotStore(NodePaths paths)
     {
         End();
         if (!Directory.Exists(paths.Snapshots)) return;
-        foreach (var file in Directory.EnumerateFiles(paths.Snapshots, "*" + Part)) File.Delete(file);
+        foreach (var file in Directory.EnumerateFiles(paths.Snapshots, "*" + WholeFile.Part)) File.Delete(file);
         foreach (var file in Directory.EnumerateFiles(paths.Snapshots, "*" + Extension))
         {
             if (!File.Exists(RecordFile(Path.GetFileName(file)[..^Extension.Length]).Path)) File.Delete(file);

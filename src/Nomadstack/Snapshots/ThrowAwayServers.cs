@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-using System.Net;
 using Nomadstack.Cluster;
 using Nomadstack.Ground.Http;
 using Nomadstack.Processes;
 using Nomadstack.Products;
-using Nomadstack.Security;
-using Nomadstack.Storage;
 
 namespace Nomadstack.Snapshots;
 
-/// <summary>
-/// Servers of the products that are a cluster of their own for as long as it takes to look at a snapshot. They listen on loopback alone, to this agent alone: an authority is
-/// made for each, and its only
-/// certificate is shown by the server and by the agent.
-/// </summary>
+/// <summary>Servers of the products that are a cluster of their own for as long as it takes to look at a snapshot (<see cref="LoopbackServers"/>).</summary>
 /// <param name="processes">The process of a name, the same one at each call.</param>
 internal sealed class ThrowAwayServers(NodeContext context, IReadOnlyDictionary<string, IProduct> products, Func<string, IOwnedProcess> processes)
 {
@@ -33,22 +26,15 @@ internal sealed class ThrowAwayServers(NodeContext context, IReadOnlyDictionary<
     public async Task<T> LookAsync<T>(Product product, Func<CancellationToken, Task<Stream>> snapshot, Func<Endpoint, IServerApi, Task<T>> look, CancellationToken cancel)
     {
         await RemoveAsync(product);
-        var site = Site(product);
         var (code, process) = (products[product.Name], ProcessOf(product));
         try
         {
-            var authority = CredentialFiles.MakeAuthority(product, "of a throw-away server", context.Time.GetUtcNow());
-            var credentials = CredentialFiles.Ensure(new NodePaths(site.Folder), context.Node with { Address = site.Address }, product, authority.Certificate, 0, () => authority.Key, context.Time.GetUtcNow())!;
-            var spec = code.PrepareThrowAway(site, credentials);
+            var alone = new LoopbackServers(context, product, FolderOf(product), "of a throw-away server", [("throw-away", FolderOf(product))]);
+            var site = alone.Sites[0];
+            var spec = code.PrepareThrowAway(site, alone.Credentials);
             await Fault.AroundAsync("start-throw-away-" + product.Name, () => process.StartAsync(spec with { Name = process.Name, LogFile = Path.Combine(context.Paths.Log, process.Name + ".log") }, cancel));
             EndFirst(process);
-            var endpoint = new Endpoint(new Uri($"{Uri.UriSchemeHttps}://{HostPort.Join(site.Address, site.Http)}"))
-            {
-                Name = product.Title,
-                ServerName = product.CertificateName(ProductPort.Server),
-                Ca = credentials.Ca,
-                Certificate = credentials.Certificate,
-            };
+            var endpoint = alone.EndpointOf(site, product.Title);
             var api = code.Server(endpoint);
             await UntilAsync(product, "it elected no leader", async () => await api.ReadinessAsync(cancel) == Readiness.Ready, cancel);
             await using (var from = await snapshot(cancel))
@@ -83,13 +69,6 @@ internal sealed class ThrowAwayServers(NodeContext context, IReadOnlyDictionary<
     {
         var name = product.Name + "-throw-away";
         return _processes.TryGetValue(name, out var known) ? known : _processes[name] = processes(name);
-    }
-
-    private ServerSite Site(Product product)
-    {
-        DurableFolders.Create(FolderOf(product), DurableFolders.OwnerOnly);
-        var ports = FreePorts.OfLoopback(3);
-        return new(product, Bootstrap: true, "throw-away", FolderOf(product), Guid.NewGuid().ToString(), IPAddress.Loopback.ToString(), ports[0], ports[1], product.Gossips ? ports[2] : 0);
     }
 
     private static void EndFirst(IOwnedProcess process)

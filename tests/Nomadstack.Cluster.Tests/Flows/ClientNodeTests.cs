@@ -148,7 +148,7 @@ public sealed partial class ClientNodeTests(ITestOutputHelper output) : Scenario
     /// <summary>The task that writes is a tool: an operator makes a folder for it, on a server node, and copies it to where the task may run.</summary>
     private static async Task LetTheWriterInAsync(TestCluster cluster, LabNode server)
     {
-        await cluster.MustAsync(server, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+        await cluster.LetWriterInAsync(server);
         foreach (var node in cluster.Nodes.Where(node => node != server))
         {
             Directory.CreateDirectory(Path.Combine(node.Srv, "keys"));

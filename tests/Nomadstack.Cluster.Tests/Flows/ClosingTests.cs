@@ -36,7 +36,7 @@ public sealed class ClosingTests(ITestOutputHelper output) : Scenario(output)
         Tasks(cluster).ShouldBe(tasks, ignoreOrder: true, "no task was started again");
         foreach (var node in cluster.Nodes) await Stranger.GetsNothingAsync(node, cluster.Products > 1);
         // Its task that writes to Nomad is a tool like any other, and nobody had let it in.
-        foreach (var node in cluster.Nodes) await cluster.MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+        foreach (var node in cluster.Nodes) await cluster.LetWriterInAsync(node);
 
         await Task.WhenAll(cluster.Nodes.Select(node => node.PowerOffAsync()));
         await Task.WhenAll(cluster.Nodes.Select(cluster.PowerOnAsync));

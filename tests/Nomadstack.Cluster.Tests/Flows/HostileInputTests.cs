@@ -33,7 +33,7 @@ public sealed class HostileInputTests(ITestOutputHelper output) : Scenario(outpu
         await using var cluster = await MachinesWithAsync(engine, 1, secure: true);
         await cluster.StartAllAsync();
         var node = cluster.Nodes[0];
-        await cluster.MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+        await cluster.LetWriterInAsync(node);
         await cluster.RunWorkloadAsync();
         var before = await Invariants.HoldAsync(cluster, 1);
         using var sockets = new NodeSockets(node);

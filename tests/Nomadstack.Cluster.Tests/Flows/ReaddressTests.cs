@@ -16,7 +16,7 @@ public sealed class ReaddressTests(ITestOutputHelper output) : Scenario(output)
         if (engine == Nomad) OnlyInLongRuns();
         await using var cluster = await MachinesWithAsync(engine, 3, secure: true);
         await cluster.StartAllAsync();
-        foreach (var node in cluster.Nodes) await cluster.MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+        foreach (var node in cluster.Nodes) await cluster.LetWriterInAsync(node);
         await cluster.RunWorkloadAsync();
         var before = await Invariants.HoldAsync(cluster, 3);
 
@@ -41,7 +41,7 @@ public sealed class ReaddressTests(ITestOutputHelper output) : Scenario(output)
         await using var cluster = await MachinesWithAsync(engine, 1, secure: true);
         await cluster.StartAllAsync();
         var node = cluster.Nodes[0];
-        await cluster.MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+        await cluster.LetWriterInAsync(node);
         await cluster.RunWorkloadAsync();
         var before = await Invariants.HoldAsync(cluster, 1);
 

@@ -23,7 +23,7 @@ public sealed class RotateTests(ITestOutputHelper output) : Scenario(output)
         await cluster.StartAllAsync();
         var before = await Invariants.HoldAsync(cluster, 3);
         LabNode one = cluster.Nodes[0], two = cluster.Nodes[1], away = cluster.Nodes[2];
-        await cluster.MustAsync(one, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+        await cluster.LetWriterInAsync(one);
         var keys = Secrets(one);
         await away.PowerOffAsync();
         await using var prober = new WriteProber(TestCluster.Nomad(one), TestCluster.Nomad(two));

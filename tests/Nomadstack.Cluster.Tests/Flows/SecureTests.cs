@@ -23,7 +23,7 @@ public sealed class SecureTests(ITestOutputHelper output) : Scenario(output)
         await made.CancelAsync();
         (await race).ShouldBeEmpty("a stranger was faster than the agent");
         // The task that writes to Nomad is a tool like any other: it is let in with a folder that an operator made for it.
-        foreach (var node in cluster.Nodes) await cluster.MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+        foreach (var node in cluster.Nodes) await cluster.LetWriterInAsync(node);
         await cluster.RunWorkloadAsync();
         foreach (var node in cluster.Nodes) await Stranger.GetsNothingAsync(node, cluster.Products > 1);
         await CredentialsLetInAsync(cluster, engine);

@@ -113,6 +113,9 @@ internal sealed class TestCluster : IAsyncDisposable
         return JsonDocument.Parse(created).RootElement.GetProperty("token").GetString()!;
     }
 
+    /// <summary>Makes the credentials with which the workload of a node reaches its closed cluster.</summary>
+    public Task LetWriterInAsync(LabNode node) => MustAsync(node, TimeSpan.FromSeconds(30), "credentials", "create", "writer", "--role", "operate", "--out", "/srv/keys");
+
     public static async Task WriteTokenAsync(LabNode node, string token)
     {
         var file = Path.Combine(node.Disk, "etc/token");

@@ -90,5 +90,5 @@ public sealed class AddressWaitTests : IDisposable
     }
 
     private Task Wait(string? bind, TimeSpan patience, int comesAtLook, TimeProvider time) =>
-        AddressWait.ForRecordedAsync(_paths, bind, patience, _ => ++_looks >= comesAtLook, () => _another(), _told.Add, time, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
+        AddressWait.ForRecordedAsync(_paths, bind, () => patience, _ => ++_looks >= comesAtLook, () => _another(), _told.Add, time, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
 }

@@ -74,9 +74,9 @@ public sealed class BlackHoleTests
         c.Membership.Merge(b.Membership.Current!, b.File.Id);
         await a.Peering!.DisposeAsync();
 
-        var seen = await SeenPeer.AllAsync(c.Paths, c.File.Id, TimeProvider.System, CancellationToken.None);
+        var seen = await SeenPeer.AllAsync(c.Paths, c.Membership.Current!, c.File.Id, TimeProvider.System, CancellationToken.None);
         way.Swallows = false;
-        var mended = await SeenPeer.AllAsync(c.Paths, c.File.Id, TimeProvider.System, CancellationToken.None);
+        var mended = await SeenPeer.AllAsync(c.Paths, c.Membership.Current!, c.File.Id, TimeProvider.System, CancellationToken.None);
 
         seen.ToDictionary(p => p.Name, p => p.Answering).ShouldBe(new Dictionary<string, PeerAnswering> { ["n1"] = PeerAnswering.Away, ["n2"] = PeerAnswering.OnlySmall }, ignoreOrder: true);
         mended.Single(p => p.Name == "n2").Answering.ShouldBe(PeerAnswering.Fully);

@@ -23,7 +23,7 @@ internal sealed class ExportCommand : Command
             using var agent = global.Client(parse);
             var kit = await agent.MakeKitAsync(SnapshotFiles.FirstLine(here, from, "--passphrase-file"), cancel);
             var file = parse.GetValue(output) ?? "nomadstack-kit.tar.gpg";
-            SnapshotFiles.Write(file, to => to.Write(kit.Content));
+            await SnapshotFiles.WriteAsync(file, to => to.WriteAsync(kit.Content, cancel).AsTask());
             new ProgressWriter(here).Done($"written to {file}: keep it where the cluster is not");
             return ExitCode.Done;
         });

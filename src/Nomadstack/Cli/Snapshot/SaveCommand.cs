@@ -23,7 +23,7 @@ internal sealed class SaveCommand : Command
             var code = await OperationEnd.ReachAsync(here, agent, await agent.SaveSnapshotAsync(cancel), detach.Read(parse), json, cancel);
             if (file is null || code != ExitCode.Done) return code;
             var newest = (await agent.SnapshotsAsync(cancel))[0];
-            SnapshotFiles.Copy(newest.Path, file);
+            await SnapshotFiles.CopyAsync(newest.Path, file, cancel);
             new ProgressWriter(here).Done($"{newest.Name} copied to {file}");
             return ExitCode.Done;
         });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 using Nomadstack.Cluster;
+using Nomadstack.Storage;
 
 namespace Nomadstack.Cli.Snapshot;
 
@@ -10,24 +11,19 @@ internal static class SnapshotFiles
     public static string ForAgent(string of) => File.Exists(of) ? Path.GetFullPath(of) : of;
 
     /// <summary>Copies a file for its owner alone; under its name only when it is whole.</summary>
-    public static void Copy(string from, string to)
+    public static async Task CopyAsync(string from, string to, CancellationToken cancel)
     {
-        using var source = File.OpenRead(from);
-        Write(to, source.CopyTo);
+        await using var source = File.OpenRead(from);
+        await WriteAsync(to, file => source.CopyToAsync(file, cancel));
     }
 
     /// <summary>Writes a file for its owner alone; under its name only when it is whole.</summary>
-    public static void Write(string path, Action<Stream> write)
-    {
-        var part = path + ".part";
-        using (var to = new FileStream(part, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+    public static Task WriteAsync(string path, Func<Stream, Task> write) =>
+        WholeFile.WriteAsync(Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path), async file =>
         {
-            write(to);
-            to.Flush(flushToDisk: true);
-        }
-
-        File.Move(part, path, overwrite: true);
-    }
+            await write(file);
+            return true;
+        });
 
     /// <summary>The first line of a file, or of standard input for <c>-</c>.</summary>
     /// <exception cref="ProblemException"><c>snapshot/key-file</c>.</exception>

@@ -14,27 +14,19 @@ internal sealed class FolderTarget(string folder) : ISnapshotTarget
 
     public Task PutAsync(string path, SnapshotRecord record, CancellationToken cancel) => GuardedAsync(async () =>
     {
-        var part = PathOf(record.Name) + ".part";
-        try
-        {
-            await using (var from = File.OpenRead(path))
-            await using (var copy = new FileStream(part, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+        await using var from = File.OpenRead(path);
+        return await WholeFile.WriteAsync(
+            folder,
+            record.Name + SnapshotStore.Extension,
+            async to =>
             {
-                await from.CopyToAsync(copy, cancel);
-                copy.Flush(flushToDisk: true);
-            }
-
-            if (await SnapshotStore.SumAsync(part, cancel) != record.Sha256) throw new ProblemException(SnapshotProblems.CopyDiffers(record.Name, folder));
-            File.Move(part, PathOf(record.Name), overwrite: true);
-        }
-        finally
-        {
-            // Gone already if all went well.
-            File.Delete(part);
-        }
-
-        DurableFolders.Sync(folder);
-        return true;
+                await from.CopyToAsync(to, cancel);
+                return true;
+            },
+            async part =>
+            {
+                if (await SnapshotStore.SumAsync(part, cancel) != record.Sha256) throw new ProblemException(SnapshotProblems.CopyDiffers(record.Name, folder));
+            });
     });
 
     public Task DeleteAsync(string name, CancellationToken cancel) => GuardedAsync(() =>
